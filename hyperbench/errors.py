@@ -1,0 +1,55 @@
+"""Errors a user can act on: what was asked, what was found, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HyperbenchError(Exception):
+    """Base of every error that is the user's to mend; the CLI prints it without a traceback."""
+
+
+class UnknownNameError(HyperbenchError):
+    """A name that nothing is registered under."""
+
+    def __init__(self, kind: str, asked: str, known: Iterable[str], hint: str = "") -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(asked, known, n=1)
+        parts = [f"Unknown {kind} {asked!r}."]
+        if close:
+            parts.append(f"Did you mean {close[0]!r}?")
+        parts.append(f" Installed: {', '.join(known) or 'none'}.")
+        if hint:
+            parts.append(hint)
+        super().__init__(" ".join(parts))
+
+
+class SpecError(HyperbenchError):
+    """A task specification that lies outside its spec space or names another one's features."""
+
+
+class ProtocolError(HyperbenchError):
+    """A protocol that cannot be applied to a family."""
+
+
+class DataError(HyperbenchError):
+    """Demonstrations or records that are missing, altered or unreadable."""
+
+
+class PluginError(HyperbenchError):
+    """A plugin that cannot be loaded or that contradicts another one."""
+
+
+class NotFittedError(HyperbenchError):
+    """A generator asked for policies before it was fitted."""
+
+    def __init__(self, generator: object) -> None:
+        super().__init__(
+            f"{type(generator).__name__}.generate was called before fit. "
+            "Call fit(demonstrations, ...) or load(path) first."
+        )
+
+
+class ContractError(HyperbenchError, AssertionError):
+    """A family or method that breaks its contract; raised by ``hyperbench.testing``."""

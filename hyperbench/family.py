@@ -1,0 +1,93 @@
+"""The world's side: families of tasks, and the suites that group them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import gymnasium
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+
+from hyperbench.policy import PolicyBatch
+from hyperbench.task import SpecSpace, TaskSpec
+
+
+@dataclass(frozen=True)
+class FamilyInfo:
+    """What a family is; written to every record.
+
+    Args:
+        id: ``suite/name-vN``; the version rises whenever a result would move.
+        summary: one line for people.
+        horizon: the longest episode, in control steps.
+        has_success: whether ``info["success"]`` is reported and success rate is the headline.
+        licence: of the models and data the family is made of.
+        citation: the paper or project to cite.
+        physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.
+        expert_version: identifies the shipped experts by content.
+    """
+
+    id: str
+    summary: str
+    horizon: int
+    has_success: bool
+    licence: str
+    citation: str
+    physics: str
+    expert_version: str
+
+    @property
+    def name(self) -> str:
+        """The id without its suite: ``cheetah-speed-v1``."""
+        return self.id.rpartition("/")[2]
+
+
+class TaskFamily(ABC):
+    """Tasks that share spaces, horizon and a spec space.
+
+    Written by plugins, made by the registry, used by the conductor and by people; never handed to a
+    method.
+    """
+
+    info: ClassVar[FamilyInfo] | FamilyInfo
+    spec_space: SpecSpace
+    tasks: tuple[TaskSpec, ...]
+    observation_space: spaces.Box
+    action_space: spaces.Box
+
+    @abstractmethod
+    def make(self, task: TaskSpec, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+        """One environment that plays ``task``: for people to step and render.
+
+        Args:
+            task: any task of the spec space, in ``tasks`` or not.
+            render_mode: None or ``"rgb_array"``.
+        """
+
+    def make_vec(
+        self, tasks: Sequence[TaskSpec], num_threads: int = 1
+    ) -> VectorEnv[Any, Any, Any]:
+        """A vector environment whose sub-environment ``i`` plays ``tasks[i]``; called by ``rollout``.
+
+        It must accept ``reset(seed=[one seed per sub-environment])`` and need not reset by itself
+        when an episode ends. The default steps ``make``'s environments one after the other.
+
+        Args:
+            tasks: one entry per sub-environment; a task may occur many times.
+            num_threads: how many threads may be used; results must not depend on it.
+        """
+        return SyncVectorEnv(
+            [partial(self.make, task) for task in tasks], autoreset_mode=AutoresetMode.NEXT_STEP
+        )
+
+    @abstractmethod
+    def expert(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
+        """The shipped expert of each task; plays demonstrations and the ``expert`` control arm."""
+
+    def task(self, **values: float) -> TaskSpec:
+        """Any task of the spec space by its feature values, e.g. ``family.task(speed=2.25)``."""
+        return self.spec_space.task(self.info.id, **values)

@@ -1,0 +1,125 @@
+"""The method's side: demonstrations in, policies for unseen specs out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from hyperbench.demonstration import Demonstrations
+from hyperbench.policy import PolicyBatch
+from hyperbench.task import TaskSpec
+
+
+class MethodConfig(BaseModel):
+    """Base of every method's hyper-parameters: frozen, documented, unknown names refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class Progress(Protocol):
+    """Told by a method how far its fit has come; given by the conductor."""
+
+    def __call__(self, step: int, num_steps: int, loss: float) -> None:
+        """Report that ``step`` of ``num_steps`` is done at training loss ``loss``."""
+
+
+def no_progress(step: int, num_steps: int, loss: float) -> None:
+    """Ignore progress: the default where nobody watches."""
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit did; kept in the run's record.
+
+    Args:
+        num_steps: gradient steps taken.
+        chosen_step: the step whose weights are kept (the last, or the best on validation tasks).
+        final_loss: training loss at the end.
+        curve: (step, training loss, validation loss or None), a few dozen points.
+        num_parameters: trainable numbers of the generator.
+    """
+
+    num_steps: int
+    chosen_step: int
+    final_loss: float
+    num_parameters: int
+    curve: tuple[tuple[int, float, float | None], ...] = field(default=())
+
+
+class PolicyGenerator(ABC):
+    """Turns demonstrations of source tasks into policies for specs it has never seen.
+
+    The conductor makes one per run, calls ``fit`` once and ``generate`` once. A generator is given
+    demonstrations and specs and nothing else: no environment, no reward of a target task.
+
+    Args:
+        config: an instance of the class's ``Config``; its defaults when omitted.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = MethodConfig
+
+    def __init__(self, config: MethodConfig | None = None) -> None:
+        self.config: Any = config if config is not None else self.Config()
+
+    @abstractmethod
+    def fit(
+        self,
+        demonstrations: Demonstrations,
+        *,
+        validation: Demonstrations | None,
+        seed: int,
+        device: str = "cpu",
+        progress: Progress = no_progress,
+    ) -> FitReport:
+        """Learn from demonstrations.
+
+        Args:
+            demonstrations: of the source tasks (from ``collect``).
+            validation: of the validation tasks, to choose among checkpoints and for nothing else;
+                None where the protocol has none.
+            seed: of everything random in the fit. Global random states are neither read nor set.
+            device: ``"cpu"`` or ``"cuda"``.
+            progress: call it now and then.
+
+        Returns:
+            What was done; the conductor writes it to the record.
+
+        Raises:
+            FloatingPointError: the loss is no longer finite; the run is recorded as failed.
+        """
+
+    @abstractmethod
+    def generate(
+        self, specs: Sequence[TaskSpec], support: Demonstrations | None = None
+    ) -> PolicyBatch:
+        """Make one policy per spec, each independent of the other specs in the call.
+
+        Args:
+            specs: of the target tasks.
+            support: a few demonstrations of the same tasks, in the few-shot track only.
+
+        Returns:
+            Policies in the order of ``specs``; they go to ``rollout`` and into the record.
+
+        Raises:
+            NotFittedError: neither ``fit`` nor ``load`` was called before.
+        """
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write everything ``generate`` needs into the folder ``path``: safetensors and JSON."""
+
+    @abstractmethod
+    def load(self, path: Path) -> None:
+        """Read what ``save`` wrote; the generator then behaves as the saved one.
+
+        Raises:
+            DataError: the folder does not hold a generator of this kind.
+        """

@@ -1,0 +1,91 @@
+"""What a plugin can register: suites, families and methods, by name and import path.
+
+A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the three
+hooks and returns entries. Entries name their classes as ``"module:Class"``; nothing heavy is imported
+until a class is used, so keep torch and simulators out of the entry-point module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+ENTRY_POINT_GROUP = "hyperbench"
+
+hookspec = pluggy.HookspecMarker("hyperbench")
+hookimpl = pluggy.HookimplMarker("hyperbench")
+
+
+@dataclass(frozen=True)
+class FamilyEntry:
+    """A task family.
+
+    Args:
+        id: ``suite/name-vN``, equal to the family's ``info.id``.
+        target: ``"module:Class"`` of a ``TaskFamily``.
+        summary: one line for ``hyperbench list``.
+        arguments: keyword arguments for the class.
+        requires: import names the family needs at run time, for a helpful error when one is missing.
+    """
+
+    id: str
+    target: str
+    summary: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    requires: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SuiteEntry:
+    """A named list of families.
+
+    Args:
+        name: what ``--suite`` takes.
+        families: ids of the families, in the order of the board.
+        summary: one line for ``hyperbench list``.
+    """
+
+    name: str
+    families: Sequence[str]
+    summary: str
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A method.
+
+    Args:
+        name: what ``--method`` takes.
+        target: ``"module:Class"`` of a ``PolicyGenerator``.
+        summary: one line for ``hyperbench list``.
+        version: rises whenever the method's results would move; part of a run's identity.
+        paper: what to cite.
+        baseline: whether boards measure it beside the methods asked for, unless told not to.
+        requires: import names the method needs at run time.
+    """
+
+    name: str
+    target: str
+    summary: str
+    version: int = 1
+    paper: str = ""
+    baseline: bool = False
+    requires: Sequence[str] = ()
+
+
+@hookspec
+def hyperbench_families() -> Sequence[FamilyEntry]:  # type: ignore[empty-body]
+    """Register task families."""
+
+
+@hookspec
+def hyperbench_suites() -> Sequence[SuiteEntry]:  # type: ignore[empty-body]
+    """Register suites of families, one's own or other plugins'."""
+
+
+@hookspec
+def hyperbench_methods() -> Sequence[MethodEntry]:  # type: ignore[empty-body]
+    """Register methods."""

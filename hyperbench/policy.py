@@ -1,0 +1,164 @@
+"""Policies: what a generator produces and the harness plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast, get_args, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperbench.errors import DataError
+from hyperbench.task import FloatArray
+
+Activation = Literal["relu", "tanh"]
+Squash = Literal["tanh", "clip"]
+
+
+@runtime_checkable
+class PolicyBatch(Protocol):
+    """One policy for each of several tasks, acting on all of them at once.
+
+    Made by ``PolicyGenerator.generate`` or ``TaskFamily.expert``; played by ``rollout``.
+    """
+
+    @property
+    def num_tasks(self) -> int:
+        """How many tasks there is a policy for."""
+
+    def act(self, observations: FloatArray) -> FloatArray:
+        """(num_tasks, num_episodes, obs_dim) -> (num_tasks, num_episodes, action_dim).
+
+        Actions are in the units of the action space. Row ``i`` is the policy of task ``i``.
+        """
+
+    def reset(self) -> None:
+        """Forget what was remembered of earlier steps; called before every batch of episodes."""
+
+
+@dataclass(frozen=True)
+class MLPPolicies:
+    """Multilayer perceptrons of one shape, one per task: generated weights as data.
+
+    An observation is normalised, ``(observation - mean) / std``, passes ``num_layers - 1`` hidden
+    layers and a linear last one; its output is squashed into [-1, 1] and scaled to the action bounds.
+
+    Args:
+        weights: per layer (num_tasks, num_in, num_out).
+        biases: per layer (num_tasks, num_out).
+        observation_mean: (obs_dim,).
+        observation_std: (obs_dim,), positive.
+        action_low: (action_dim,).
+        action_high: (action_dim,).
+        activation: of the hidden layers.
+        squash: how the output is brought into [-1, 1].
+
+    Raises:
+        DataError: shapes that do not fit each other.
+    """
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+    observation_mean: FloatArray
+    observation_std: FloatArray
+    action_low: FloatArray
+    action_high: FloatArray
+    activation: Activation = "relu"
+    squash: Squash = "tanh"
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(self.biases) or not self.weights:
+            raise DataError(f"{len(self.weights)} weights and {len(self.biases)} biases.")
+        num_in = len(self.observation_mean)
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            if weight.shape[:2] != (self.num_tasks, num_in) or bias.shape != (
+                self.num_tasks,
+                weight.shape[2],
+            ):
+                raise DataError(
+                    f"Layer shapes do not fit: weight {weight.shape}, bias {bias.shape}, "
+                    f"expected ({self.num_tasks}, {num_in}, n) and ({self.num_tasks}, n)."
+                )
+            num_in = weight.shape[2]
+        if num_in != len(self.action_low):
+            raise DataError(f"The last layer has {num_in} outputs for {len(self.action_low)} actions.")
+        if self.activation not in get_args(Activation) or self.squash not in get_args(Squash):
+            raise DataError(f"Unknown activation {self.activation!r} or squash {self.squash!r}.")
+
+    @property
+    def num_tasks(self) -> int:
+        """How many policies are stacked."""
+        return int(self.weights[0].shape[0])
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases of one task's policy."""
+        return sum(int(np.prod(a.shape[1:])) for a in (*self.weights, *self.biases))
+
+    def act(self, observations: FloatArray) -> FloatArray:
+        """(num_tasks, num_episodes, obs_dim) -> (num_tasks, num_episodes, action_dim)."""
+        hidden = (observations - self.observation_mean) / self.observation_std
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            hidden = np.matmul(hidden, weight)
+            hidden += bias[:, None, :]
+            if layer < last:
+                if self.activation == "relu":
+                    np.maximum(hidden, 0.0, out=hidden)
+                else:
+                    np.tanh(hidden, out=hidden)
+        squashed = np.tanh(hidden) if self.squash == "tanh" else np.clip(hidden, -1.0, 1.0)
+        half_range = (self.action_high - self.action_low) / 2
+        return cast(FloatArray, self.action_low + (squashed + 1.0) * half_range)
+
+    def reset(self) -> None:
+        """Do nothing: these policies remember nothing."""
+
+    def take(self, tasks: Sequence[int]) -> MLPPolicies:
+        """The policies at the given positions, e.g. ``[2, 0, 0]``."""
+        index = np.asarray(tasks)
+        return MLPPolicies(
+            tuple(weight[index] for weight in self.weights),
+            tuple(bias[index] for bias in self.biases),
+            self.observation_mean,
+            self.observation_std,
+            self.action_low,
+            self.action_high,
+            self.activation,
+            self.squash,
+        )
+
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, str]]:
+        """Named arrays and metadata, as a safetensors file stores them."""
+        arrays = {f"weight_{i}": weight for i, weight in enumerate(self.weights)}
+        arrays |= {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
+        arrays |= {name: getattr(self, name) for name in _SHARED}
+        return (
+            {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
+            {"kind": "mlp", "activation": self.activation, "squash": self.squash},
+        )
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[np.float32]], metadata: Mapping[str, str]
+    ) -> MLPPolicies:
+        """The reverse of ``to_arrays``.
+
+        Raises:
+            DataError: the arrays are not those of multilayer perceptrons.
+        """
+        num_layers = sum(name.startswith("weight_") for name in arrays)
+        try:
+            return cls(
+                tuple(arrays[f"weight_{i}"] for i in range(num_layers)),
+                tuple(arrays[f"bias_{i}"] for i in range(num_layers)),
+                **{name: arrays[name] for name in _SHARED},
+                activation=cast(Activation, metadata["activation"]),
+                squash=cast(Squash, metadata["squash"]),
+            )
+        except KeyError as error:
+            raise DataError(f"Policies without {error}: not a file of MLP policies.") from error
+
+
+_SHARED = ("observation_mean", "observation_std", "action_low", "action_high")

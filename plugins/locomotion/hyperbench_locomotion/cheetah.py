@@ -1,0 +1,52 @@
+"""dm_control's planar cheetah."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import mujoco
+import numpy as np
+
+from hyperbench_locomotion.body import Array, Body
+
+
+class Cheetah(Body):
+    """A planar running body with six actuated joints (Tassa et al. 2018, dm_control).
+
+    Observation, 17 numbers as in dm_control: 8 joint positions without the horizontal one [m, rad],
+    then 9 joint velocities [m/s, rad/s].
+    """
+
+    name = "cheetah"
+    num_substeps = 1
+    num_settling_steps = 200
+    observation_size = 17
+    nominal_length = 0.5
+
+    def edit(self, xml: ElementTree.Element, length: float) -> None:
+        torso = _find(xml, "body", "torso")
+        _find(torso, "geom", "torso").set("fromto", f"{-length} 0 0 {length} 0 0")
+        _find(torso, "geom", "head").set("pos", f"{length + 0.1} 0 .1")
+        _find(torso, "body", "bthigh").set("pos", f"{-length} 0 0")
+        _find(torso, "body", "fthigh").set("pos", f"{length} 0 0")
+
+    def initial_qpos(self, model: mujoco.MjModel, rng: np.random.Generator) -> Array:
+        qpos: Array = model.qpos0.copy()
+        limited = model.jnt_limited.astype(bool)
+        lower, upper = model.jnt_range[limited].T
+        qpos[limited] = rng.uniform(lower, upper)
+        return qpos
+
+    def observe(self, qpos: Array, qvel: Array, sensors: Array) -> Array:
+        return np.concatenate([qpos[:, 1:], qvel], axis=1)
+
+    def speed(self, sensors: Array) -> Array:
+        # The model's only sensor is torso_subtreelinvel: x, y, z.
+        return sensors[:, 0]
+
+
+def _find(tree: ElementTree.Element, tag: str, name: str) -> ElementTree.Element:
+    element = tree.find(f".//{tag}[@name='{name}']")
+    if element is None:
+        raise LookupError(f"the cheetah's XML has no <{tag} name='{name}'>")
+    return element

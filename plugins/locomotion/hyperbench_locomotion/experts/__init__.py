@@ -1,0 +1,1 @@
+"""Experts: how they were trained, and the ones that are shipped."""
