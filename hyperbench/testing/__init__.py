@@ -1,0 +1,106 @@
+"""The contract as tests: what every family and every method keeps to, checkable in five lines.
+
+.. code-block:: python
+
+    @pytest.mark.parametrize("check", FAMILY_CHECKS)
+    def test_family_contract(check):
+        check(MyFamily())
+
+    CASE = MethodCase(MyMethod, MyMethod.Config(num_steps=20))
+
+    @pytest.mark.parametrize("check", METHOD_CHECKS)
+    def test_method_contract(check):
+        check(CASE)
+
+or, without pytest, ``check_family(MyFamily())`` and ``check_method(MyMethod)``. A broken contract
+is a ``ContractError`` that says what was asked, what was found and what to do.
+"""
+
+from hyperbench.testing.family import FAMILY_CHECKS, check_family
+from hyperbench.testing.family_declared import (
+    check_features_matter,
+    check_info,
+    check_spaces,
+    check_success,
+    check_tasks,
+)
+from hyperbench.testing.family_episodes import (
+    check_batch_does_not_matter,
+    check_environments_share_nothing,
+    check_horizon,
+    check_make_equals_make_vec,
+    check_seed_repeats_the_episode,
+    check_starts_differ,
+    check_threads_do_not_matter,
+)
+from hyperbench.testing.family_expert import (
+    check_expert_acts_within_bounds,
+    check_expert_beats_random,
+    check_expert_beats_zero_action,
+    check_experts_are_independent,
+)
+from hyperbench.testing.line import LineFamily, line_demonstrations
+from hyperbench.testing.method import METHOD_CHECKS, check_method
+from hyperbench.testing.method_case import MethodCase
+from hyperbench.testing.method_fit import (
+    check_config,
+    check_fit_is_deterministic,
+    check_fit_report,
+    check_global_random_state_is_not_read,
+    check_global_random_state_is_not_touched,
+    check_inputs_are_not_modified,
+    check_instances_share_nothing,
+    check_seed_matters,
+    check_validation_is_optional,
+)
+from hyperbench.testing.method_generate import (
+    check_generate_before_fit,
+    check_load_refuses_an_empty_folder,
+    check_policies_act_within_bounds,
+    check_policies_are_independent,
+    check_policies_forget_at_reset,
+    check_saved_equals_loaded,
+    check_specs_matter,
+)
+
+__all__ = [
+    "FAMILY_CHECKS",
+    "METHOD_CHECKS",
+    "LineFamily",
+    "MethodCase",
+    "check_batch_does_not_matter",
+    "check_config",
+    "check_environments_share_nothing",
+    "check_expert_acts_within_bounds",
+    "check_expert_beats_random",
+    "check_expert_beats_zero_action",
+    "check_experts_are_independent",
+    "check_family",
+    "check_features_matter",
+    "check_fit_is_deterministic",
+    "check_fit_report",
+    "check_generate_before_fit",
+    "check_global_random_state_is_not_read",
+    "check_global_random_state_is_not_touched",
+    "check_horizon",
+    "check_info",
+    "check_inputs_are_not_modified",
+    "check_instances_share_nothing",
+    "check_load_refuses_an_empty_folder",
+    "check_make_equals_make_vec",
+    "check_method",
+    "check_policies_act_within_bounds",
+    "check_policies_are_independent",
+    "check_policies_forget_at_reset",
+    "check_saved_equals_loaded",
+    "check_seed_matters",
+    "check_seed_repeats_the_episode",
+    "check_spaces",
+    "check_specs_matter",
+    "check_starts_differ",
+    "check_success",
+    "check_tasks",
+    "check_threads_do_not_matter",
+    "check_validation_is_optional",
+    "line_demonstrations",
+]

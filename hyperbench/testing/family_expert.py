@@ -1,0 +1,168 @@
+"""Checks that a family's experts are policies worth imitating."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from gymnasium import spaces
+
+from hyperbench.family import TaskFamily
+from hyperbench.policy import PolicyBatch
+from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.task import FloatArray
+from hyperbench.testing.trace import (
+    contract_error,
+    play,
+    random_actions,
+    single,
+    some_tasks,
+    within,
+)
+
+_NUM_EPISODES = 4
+_ROUNDING = 1e-5
+"""How much a policy's action may move, as a share of the range, with the size of its batch."""
+
+
+@dataclass
+class RandomPolicies:
+    """Uniform actions: the least that an expert has to beat."""
+
+    num_tasks: int
+    space: spaces.Box
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def act(self, observations: FloatArray) -> FloatArray:
+        shape = (*observations.shape[:2], *self.space.shape)
+        return self.rng.uniform(self.space.low, self.space.high, shape).astype(np.float32)
+
+    def reset(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+
+@dataclass(frozen=True)
+class ZeroPolicies:
+    """Nothing: action zero, or the bound nearest to it."""
+
+    num_tasks: int
+    space: spaces.Box
+
+    def act(self, observations: FloatArray) -> FloatArray:
+        shape = (*observations.shape[:2], *self.space.shape)
+        zero = np.clip(0, self.space.low, self.space.high)
+        return np.broadcast_to(zero, shape).astype(np.float32)
+
+    def reset(self) -> None:
+        pass
+
+
+def check_expert_acts_within_bounds(family: TaskFamily) -> None:
+    """Check that experts answer for every task with finite float32 actions inside the action space.
+
+    Their actions are the demonstrations that methods imitate.
+    """
+    tasks = some_tasks(family)
+    policies = family.expert(tasks)
+    subject = f"Expert of family {family.info.id}"
+    if not isinstance(policies, PolicyBatch) or policies.num_tasks != len(tasks):
+        raise contract_error(
+            subject,
+            f"expert(tasks) must return a PolicyBatch for {len(tasks)} tasks.",
+            f"a {type(policies).__name__} for {getattr(policies, 'num_tasks', 'no')} tasks.",
+            "hyperbench.policy.MLPPolicies is one; num_tasks, act and reset make another.",
+        )
+    observations = _visited_observations(family)
+    policies.reset()
+    actions = policies.act(observations)
+    space = family.action_space
+    shape = (*observations.shape[:2], *space.shape)
+    fits = actions.shape == shape and actions.dtype == np.float32
+    if not fits or not within(actions, space.low, space.high):
+        raise contract_error(
+            subject,
+            f"actions must be finite float32 of shape {shape} inside {space}.",
+            f"{actions.dtype} of shape {actions.shape}, "
+            f"from {actions.min():g} to {actions.max():g}.",
+            "Clip and convert them in act.",
+        )
+
+
+def check_experts_are_independent(family: TaskFamily) -> None:
+    """Check that a task's expert does not depend on the other tasks in the call, nor on order."""
+    tasks = some_tasks(family)
+    observations = _visited_observations(family)
+    together = _act(family.expert(tasks), observations)
+    reverse = _act(family.expert(tasks[::-1]), observations[::-1].copy())[::-1]
+    tolerance = _ROUNDING * (family.action_space.high - family.action_space.low)
+    for i, task in enumerate(tasks):
+        alone = _act(family.expert([task]), observations[[i]])[0]
+        for other in (together[i], reverse[i]):
+            if not (np.abs(alone - other) <= tolerance).all():
+                raise contract_error(
+                    f"Expert of family {family.info.id}, task {task.label}",
+                    "its actions must be the same whatever else is in the call to expert(tasks).",
+                    f"they differ by up to {np.abs(alone - other).max():g}.",
+                    "Stack one task's weights per row, and nothing that is computed over all rows.",
+                )
+
+
+def check_expert_beats_random(family: TaskFamily) -> None:
+    """Check that on every task the expert earns more than random actions, beyond the noise.
+
+    Scores divide by this difference. The noise is one standard error of the paired difference over
+    four episodes, both playing the same starts.
+    """
+    random = RandomPolicies(len(family.tasks), family.action_space)
+    _check_expert_beats(family, "random actions", random)
+
+
+def check_expert_beats_zero_action(family: TaskFamily) -> None:
+    """Check that on every task the expert earns more than doing nothing.
+
+    Nothing asks that random beats nothing, too: shaking a body that stands by itself may well cost
+    reward. A family with a task that *is* doing nothing leaves this check out.
+    """
+    _check_expert_beats(family, "action zero", ZeroPolicies(len(family.tasks), family.action_space))
+
+
+def _check_expert_beats(family: TaskFamily, name: str, opponent: PolicyBatch) -> None:
+    tasks = family.tasks
+    seeds = episode_seeds(0, "testing", tasks, _NUM_EPISODES)
+    expert = rollout(family, tasks, family.expert(tasks), seeds).returns
+    other = rollout(family, tasks, opponent, seeds).returns
+    gain = expert - other  # (num_tasks, num_episodes)
+    noise = gain.std(axis=1, ddof=1) / np.sqrt(_NUM_EPISODES)
+    lost = np.flatnonzero(~(gain.mean(axis=1) > noise))
+    if len(lost):
+        worst = int(lost[np.argmin(gain.mean(axis=1)[lost])])
+        raise contract_error(
+            f"Family {family.info.id}",
+            f"on every task the expert must earn more than {name}.",
+            f"not so on {len(lost)} of {len(tasks)} tasks; on {tasks[worst].label} it earns "
+            f"{expert[worst].mean():.4g} against {other[worst].mean():.4g}.",
+            "Train the expert of these tasks further, or drop the tasks that it cannot do.",
+        )
+
+
+def _act(policies: PolicyBatch, observations: FloatArray) -> FloatArray:
+    policies.reset()
+    return policies.act(observations)
+
+
+def _visited_observations(family: TaskFamily) -> FloatArray:
+    """Collect what random actions come to see: (num_tasks, num_steps, obs_dim)."""
+    tasks = some_tasks(family)
+    return _stacked(
+        [
+            play(single(family, task), [i], random_actions(family, 1, seed=i)).observations[:, 0]
+            for i, task in enumerate(tasks)
+        ]
+    )
+
+
+def _stacked(rows: Sequence[FloatArray]) -> FloatArray:
+    """Stack rows of different lengths, cut to the shortest: episodes may end early."""
+    num_steps = min(len(row) for row in rows)
+    return np.stack([row[:num_steps] for row in rows]).astype(np.float32)

@@ -1,0 +1,248 @@
+"""Families that break their contract in one point each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import SyncVectorEnv
+
+from hyperbench.task import Feature, SpecSpace, TaskSpec
+from hyperbench.testing import family_declared, family_episodes
+from hyperbench.testing.line import HORIZON, LineEnv, LineFamily
+
+
+def family_of(env_class, **attributes):
+    """A LineFamily that plays ``env_class`` and has some attributes replaced."""
+
+    class Broken(LineFamily):
+        def make(self, task, render_mode=None):
+            return env_class(task)
+
+    for name, value in attributes.items():
+        setattr(Broken, name, value)
+    return Broken
+
+
+def with_info(**changes):
+    return family_of(LineEnv, info=replace(LineFamily.info, **changes))
+
+
+def tasks_of_other_family():
+    return tuple(TaskSpec("testing/other-v1", t.space, t.values) for t in LineFamily.tasks)
+
+
+class Float64Env(LineEnv):
+    def observe(self):
+        return super().observe().astype(np.float64)
+
+
+class NarrowEnv(LineEnv):
+    observation_space = spaces.Box(-0.1, 0.1, (2,), np.float32)
+
+
+class NoisyRewardEnv(LineEnv):
+    def step(self, action):
+        observation, _, *rest = super().step(action)
+        return observation, float("nan"), *rest
+
+
+class CountedEndEnv(LineEnv):
+    def step(self, action):
+        observation, reward, _, truncated, info = super().step(action)
+        return observation, reward, 0, truncated, info
+
+
+class UnseededEnv(LineEnv):
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=None)
+
+
+class LeftoverEnv(LineEnv):
+    velocity = 0.0
+
+    def reset(self, *, seed=None, options=None):
+        velocity = self.velocity
+        super().reset(seed=seed)
+        self.velocity = velocity
+        return self.observe(), {}
+
+
+class SameStartEnv(LineEnv):
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=0)
+
+
+class EndlessEnv(LineEnv):
+    def step(self, action):
+        observation, reward, _, _, info = super().step(action)
+        return observation, reward, False, False, info
+
+
+class SilentEnv(LineEnv):
+    def step(self, action):
+        *shown, _ = super().step(action)
+        return *shown, {}
+
+
+class SharedStateEnv(LineEnv):
+    shared = {"position": 0.0}  # noqa: RUF012 -- the fault
+
+    @property
+    def position(self):
+        return self.shared["position"]
+
+    @position.setter
+    def position(self, value):
+        self.shared["position"] = value
+
+
+class SharedModelEnv(LineEnv):
+    def __init__(self, task):
+        super().__init__(task)
+        del self.gain
+        type(self).gain = task["gain"]
+
+
+class NoGainEnv(LineEnv):
+    def __init__(self, task):
+        super().__init__(task)
+        self.gain = 1.0
+
+
+class UnseededVec(LineFamily):
+    def make_vec(self, tasks, num_threads=1):
+        return SyncVectorEnv([lambda task=task: UnseededEnv(task) for task in tasks])
+
+
+class SilentVec(LineFamily):
+    def make_vec(self, tasks, num_threads=1):
+        return SyncVectorEnv([lambda task=task: SilentEnv(task) for task in tasks])
+
+
+class HeavierVec(LineFamily):
+    """make_vec plays every task with a little more gain than make."""
+
+    def make_vec(self, tasks, num_threads=1):
+        return SyncVectorEnv([lambda task=task: _with_gain(task, 1.01) for task in tasks])
+
+
+class NeighbourlyVec(LineFamily):
+    """A task's gain depends on how many tasks are played."""
+
+    def make_vec(self, tasks, num_threads=1):
+        factor = 1.0 + 1e-6 * len(tasks)
+        return SyncVectorEnv([lambda task=task: _with_gain(task, factor) for task in tasks])
+
+
+class ThreadedVec(LineFamily):
+    def make_vec(self, tasks, num_threads=1):
+        factor = 1.0 + 1e-6 * num_threads
+        return SyncVectorEnv([lambda task=task: _with_gain(task, factor) for task in tasks])
+
+
+def _with_gain(task, factor):
+    env = LineEnv(task)
+    env.gain *= factor
+    return env
+
+
+_SPACE = SpecSpace(
+    (Feature("goal", -1.0, 1.0, "m", "goal"), Feature("gain", 0.5, 1.5, "", "object"))
+)
+_UNBOUNDED = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+_GRID = LineFamily.spec_space.grid
+
+BROKEN_FAMILIES = {
+    "id without suite": (family_declared.check_info, with_info(id="line-v1"), "suite/name-vN"),
+    "no horizon": (family_declared.check_info, with_info(horizon=0), "horizon"),
+    "no licence": (family_declared.check_info, with_info(licence=""), "info.licence"),
+    "task twice": (
+        family_declared.check_tasks,
+        family_of(LineEnv, tasks=(*LineFamily.tasks, LineFamily.tasks[0])),
+        "occurs twice",
+    ),
+    "two tasks": (
+        family_declared.check_tasks,
+        family_of(LineEnv, tasks=LineFamily.tasks[:2]),
+        "at least 3",
+    ),
+    "tasks of another family": (
+        family_declared.check_tasks,
+        family_of(LineEnv, tasks=tasks_of_other_family()),
+        "testing/other-v1",
+    ),
+    "tasks of another space": (
+        family_declared.check_tasks,
+        family_of(LineEnv, spec_space=_SPACE),
+        "its spec space",
+    ),
+    "idle feature": (
+        family_declared.check_tasks,
+        family_of(LineEnv, tasks=_GRID(LineFamily.info.id, goal=[-1, 0, 1], gain=[1])),
+        "gain is 1 in all 3",
+    ),
+    "float64 observations": (family_declared.check_spaces, family_of(Float64Env), "float64"),
+    "another space": (
+        family_declared.check_spaces,
+        family_of(NarrowEnv),
+        "spaces must equal the family's",
+    ),
+    "observations outside": (
+        family_declared.check_spaces,
+        family_of(NarrowEnv, observation_space=NarrowEnv.observation_space),
+        "inside Box",
+    ),
+    "unbounded actions": (
+        family_declared.check_spaces,
+        family_of(LineEnv, action_space=_UNBOUNDED),
+        "must be bounded",
+    ),
+    "discrete actions": (
+        family_declared.check_spaces,
+        family_of(LineEnv, action_space=spaces.Discrete(3)),
+        "flat Box",
+    ),
+    "NaN reward": (family_declared.check_spaces, family_of(NoisyRewardEnv), "finite"),
+    "counted end": (family_declared.check_spaces, family_of(CountedEndEnv), "booleans"),
+    "unseeded make": (
+        family_episodes.check_seed_repeats_the_episode,
+        family_of(UnseededEnv),
+        "of make must repeat",
+    ),
+    "unseeded make_vec": (
+        family_episodes.check_seed_repeats_the_episode,
+        UnseededVec,
+        "of make_vec must repeat",
+    ),
+    "leftover velocity": (
+        family_episodes.check_seed_repeats_the_episode,
+        family_of(LeftoverEnv),
+        "used before",
+    ),
+    "one start": (family_episodes.check_starts_differ, family_of(SameStartEnv), "seeds 1 and 2"),
+    "endless": (family_episodes.check_horizon, family_of(EndlessEnv), "still running"),
+    "horizon too short": (
+        family_episodes.check_horizon,
+        with_info(horizon=HORIZON - 1),
+        "within info.horizon, 19 steps",
+    ),
+    "no success": (family_declared.check_success, family_of(SilentEnv), "from make,"),
+    "no success in make_vec": (family_declared.check_success, SilentVec, "from make_vec,"),
+    "heavier make_vec": (family_episodes.check_make_equals_make_vec, HeavierVec, "same episode"),
+    "shared state": (
+        family_episodes.check_environments_share_nothing,
+        family_of(SharedStateEnv),
+        "of make must not notice",
+    ),
+    "shared model": (
+        family_episodes.check_environments_share_nothing,
+        family_of(SharedModelEnv),
+        "of make must not notice",
+    ),
+    "neighbourly": (family_episodes.check_batch_does_not_matter, NeighbourlyVec, "alone first"),
+    "threaded": (family_episodes.check_threads_do_not_matter, ThreadedVec, "num_threads"),
+    "gain ignored": (family_declared.check_features_matter, family_of(NoGainEnv), "'gain'"),
+}
+"""What is broken: (the check that must reject it, the family class, words of the message)."""

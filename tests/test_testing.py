@@ -1,0 +1,121 @@
+"""The contract kit: the good pass every check, and each check rejects what it is there to find."""
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hyperbench import testing
+from hyperbench.errors import ContractError
+
+from .fakes_experts import BROKEN_EXPERTS
+from .fakes_families import BROKEN_FAMILIES, SameStartEnv, family_of
+from .fakes_methods import BROKEN_METHODS, SameSeed
+from .fakes_random_features import RandomFeatures
+
+BROKEN = BROKEN_FAMILIES | BROKEN_EXPERTS
+GOOD_CASE = testing.MethodCase(RandomFeatures)
+
+
+def by_name(check):
+    return check.__name__
+
+
+@pytest.mark.parametrize("check", testing.FAMILY_CHECKS, ids=by_name)
+def test_good_family_passes(check):
+    check(testing.LineFamily())
+
+
+@pytest.mark.parametrize("check", testing.METHOD_CHECKS, ids=by_name)
+@pytest.mark.parametrize("few_shot", [False, True])
+def test_good_method_passes(check, few_shot):
+    check(testing.MethodCase(RandomFeatures, few_shot=True) if few_shot else GOOD_CASE)
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_family_check_finds_its_fault(fault):
+    check, family_class, words = BROKEN[fault]
+    with pytest.raises(ContractError, match=words) as caught:
+        check(family_class())
+    assert "Found: " in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", BROKEN_METHODS)
+def test_method_check_finds_its_fault(fault):
+    check, method, words = BROKEN_METHODS[fault]
+    with pytest.raises(ContractError, match=words) as caught:
+        check(testing.MethodCase(method))
+    assert "Found: " in str(caught.value)
+
+
+def test_every_check_has_a_fake():
+    found = {check for check, _, _ in (BROKEN | BROKEN_METHODS).values()}
+    assert found == {*testing.FAMILY_CHECKS, *testing.METHOD_CHECKS}
+
+
+def test_every_check_can_be_named_from_outside():
+    for check in (*testing.FAMILY_CHECKS, *testing.METHOD_CHECKS):
+        assert getattr(testing, check.__name__) is check
+        assert check.__name__ in testing.__all__
+
+
+def test_every_check_says_what_it_checks_and_why():
+    for check in (*testing.FAMILY_CHECKS, *testing.METHOD_CHECKS):
+        assert check.__doc__.startswith("Check that "), check
+
+
+def test_a_check_that_does_not_apply_is_left_out():
+    family = family_of(SameStartEnv)()
+    with pytest.raises(ContractError):
+        testing.check_family(family)
+    testing.check_family(family, except_for=[testing.check_starts_differ])
+    with pytest.raises(ContractError):
+        testing.check_method(SameSeed)
+    testing.check_method(SameSeed, except_for=[testing.check_seed_matters])
+
+
+def test_own_demonstrations_and_config():
+    demonstrations = testing.line_demonstrations(num_episodes=1)
+    config = RandomFeatures.Config(num_hidden=8)
+    testing.check_method(RandomFeatures, config, demonstrations=demonstrations)
+    few = demonstrations.select(demonstrations.specs[:4])
+    with pytest.raises(ContractError, match="at least 6 tasks, found 4"):
+        testing.check_method(RandomFeatures, demonstrations=few)
+
+
+def test_inputs_include_support():
+    class CentresSupport(RandomFeatures):
+        def generate(self, specs, support=None):
+            support.episodes[0][0].actions[:] = 0.0
+            return super().generate(specs)
+
+    with pytest.raises(ContractError, match="support"):
+        testing.check_method(CentresSupport, few_shot=True)
+
+
+def test_global_states_are_restored():
+    state = random.getstate()
+    testing.check_global_random_state_is_not_read(GOOD_CASE)
+    assert random.getstate() == state
+
+
+def test_torch_is_watched_where_it_is_imported():
+    torch = pytest.importorskip("torch")
+
+    class DrawsFromTorch(RandomFeatures):
+        def rng(self, seed):
+            with torch.random.fork_rng():
+                return np.random.default_rng([seed, int(torch.randint(1000, (1,)))])
+
+    state = torch.get_rng_state()
+    with pytest.raises(ContractError, match="global random state"):
+        testing.check_global_random_state_is_not_read(testing.MethodCase(DrawsFromTorch))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_import_needs_neither_pytest_nor_torch():
+    code = "import sys, hyperbench.testing; print({'pytest', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

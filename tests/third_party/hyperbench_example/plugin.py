@@ -1,0 +1,35 @@
+"""What this package registers."""
+
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
+
+
+@hookimpl
+def hyperbench_families():
+    """Register the thermostat."""
+    return [
+        FamilyEntry(
+            id="example/thermostat-v1",
+            target="hyperbench_example.thermostat:ThermostatFamily",
+            summary="heat a leaky room to a target temperature",
+        )
+    ]
+
+
+@hookimpl
+def hyperbench_suites():
+    """Register a suite of that one family."""
+    return [
+        SuiteEntry(name="example", families=["example/thermostat-v1"], summary="a room to heat")
+    ]
+
+
+@hookimpl
+def hyperbench_methods():
+    """Register ridge regression."""
+    return [
+        MethodEntry(
+            name="example-ridge",
+            target="hyperbench_example.ridge:Ridge",
+            summary="linear policies by ridge regression on observation and spec",
+        )
+    ]
