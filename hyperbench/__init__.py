@@ -1,4 +1,4 @@
-"""hyperbench: how well does a method write a policy for a task it has never seen, from its spec alone?"""
+"""A benchmark of methods that write policies for unseen tasks from their specs alone."""
 
 from hyperbench.hookspecs import hookimpl
 

@@ -17,7 +17,7 @@ class Episode:
     """One expert episode.
 
     Args:
-        observations: (length + 1, obs_dim), the last one belonging to the state after the last action.
+        observations: (length + 1, obs_dim), the last one seen after the last action.
         actions: (length, action_dim), in the units of the action space.
         rewards: (length,).
         terminated: whether the task ended the episode (True) or its horizon did (False).

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 from gymnasium import spaces
@@ -24,7 +24,8 @@ class FamilyInfo:
         id: ``suite/name-vN``; the version rises whenever a result would move.
         summary: one line for people.
         horizon: the longest episode, in control steps.
-        has_success: whether ``info["success"]`` is reported and success rate is the headline.
+        has_success: whether ``info["success"]`` is reported at every step; its value at the last one
+            counts, and success rate is the headline.
         licence: of the models and data the family is made of.
         citation: the paper or project to cite.
         physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.
@@ -53,7 +54,7 @@ class TaskFamily(ABC):
     method.
     """
 
-    info: ClassVar[FamilyInfo] | FamilyInfo
+    info: FamilyInfo
     spec_space: SpecSpace
     tasks: tuple[TaskSpec, ...]
     observation_space: spaces.Box
@@ -69,9 +70,11 @@ class TaskFamily(ABC):
         """
 
     def make_vec(
-        self, tasks: Sequence[TaskSpec], num_threads: int = 1
+        self,
+        tasks: Sequence[TaskSpec],
+        num_threads: int = 1,  # noqa: ARG002 (the default needs none)
     ) -> VectorEnv[Any, Any, Any]:
-        """A vector environment whose sub-environment ``i`` plays ``tasks[i]``; called by ``rollout``.
+        """Vector environment whose sub-environment ``i`` plays ``tasks[i]``; called by ``rollout``.
 
         It must accept ``reset(seed=[one seed per sub-environment])`` and need not reset by itself
         when an episode ends. The default steps ``make``'s environments one after the other.

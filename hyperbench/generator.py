@@ -114,11 +114,15 @@ class PolicyGenerator(ABC):
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write everything ``generate`` needs into the folder ``path``: safetensors and JSON."""
+        """Write everything ``generate`` needs into ``path``: safetensors and JSON, never pickle.
+
+        Args:
+            path: a folder; made if it does not exist.
+        """
 
     @abstractmethod
     def load(self, path: Path) -> None:
-        """Read what ``save`` wrote; the generator then behaves as the saved one.
+        """Read what ``save`` wrote, config included; the generator then behaves as the saved one.
 
         Raises:
             DataError: the folder does not hold a generator of this kind.

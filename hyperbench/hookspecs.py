@@ -1,8 +1,8 @@
 """What a plugin can register: suites, families and methods, by name and import path.
 
 A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the three
-hooks and returns entries. Entries name their classes as ``"module:Class"``; nothing heavy is imported
-until a class is used, so keep torch and simulators out of the entry-point module.
+hooks and returns entries. Entries name their classes as ``"module:Class"``; nothing heavy is
+imported until a class is used, so keep torch and simulators out of the entry-point module.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FamilyEntry:
         target: ``"module:Class"`` of a ``TaskFamily``.
         summary: one line for ``hyperbench list``.
         arguments: keyword arguments for the class.
-        requires: import names the family needs at run time, for a helpful error when one is missing.
+        requires: import names the family needs at run time; a missing one is named in the error.
     """
 
     id: str

@@ -42,7 +42,7 @@ class MLPPolicies:
     """Multilayer perceptrons of one shape, one per task: generated weights as data.
 
     An observation is normalised, ``(observation - mean) / std``, passes ``num_layers - 1`` hidden
-    layers and a linear last one; its output is squashed into [-1, 1] and scaled to the action bounds.
+    layers and a linear last one; the output is squashed into [-1, 1] and scaled to the bounds.
 
     Args:
         weights: per layer (num_tasks, num_in, num_out).
@@ -82,7 +82,9 @@ class MLPPolicies:
                 )
             num_in = weight.shape[2]
         if num_in != len(self.action_low):
-            raise DataError(f"The last layer has {num_in} outputs for {len(self.action_low)} actions.")
+            raise DataError(
+                f"The last layer has {num_in} outputs for {len(self.action_low)} actions."
+            )
         if self.activation not in get_args(Activation) or self.squash not in get_args(Squash):
             raise DataError(f"Unknown activation {self.activation!r} or squash {self.squash!r}.")
 

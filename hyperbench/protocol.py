@@ -59,6 +59,33 @@ class EvalProtocol(BaseModel):
         """Identifies the rules by content, apart from which seeds are run."""
         return content_hash(self.model_dump(mode="json", exclude={"seeds", "summary"}))
 
+    def with_seeds(self, asked: str) -> EvalProtocol:
+        """The same rules for other seed pairs.
+
+        Args:
+            asked: a number of pairs (``"3"``: the protocol's first three, counted on where it has
+                fewer) or the seeds themselves (``"0,7,9"``, each for split and fit).
+
+        Raises:
+            ProtocolError: it is neither.
+        """
+        try:
+            numbers = [int(part) for part in asked.split(",")]
+        except ValueError:
+            raise ProtocolError(
+                f"--seeds {asked!r} is neither a number nor a list such as 0,1,2."
+            ) from None
+        if "," in asked:
+            pairs = tuple(SeedPair(split=seed, fit=seed) for seed in numbers)
+        else:
+            more = (SeedPair(split=i, fit=i) for i in range(len(self.seeds), numbers[0]))
+            pairs = (*self.seeds, *more)[: numbers[0]]
+        if not pairs or len(set(pairs)) < len(pairs) or min(numbers) < 0:
+            raise ProtocolError(
+                f"--seeds {asked!r}: give at least one seed, each once, none negative."
+            )
+        return self.model_copy(update={"seeds": pairs})
+
     def split(self, tasks: Sequence[TaskSpec], split_seed: int) -> Split:
         """Divide a family's tasks at random: a pure function of the tasks, the rules and the seed.
 
@@ -104,8 +131,9 @@ class Split:
     def __post_init__(self) -> None:
         keys = [task.key for task in (*self.source, *self.validation, *self.target)]
         if len(set(keys)) != len(keys):
-            raise ProtocolError("A task is in two parts of a split; source, validation and target "
-                                "must be disjoint.")
+            raise ProtocolError(
+                "A task is in two parts of a split; source, validation and target must be disjoint."
+            )
 
     def nearest_source(self, task: TaskSpec) -> tuple[TaskSpec, float]:
         """The source task whose scaled spec is nearest (Euclid), and its distance."""
@@ -120,8 +148,8 @@ class Split:
 
 
 def _in_convex_hull(points: FloatArray, point: FloatArray) -> bool:
-    """Whether ``point`` (n,) is a convex combination of ``points`` (m, n), by linear programming."""
-    # A linear programme, because Delaunay refuses the flat and the too small sets that small splits make.
+    """Whether ``point`` (n,) is a convex combination of ``points`` (m, n)."""
+    # A linear programme, because Delaunay refuses the flat and too small sets of small splits.
     conditions = np.vstack([points.T, np.ones(len(points))])
     result = linprog(np.zeros(len(points)), A_eq=conditions, b_eq=np.append(point, 1.0))
     return bool(result.status == 0)

@@ -30,7 +30,7 @@ class Feature:
         low: smallest value, in ``unit``; presented to methods as -1.
         high: largest value, in ``unit``; presented to methods as 1.
         unit: e.g. ``"m/s"``; empty for a pure number.
-        kind: what the feature changes: the ``reward``, the ``dynamics``, the ``goal`` or an ``object``.
+        kind: what it changes: the ``reward``, the ``dynamics``, the ``goal`` or an ``object``.
     """
 
     name: str
@@ -75,7 +75,8 @@ class SpecSpace:
         """Map feature values in their units to [-1, 1]; (num_features,) -> (num_features,)."""
         low = np.array([feature.low for feature in self.features])
         high = np.array([feature.high for feature in self.features])
-        return (2.0 * (np.asarray(values) - low) / (high - low) - 1.0).astype(np.float32)
+        scaled = 2.0 * (np.asarray(values) - low) / (high - low) - 1.0
+        return np.asarray(scaled, np.float32)
 
     def grid(self, family: str, **values: Sequence[float]) -> tuple[TaskSpec, ...]:
         """Make every combination of the given feature values a task, the last feature fastest."""

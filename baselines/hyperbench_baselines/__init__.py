@@ -1,0 +1,1 @@
+"""HyPoGen and the methods it is compared with, one readable file each."""

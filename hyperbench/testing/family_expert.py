@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-from gymnasium import spaces
 
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
+from hyperbench.references import RandomPolicies, ZeroActionPolicies
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import FloatArray
 from hyperbench.testing.trace import (
@@ -24,38 +23,6 @@ from hyperbench.testing.trace import (
 _NUM_EPISODES = 4
 _ROUNDING = 1e-5
 """How much a policy's action may move, as a share of the range, with the size of its batch."""
-
-
-@dataclass
-class RandomPolicies:
-    """Uniform actions: the least that an expert has to beat."""
-
-    num_tasks: int
-    space: spaces.Box
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-
-    def act(self, observations: FloatArray) -> FloatArray:
-        shape = (*observations.shape[:2], *self.space.shape)
-        return self.rng.uniform(self.space.low, self.space.high, shape).astype(np.float32)
-
-    def reset(self) -> None:
-        self.rng = np.random.default_rng(0)
-
-
-@dataclass(frozen=True)
-class ZeroPolicies:
-    """Nothing: action zero, or the bound nearest to it."""
-
-    num_tasks: int
-    space: spaces.Box
-
-    def act(self, observations: FloatArray) -> FloatArray:
-        shape = (*observations.shape[:2], *self.space.shape)
-        zero = np.clip(0, self.space.low, self.space.high)
-        return np.broadcast_to(zero, shape).astype(np.float32)
-
-    def reset(self) -> None:
-        pass
 
 
 def check_expert_acts_within_bounds(family: TaskFamily) -> None:
@@ -114,8 +81,7 @@ def check_expert_beats_random(family: TaskFamily) -> None:
     Scores divide by this difference. The noise is one standard error of the paired difference over
     four episodes, both playing the same starts.
     """
-    random = RandomPolicies(len(family.tasks), family.action_space)
-    _check_expert_beats(family, "random actions", random)
+    _check_expert_beats(family, "random actions", RandomPolicies(family, family.tasks))
 
 
 def check_expert_beats_zero_action(family: TaskFamily) -> None:
@@ -124,7 +90,7 @@ def check_expert_beats_zero_action(family: TaskFamily) -> None:
     Nothing asks that random beats nothing, too: shaking a body that stands by itself may well cost
     reward. A family with a task that *is* doing nothing leaves this check out.
     """
-    _check_expert_beats(family, "action zero", ZeroPolicies(len(family.tasks), family.action_space))
+    _check_expert_beats(family, "action zero", ZeroActionPolicies(family, family.tasks))
 
 
 def _check_expert_beats(family: TaskFamily, name: str, opponent: PolicyBatch) -> None:

@@ -23,13 +23,26 @@ class Body(ABC):
 
     name: ClassVar[str]
     """Name of the dm_control domain; its XML file is read from the installed ``dm_control``."""
+    camera: ClassVar[str]
+    """Camera of the XML file that keeps the body in view."""
     num_substeps: ClassVar[int]
     """Physics steps per control step."""
     num_settling_steps: ClassVar[int]
     """Physics steps without control that follow a reset, as dm_control does."""
+    carries_warm_start: ClassVar[bool] = False
+    """Whether the constraint solver must start from the last solution to agree with dm_control."""
     observation_size: ClassVar[int]
+    """Length of the observation vector."""
+    max_speed: ClassVar[float]
+    """Fastest target of the published benchmark, in ``speed_unit``."""
+    speed_step: ClassVar[float]
+    """Distance between published targets, in ``speed_unit``; the slowest target is one step."""
+    speed_unit: ClassVar[str]
+    """``m/s`` or ``rad/s``."""
+    length_range: ClassVar[tuple[float, float]]
+    """Shortest and longest published body [m]."""
     nominal_length: ClassVar[float]
-    """Length [m] of the published body."""
+    """Length [m] of dm_control's own body."""
 
     @abstractmethod
     def edit(self, xml: ElementTree.Element, length: float) -> None:
@@ -41,22 +54,53 @@ class Body(ABC):
 
     @abstractmethod
     def observe(self, qpos: Array, qvel: Array, sensors: Array) -> Array:
-        """(num_envs, nq), (num_envs, nv), (num_envs, nsensordata) -> (num_envs, observation_size)."""
+        """(num_envs, nq), (num_envs, nv), (num_envs, nsensordata) -> (num_envs, obs_dim)."""
 
     @abstractmethod
-    def speed(self, sensors: Array) -> Array:
-        """(num_envs, nsensordata) -> (num_envs,) signed speed [m/s or rad/s]."""
+    def speed(self, qvel: Array, sensors: Array) -> Array:
+        """(num_envs, nv), (num_envs, nsensordata) -> (num_envs,) signed speed in ``speed_unit``."""
+
+    def reward(self, move: Array, qpos: Array) -> Array:
+        """Turn the reward for moving (num_envs,) into the reward of the body (num_envs,).
+
+        Both are in [0, 1]; by default they are the same.
+        """
+        return move
+
+    def speeds(self) -> tuple[float, ...]:
+        """The published target speeds, in ``speed_unit``, ascending, without 0."""
+        count = round(self.max_speed / self.speed_step)
+        return tuple(i * self.speed_step for i in range(-count, count + 1) if i != 0)
+
+    def spec_bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest speed and length, (2,) each, in their units."""
+        low = np.array([-self.max_speed, self.length_range[0]])
+        high = np.array([self.max_speed, self.length_range[1]])
+        return low, high
 
     def model(self, length: float | None = None) -> mujoco.MjModel:
         """Compile the body at ``length`` [m]; None gives dm_control's own, unedited."""
         suite = _suite_folder()
-        xml = ElementTree.fromstring((suite / f"{self.name}.xml").read_text())
+        # The file is dm_control's own, not input from outside.
+        xml = ElementTree.fromstring((suite / f"{self.name}.xml").read_text())  # noqa: S314
         if length is not None:
             self.edit(xml, length)
         assets = {
             f"./common/{path.name}": path.read_bytes() for path in (suite / "common").glob("*.xml")
         }
         return mujoco.MjModel.from_xml_string(ElementTree.tostring(xml, encoding="unicode"), assets)
+
+
+def find_element(xml: ElementTree.Element, tag: str, name: str) -> ElementTree.Element:
+    """Find ``<tag name="name">`` anywhere below ``xml``.
+
+    Raises:
+        LookupError: there is none; dm_control's XML file is not the one these edits are for.
+    """
+    element = xml.find(f".//{tag}[@name='{name}']")
+    if element is None:
+        raise LookupError(f"the XML of dm_control has no <{tag} name={name!r}>")
+    return element
 
 
 def _suite_folder() -> Path:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import mujoco
 import numpy as np
 
-from hyperbench_locomotion.body import Array, Body
+from hyperbench_locomotion.body import Array, Body, find_element
 
 
 class Cheetah(Body):
@@ -18,17 +18,22 @@ class Cheetah(Body):
     """
 
     name = "cheetah"
+    camera = "side"
     num_substeps = 1
     num_settling_steps = 200
     observation_size = 17
+    max_speed = 10.0
+    speed_step = 0.5
+    speed_unit = "m/s"
+    length_range = (0.3, 0.7)
     nominal_length = 0.5
 
     def edit(self, xml: ElementTree.Element, length: float) -> None:
-        torso = _find(xml, "body", "torso")
-        _find(torso, "geom", "torso").set("fromto", f"{-length} 0 0 {length} 0 0")
-        _find(torso, "geom", "head").set("pos", f"{length + 0.1} 0 .1")
-        _find(torso, "body", "bthigh").set("pos", f"{-length} 0 0")
-        _find(torso, "body", "fthigh").set("pos", f"{length} 0 0")
+        torso = find_element(xml, "body", "torso")
+        find_element(torso, "geom", "torso").set("fromto", f"{-length} 0 0 {length} 0 0")
+        find_element(torso, "geom", "head").set("pos", f"{length + 0.1} 0 .1")
+        find_element(torso, "body", "bthigh").set("pos", f"{-length} 0 0")
+        find_element(torso, "body", "fthigh").set("pos", f"{length} 0 0")
 
     def initial_qpos(self, model: mujoco.MjModel, rng: np.random.Generator) -> Array:
         qpos: Array = model.qpos0.copy()
@@ -40,13 +45,6 @@ class Cheetah(Body):
     def observe(self, qpos: Array, qvel: Array, sensors: Array) -> Array:
         return np.concatenate([qpos[:, 1:], qvel], axis=1)
 
-    def speed(self, sensors: Array) -> Array:
+    def speed(self, qvel: Array, sensors: Array) -> Array:
         # The model's only sensor is torso_subtreelinvel: x, y, z.
         return sensors[:, 0]
-
-
-def _find(tree: ElementTree.Element, tag: str, name: str) -> ElementTree.Element:
-    element = tree.find(f".//{tag}[@name='{name}']")
-    if element is None:
-        raise LookupError(f"the cheetah's XML has no <{tag} name='{name}'>")
-    return element

@@ -1,1 +1,1 @@
-"""Experts: how they were trained, and the ones that are shipped."""
+"""Experts: the ones that are shipped, and the commands that train, export and evaluate them."""

@@ -1,5 +1,52 @@
-"""Train and export experts: ``python -m hyperbench_locomotion.experts train cheetah-speed``."""
+"""``python -m hyperbench_locomotion.experts train | export | evaluate``."""
 
-from hyperbench_locomotion.experts.train import main
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields, replace
+from pathlib import Path
+
+from hyperbench_locomotion.experts.settings import PRESETS, Settings
+
+
+def main() -> None:
+    """Parse the command line and run one command."""
+    parser = argparse.ArgumentParser(prog="python -m hyperbench_locomotion.experts")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    train = commands.add_parser("train", help="train a network, or go on with its training")
+    train.add_argument("preset", choices=PRESETS, help="whose settings to use")
+    train.add_argument("folder", type=Path, help="for checkpoints and progress")
+    train.add_argument("--threads", type=int, default=1, help="physics threads")
+    for field in fields(Settings):
+        kind = {"str": str, "int": int, "float": float}[str(field.type)]
+        flag = f"--{field.name.replace('_', '-')}"
+        train.add_argument(flag, type=kind, dest=field.name, help="override the preset")
+
+    export = commands.add_parser("export", help="ship trained networks with the package")
+    export.add_argument("folders", type=Path, nargs="+", help="of trainings of one body and suite")
+
+    evaluate = commands.add_parser("evaluate", help="play a family's experts and write its card")
+    evaluate.add_argument("family", help="e.g. locomotion/cheetah-speed-v1")
+    evaluate.add_argument("--episodes", type=int, default=10, help="per task")
+    evaluate.add_argument("--threads", type=int, default=1, help="physics threads")
+
+    arguments = parser.parse_args()
+    if arguments.command == "train":
+        from hyperbench_locomotion.experts.train import train as run_training
+
+        named = {f.name: getattr(arguments, f.name) for f in fields(Settings)}
+        overrides = {name: value for name, value in named.items() if value is not None}
+        settings = replace(PRESETS[arguments.preset], **overrides)
+        run_training(settings, arguments.folder, arguments.threads)
+    elif arguments.command == "export":
+        from hyperbench_locomotion.experts.export import export as run_export
+
+        run_export(arguments.folders)
+    else:
+        from hyperbench_locomotion.experts.evaluate import evaluate as run_evaluation
+
+        run_evaluation(arguments.family, arguments.episodes, arguments.threads)
+
 
 main()

@@ -1,16 +1,17 @@
-"""Expert training with Stable-Baselines3's PPO: one policy for all targets of a domain.
+"""Expert training with Stable-Baselines3's PPO: one network for many tasks of a body.
 
-The published experts are one TD3 policy a spec, 1 M steps each. Here one policy is told the target
-and learns from all of them at once, which costs minutes instead of days.
+The published experts are one TD3 policy a task, 1 M steps each. Here one network is told the task and
+learns from all of them at once, which costs minutes instead of days.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import pickle
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,155 +21,188 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
 
+from hyperbench.provenance import provenance
+from hyperbench_locomotion.bodies import BODIES, HORIZON, REWARDS
+from hyperbench_locomotion.experts.settings import Settings
 from hyperbench_locomotion.experts.training_env import TrainingEnv
-from hyperbench_locomotion.cheetah import Cheetah
-from hyperbench_locomotion.rewards import speed_reward
 
-HORIZON = 1000
+ROLLOUTS_PER_CHECKPOINT = 20
 
 
-@dataclass(frozen=True)
-class Settings:
-    """PPO settings; everything that decides what is learned."""
+def train(settings: Settings, folder: Path, num_threads: int = 1) -> None:
+    """Train until ``settings.num_steps``, going on from the folder's checkpoint if there is one.
 
-    domain: str
-    num_steps: int
-    num_envs: int = 384
-    rollout_steps: int = 64
-    batch_size: int = 4096
-    num_epochs: int = 4
-    learning_rate: float = 3e-4
-    final_learning_rate: float = 3e-5
-    clip_range: float = 0.2
-    discount: float = 0.99
-    gae_lambda: float = 0.95
-    entropy: float = 0.0
-    hidden: int = 128
-    fast_share: float = 0.0
-    seed: int = 0
+    It may be killed at any moment; what was learned since the last checkpoint is lost.
 
+    Args:
+        settings: what to learn and how.
+        folder: receives ``checkpoint-*/``, ``training.json`` and ``progress.jsonl``.
+        num_threads: physics threads; gradients use one.
 
-def speeds() -> list[float]:
-    return [s * v / 2 for s in (-1, 1) for v in range(1, 21)]
-
-
-def training_env(settings: Settings, num_threads: int) -> TrainingEnv:
-    targets = np.array(speeds())
-    fast = targets[np.abs(targets) >= 6]
-    repeat = int(round(settings.fast_share * len(targets) / len(fast)))
-    return TrainingEnv(
-        Cheetah(),
-        speed_reward,
-        [*targets, *np.tile(fast, repeat)],
-        scale=10.0,
+    Raises:
+        ValueError: the folder holds a training with other settings.
+    """
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = _record(settings, folder)
+    checkpoint = latest_checkpoint(folder)
+    tasks, probabilities = settings.tasks()
+    env = TrainingEnv(
+        BODIES[settings.body],
+        REWARDS[settings.suite],
+        tasks,
+        probabilities,
         horizon=HORIZON,
         num_envs=settings.num_envs,
         num_threads=num_threads,
-        seed=settings.seed,
+        # A resumed training must not draw the same tasks again.
+        seed=settings.seed + record["steps"],
     )
+    if checkpoint is not None:
+        model = _load(checkpoint, env, settings)
+    elif settings.start:
+        start = latest_checkpoint(Path(settings.start))
+        if start is None:
+            raise ValueError(f"{settings.start} holds no checkpoint to start from")
+        model = _load(start, env, settings)
+        model.num_timesteps = 0
+    else:
+        model = _new_model(env, settings)
+    remaining = settings.num_steps - model.num_timesteps
+    callback = _Checkpoints(folder, record)
+    if remaining > 0:
+        model.learn(remaining, callback=callback, reset_num_timesteps=False)
+        callback.save()
+    env.close()
 
 
-class Checkpoint(BaseCallback):
-    """Save the model, the normaliser and one line of progress after every few rollouts."""
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest ``checkpoint-<steps>`` folder: Stable-Baselines3's model and normaliser."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    return found[-1] if found else None
 
-    def __init__(self, folder: Path, every: int) -> None:
+
+def load_checkpoint(checkpoint: Path) -> tuple[PPO, VecNormalize]:
+    """A checkpoint's model and normaliser, without an environment; called by ``export``."""
+    model = PPO.load(checkpoint / "model.zip", device="cpu")
+    # Stable-Baselines3 stores normalisers as pickles; this one was written by ``train``.
+    normalizer = pickle.loads((checkpoint / "normalizer.pkl").read_bytes())  # noqa: S301
+    return model, normalizer
+
+
+class _Checkpoints(BaseCallback):
+    """Save model, normaliser, record and a line of progress after every few rollouts."""
+
+    def __init__(self, folder: Path, record: dict[str, Any]) -> None:
         super().__init__()
-        self.folder = folder
-        self.every = every
-        self.rollouts = 0
-        self.started = time.monotonic()
+        self._folder = folder
+        self._record = record
+        self._rollouts = 0
+        self._started = time.monotonic() - record["seconds"]
 
     def _on_step(self) -> bool:
         return True
 
     def _on_rollout_end(self) -> None:
-        self.rollouts += 1
-        if self.rollouts % self.every == 0:
+        self._rollouts += 1
+        if self._rollouts % ROLLOUTS_PER_CHECKPOINT == 0:
             self.save()
 
     def save(self) -> None:
-        self.model.save(self.folder / "model.zip")
+        steps = self.model.num_timesteps
+        unfinished = self._folder / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        self.model.save(unfinished / "model.zip")
         normalizer = self.model.get_vec_normalize_env()
-        assert normalizer is not None
-        normalizer.save(str(self.folder / "normalizer.pkl"))
+        assert normalizer is not None  # noqa: S101 - train always wraps the environment
+        normalizer.save(str(unfinished / "normalizer.pkl"))
+        older = list(self._folder.glob("checkpoint-*"))
+        # Renaming is atomic: a kill leaves either the old checkpoint or the new one whole.
+        final = self._folder / f"checkpoint-{steps}"
+        shutil.rmtree(final, ignore_errors=True)
+        unfinished.rename(final)
+        for path in older:
+            if path != final:
+                shutil.rmtree(path)
         returns = [episode["r"] for episode in self.model.ep_info_buffer or []]
+        self._record["steps"] = steps
+        self._record["seconds"] = round(time.monotonic() - self._started, 1)
+        _write_json(self._folder / "training.json", self._record)
         line = {
-            "steps": self.model.num_timesteps,
-            "seconds": round(time.monotonic() - self.started, 1),
+            "steps": steps,
+            "seconds": self._record["seconds"],
             "mean_return": round(float(np.mean(returns)), 1) if returns else None,
         }
-        with (self.folder / "progress.jsonl").open("a") as log:
+        with (self._folder / "progress.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
 
-def train(settings: Settings, folder: Path, num_threads: int) -> None:
-    """Train, or go on training from the folder's checkpoint, until ``settings.num_steps``."""
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    env = training_env(settings, num_threads)
-    checkpoint = folder / "model.zip"
-    rate = _linear(settings.learning_rate, settings.final_learning_rate)
-    if checkpoint.exists():
-        normalized = VecNormalize.load(str(folder / "normalizer.pkl"), env)
-        model = PPO.load(
-            checkpoint,
-            normalized,
-            device="cpu",
-            custom_objects={"learning_rate": rate, "lr_schedule": rate},
-        )
-    else:
-        normalized = VecNormalize(env, gamma=settings.discount)
-        model = PPO(
-            "MlpPolicy",
-            normalized,
-            learning_rate=rate,
-            n_steps=settings.rollout_steps,
-            batch_size=settings.batch_size,
-            n_epochs=settings.num_epochs,
-            gamma=settings.discount,
-            gae_lambda=settings.gae_lambda,
-            clip_range=settings.clip_range,
-            ent_coef=settings.entropy,
-            policy_kwargs={
-                "net_arch": [settings.hidden, settings.hidden],
-                "activation_fn": torch.nn.Tanh,
-                "log_std_init": -0.5,
-            },
-            stats_window_size=400,
-            seed=settings.seed,
-            device="cpu",
-        )
-    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=2))
-    callback = Checkpoint(folder, every=10)
-    remaining = settings.num_steps - model.num_timesteps
-    if remaining > 0:
-        model.learn(remaining, callback=callback, reset_num_timesteps=False)
-    callback.save()
+def _record(settings: Settings, folder: Path) -> dict[str, Any]:
+    """What a card tells about a training: settings, provenance, steps, seconds, its parent's."""
+    path = folder / "training.json"
+    if path.exists():
+        record: dict[str, Any] = json.loads(path.read_text())
+        if record["settings"] != asdict(settings):
+            raise ValueError(f"{folder} holds a training with other settings; choose a new folder")
+        return record
+    parent = Path(settings.start) / "training.json"
+    record = {
+        "settings": asdict(settings),
+        "provenance": provenance().model_dump(),
+        "steps": 0,
+        "seconds": 0.0,
+        "parent": json.loads(parent.read_text()) if settings.start else None,
+    }
+    _write_json(path, record)
+    return record
 
 
-def _linear(start: float, end: float) -> Callable[[float], float]:
+def _load(checkpoint: Path, env: TrainingEnv, settings: Settings) -> PPO:
+    normalized = VecNormalize.load(str(checkpoint / "normalizer.pkl"), env)
+    rate = _learning_rate(settings)
+    replaced = {
+        "learning_rate": rate,
+        "lr_schedule": rate,
+        "n_steps": settings.rollout_steps,
+        "batch_size": settings.batch_size,
+        "n_epochs": settings.num_epochs,
+    }
+    return PPO.load(
+        checkpoint / "model.zip", normalized, device="cpu", custom_objects=replaced
+    )
+
+
+def _new_model(env: TrainingEnv, settings: Settings) -> PPO:
+    return PPO(
+        "MlpPolicy",
+        VecNormalize(env),
+        learning_rate=_learning_rate(settings),
+        n_steps=settings.rollout_steps,
+        batch_size=settings.batch_size,
+        n_epochs=settings.num_epochs,
+        policy_kwargs={
+            "net_arch": [settings.hidden, settings.hidden],
+            "activation_fn": torch.nn.Tanh,
+            "log_std_init": settings.log_std,
+        },
+        stats_window_size=400,
+        seed=settings.seed,
+        device="cpu",
+    )
+
+
+def _learning_rate(settings: Settings) -> Callable[[float], float]:
+    first, last = settings.learning_rate, settings.final_learning_rate
+
     def rate(remaining: float) -> float:
-        return end + (start - end) * max(remaining, 0.0)
+        return last + (first - last) * max(remaining, 0.0)
 
     return rate
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m hyperbench_locomotion.experts")
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("train", help="train, or resume training")
-    command.add_argument("domain")
-    command.add_argument("--folder", type=Path, required=True)
-    command.add_argument("--steps", type=int, default=40_000_000, dest="num_steps")
-    command.add_argument("--num-envs", type=int, default=384)
-    command.add_argument("--rollout-steps", type=int, default=64)
-    command.add_argument("--learning-rate", type=float, default=3e-4)
-    command.add_argument("--final-learning-rate", type=float, default=3e-5)
-    command.add_argument("--fast-share", type=float, default=0.0)
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--threads", type=int, default=1)
-    arguments: dict[str, Any] = vars(parser.parse_args())
-    arguments.pop("command")
-    folder, threads = arguments.pop("folder"), arguments.pop("threads")
-    train(Settings(**arguments), folder, threads)
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)

@@ -1,8 +1,7 @@
-"""The vector environment as Stable-Baselines3 wants it, with a target that changes every episode."""
+"""The vector environment as Stable-Baselines3 wants it, with a task that changes every episode."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,61 +9,60 @@ import numpy.typing as npt
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from hyperbench_locomotion.body import Body
+from hyperbench_locomotion.body import Array, Body
+from hyperbench_locomotion.rewards import RewardFunction
 from hyperbench_locomotion.vector_env import LocomotionVectorEnv
 
-Array = npt.NDArray[np.float64]
-TargetReward = Callable[[Array, Array], Array]
+_MIN_STARTS = 64
 
 
 class TrainingEnv(VecEnv):
-    """``num_envs`` bodies whose observation ends with the target, scaled to [-1, 1].
+    """``num_envs`` bodies whose observation ends with the features that vary, scaled to [-1, 1].
 
-    Each episode draws a new target and starts from a bank of settled states, so that no training
-    time goes into settling. Episodes start out of step with each other.
+    Each episode draws a new task and starts from a bank of settled states, so that no training time
+    goes into settling. Episodes start out of step with each other.
 
     Args:
-        body: what is simulated, at its nominal length.
+        body: what is simulated.
         reward: (speeds, targets) -> rewards, each (num_envs,).
-        targets: the target speeds to draw from, uniformly; repeat a target to draw it more often.
-        scale: the target that is presented as 1.
+        tasks: (num_tasks, 2) speed and length of the tasks to draw from.
+        probabilities: (num_tasks,) how often each is drawn.
         horizon: control steps per episode.
         num_envs: environments.
         num_threads: physics threads.
-        seed: of targets, start states and phases.
+        seed: of tasks, start states and phases.
     """
 
     def __init__(
         self,
         body: Body,
-        reward: TargetReward,
-        targets: Sequence[float],
+        reward: RewardFunction,
+        tasks: Array,
+        probabilities: Array,
         *,
-        scale: float,
         horizon: int,
         num_envs: int,
         num_threads: int,
         seed: int,
     ) -> None:
         self._rng = np.random.default_rng(seed)
-        self._choices = np.asarray(targets, dtype=np.float64)
-        self._scale = scale
-        self._targets = self._rng.choice(self._choices, num_envs)
+        self._tasks, self._probabilities = tasks, probabilities
+        low, high = body.spec_bounds()
+        varies = varying_features(tasks)
+        self._scaled = (2.0 * (tasks - low) / (high - low) - 1.0)[:, varies].astype(np.float32)
+        self._models = {length: body.model(length) for length in np.unique(tasks[:, 1])}
+        self._starts = self._settled_starts(body, reward, num_envs, seed)
+        self._current = self._draw(num_envs)
+        models = [self._models[tasks[i, 1]] for i in self._current]
         self._env = LocomotionVectorEnv(
-            body,
-            [body.model()] * num_envs,
-            lambda speed: reward(speed, self._targets),
-            horizon=horizon,
-            num_threads=num_threads,
+            body, models, tasks[self._current, 0], reward, horizon=horizon, num_threads=num_threads
         )
-        self._env.reset(seed=seed)
-        self._bank = self._env.state
         self._elapsed = self._rng.integers(0, horizon, num_envs)
         self._returns = np.zeros(num_envs)
-        self._actions: npt.NDArray[np.float32] = np.zeros(
-            (num_envs, *(self._env.single_action_space.shape or ())), np.float32
-        )
-        shape = (body.observation_size + 1,)
+        # The first episodes begin out of step: too short for their returns to count.
+        self._complete = np.zeros(num_envs, dtype=bool)
+        self._actions = np.zeros((num_envs, *self._env.single_action_space.shape), np.float32)
+        shape = (body.observation_size + sum(varies),)
         super().__init__(
             num_envs,
             spaces.Box(-np.inf, np.inf, shape, np.float32),
@@ -72,7 +70,8 @@ class TrainingEnv(VecEnv):
         )
 
     def reset(self) -> npt.NDArray[np.float32]:
-        self._env.state = self._bank
+        for i in range(self.num_envs):
+            self._start(i)
         return self._observe()
 
     def step_async(self, actions: npt.NDArray[np.float32]) -> None:
@@ -88,32 +87,11 @@ class TrainingEnv(VecEnv):
             infos = self._end_episodes(np.flatnonzero(done))
         return self._observe(), rewards.astype(np.float32), done, infos
 
-    def _end_episodes(self, ended: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
-        observation = self._observe()
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        for i in ended:
-            infos[i] = {
-                "terminal_observation": observation[i],
-                "TimeLimit.truncated": True,
-                "episode": {"r": self._returns[i], "l": self._env.horizon, "t": 0.0},
-            }
-        state = self._env.state
-        state[ended] = self._bank[self._rng.integers(0, len(self._bank), len(ended))]
-        self._env.state = state
-        self._targets[ended] = self._rng.choice(self._choices, len(ended))
-        self._returns[ended] = 0.0
-        self._elapsed[ended] = 0
-        return infos
-
-    def _observe(self) -> npt.NDArray[np.float32]:
-        target = (self._targets / self._scale)[:, None].astype(np.float32)
-        return np.concatenate([self._env.observe(), target], axis=1)
-
     def close(self) -> None:
         self._env.close()
 
     # Stable-Baselines3 declares these for environments that live in other processes; nothing here
-    # calls them.
+    # needs them.
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         return [getattr(self, attr_name, None)] * self.num_envs
 
@@ -127,3 +105,51 @@ class TrainingEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         return [False] * self.num_envs
+
+    def _settled_starts(
+        self, body: Body, reward: RewardFunction, num_envs: int, seed: int
+    ) -> dict[float, list[tuple[Array, Array]]]:
+        """Joint positions and velocities to start from, per length."""
+        num_starts = max(_MIN_STARTS, num_envs // len(self._models))
+        starts = {}
+        for length, model in self._models.items():
+            env = LocomotionVectorEnv(
+                body, [model] * num_starts, np.ones(num_starts), reward, horizon=1
+            )
+            env.reset(seed=seed)
+            starts[length] = list(zip(env.physics.qpos, env.physics.qvel, strict=True))
+            env.close()
+        return starts
+
+    def _draw(self, count: int) -> npt.NDArray[np.int64]:
+        return self._rng.choice(len(self._tasks), count, p=self._probabilities)
+
+    def _start(self, index: int) -> None:
+        speed, length = self._tasks[self._current[index]]
+        starts = self._starts[length]
+        qpos, qvel = starts[self._rng.integers(len(starts))]
+        self._env.physics.place(index, qpos, qvel, self._models[length])
+        self._env.targets[index] = speed
+
+    def _end_episodes(self, ended: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+        observation = self._observe()
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for i in ended:
+            infos[i] = {"terminal_observation": observation[i], "TimeLimit.truncated": True}
+            if self._complete[i]:
+                infos[i]["episode"] = {"r": self._returns[i], "l": self._env.horizon, "t": 0.0}
+        self._complete[ended] = True
+        self._current[ended] = self._draw(len(ended))
+        for i in ended:
+            self._start(i)
+        self._returns[ended] = 0.0
+        self._elapsed[ended] = 0
+        return infos
+
+    def _observe(self) -> npt.NDArray[np.float32]:
+        return np.concatenate([self._env.observe(), self._scaled[self._current]], axis=1)
+
+
+def varying_features(tasks: Array) -> list[bool]:
+    """Whether speed and whether length differ among ``tasks`` (num_tasks, 2)."""
+    return [len(np.unique(column)) > 1 for column in tasks.T]

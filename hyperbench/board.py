@@ -1,0 +1,42 @@
+"""What a board holds; made by ``leaderboard``, shown by ``console`` and ``report``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method, or control arm, on a board.
+
+    Scores are interquartile means over runs x target tasks. None stands for "nothing to tell".
+    """
+
+    method: str
+    is_arm: bool
+    score: float | None
+    interval: tuple[float, float] | None
+    mean_return: float | None
+    success_rate: float | None
+    interpolation: float | None
+    extrapolation: float | None
+    family_scores: dict[str, float | None]
+    num_runs: int
+    num_failed: int
+    num_parameters: int | None
+    policy_parameters: int | None
+    fit_seconds: float | None
+    generate_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Board:
+    """One protocol's rows, best score first, over the families its records are of."""
+
+    protocol: str
+    families: tuple[str, ...]
+    rows: tuple[Row, ...]
+    failures: tuple[str, ...]
+    """One line per failed run: which, and why."""
+    notes: tuple[str, ...]
+    """What a reader must know to read the numbers rightly."""

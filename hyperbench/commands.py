@@ -1,0 +1,185 @@
+"""What the commands that measure and compare do."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hyperbench import executors
+from hyperbench.conductor import Places, ensure_demonstrations, is_finished
+from hyperbench.console import (
+    print_boards,
+    print_listing,
+    progress_display,
+    standard_output,
+)
+from hyperbench.errors import DataError, UnknownNameError
+from hyperbench.leaderboard import make_boards
+from hyperbench.plan import Run, plan
+from hyperbench.protocol import EvalProtocol
+from hyperbench.record import find_runs
+from hyperbench.registry import Registry, installed
+
+out = standard_output()
+err = Console(stderr=True)
+
+
+def run_command(
+    *,
+    methods: Sequence[str],
+    suite: str,
+    protocol: EvalProtocol,
+    settings: Sequence[str],
+    baselines: bool,
+    device: str,
+    num_jobs: int,
+    output_dir: Path,
+    data_dir: Path,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Plan, execute what is not finished, and show the board.
+
+    Returns:
+        How many runs failed.
+    """
+    registry = installed()
+    runs = plan(
+        registry,
+        methods,
+        suite,
+        protocol,
+        baselines=baselines,
+        settings=settings,
+        device=device,
+        data_dir=data_dir,
+    )
+    pending = [run for run in runs if not is_finished(run, output_dir)]
+    if dry_run:
+        rows = [(run.key, "to do" if run in pending else "finished", run.label) for run in runs]
+        print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
+        return 0
+    if len(pending) < len(runs):
+        err.print(
+            f"{len(runs) - len(pending)} of {len(runs)} runs are finished in {output_dir} and are "
+            "not repeated.",
+            highlight=False,
+        )
+    if pending:
+        _check_writable(output_dir)
+        _execute(registry, pending, Places(output_dir, data_dir), num_jobs)
+    boards = make_boards([output_dir / run.key for run in runs])
+    if as_json:
+        from hyperbench.report.tables import json_text
+
+        print(json_text(boards), end="")
+    else:
+        print_boards(boards, out)
+        out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
+    return sum(len(board.failures) for board in boards)
+
+
+def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> None:
+    """Make the demonstrations of a suite's families."""
+    registry = installed()
+    entries = registry.select_families(suite)
+    _prepare(registry, [e.id for e in entries], protocol, data_dir, num_threads or _num_cores())
+
+
+def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | None) -> None:
+    """Show the board of the runs in some folders."""
+    from hyperbench.report import tables
+
+    boards = make_boards(find_runs(folders))
+    formats: dict[str, Callable[[], str]] = {
+        "table": str,
+        "markdown": lambda: "\n".join(tables.markdown(board) for board in boards),
+        "csv": lambda: tables.csv_text(boards),
+        "latex": lambda: "\n".join(tables.latex(board) for board in boards),
+        "json": lambda: tables.json_text(boards),
+    }
+    if format_ not in formats:
+        raise UnknownNameError("format", format_, formats)
+    if output is None:
+        if format_ == "table":
+            print_boards(boards, out)
+        else:
+            print(formats[format_](), end="")
+        return
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            if format_ == "table":
+                print_boards(boards, Console(file=file, width=120))
+            else:
+                file.write(formats[format_]())
+    except OSError as error:
+        raise DataError(f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _execute(registry: Registry, pending: list[Run], places: Places, num_jobs: int) -> None:
+    num_jobs = min(num_jobs or _num_cores(), len(pending))
+    num_threads = max(1, _num_cores() // num_jobs)
+    learning = {run.family: run.protocol for run in pending if not run.is_arm}
+    for family, protocol in learning.items():
+        _prepare(registry, [family], protocol, places.data, _num_cores(), quiet=True)
+    with progress_display({run.key: run.label for run in pending}, err) as notify:
+        if num_jobs == 1:
+            records = executors.run_here(
+                pending, registry, places, num_threads=num_threads, notify=notify
+            )
+        else:
+            records = executors.run_in_processes(
+                pending, places, num_jobs=num_jobs, num_threads=num_threads, notify=notify
+            )
+        for _ in records:
+            pass
+
+
+def _prepare(
+    registry: Registry,
+    families: Sequence[str],
+    protocol: EvalProtocol,
+    data_dir: Path,
+    num_threads: int,
+    quiet: bool = False,
+) -> None:
+    for id_ in families:
+        family = registry.make_family(id_)
+        with progress_display({id_: id_}, err) as notify:
+            found, problem = ensure_demonstrations(
+                family, protocol, data_dir, num_threads=num_threads, notify=notify
+            )
+            if problem is not None:
+                notify(id_, "ok")
+        if problem not in (None, "missing"):
+            err.print(f"Demonstrations of {id_} were {problem}. They were made again.")
+        if not quiet:
+            size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
+            state = "sound" if problem is None else "made"
+            num_episodes = len(family.tasks) * protocol.num_demonstrations
+            out.print(
+                f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _check_writable(folder: Path) -> None:
+    """Find out before an hour of fitting whether its result can be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"Runs cannot be written to {folder}: {error.strerror}. "
+            "Choose another folder with --output-dir."
+        ) from error
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,300 @@
+"""The one path: from a run's names to its record."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from hyperbench.collect import Dataset, dataset, load, prepare
+from hyperbench.demonstration import Demonstrations
+from hyperbench.errors import HyperbenchError
+from hyperbench.family import TaskFamily
+from hyperbench.generator import FitReport, PolicyGenerator
+from hyperbench.plan import Run
+from hyperbench.policy import PolicyBatch
+from hyperbench.protocol import EvalProtocol, Split
+from hyperbench.provenance import provenance
+from hyperbench.record import (
+    Cost,
+    RunRecord,
+    SplitEntry,
+    TaskEntry,
+    read_record,
+    write_record,
+)
+from hyperbench.references import play_arm
+from hyperbench.registry import Registry
+from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
+from hyperbench.seeding import child_seed
+from hyperbench.task import TaskSpec
+
+_SEED_ROOT = 0
+"""Judged episodes are part of the benchmark: every method plays the same ones."""
+
+
+class Notify(Protocol):
+    """Told how far a run is; made by the console, called in whichever process executes."""
+
+    def __call__(
+        self, key: str, stage: str, step: int = 0, num_steps: int = 0, loss: float | None = None
+    ) -> None:
+        """Report that the run ``key`` is at ``step`` of ``num_steps`` of a stage."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are read and written.
+
+    Args:
+        runs: folder of all runs.
+        data: root of all demonstrations.
+    """
+
+    runs: Path
+    data: Path
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What measuring one method on one family gave."""
+
+    table: EpisodeTable
+    num_target_rollouts: int
+    cost: Cost
+    policies: PolicyBatch | None = None
+    fit: FitReport | None = None
+
+
+def ensure_demonstrations(
+    family: TaskFamily, protocol: EvalProtocol, data_dir: Path, *, num_threads: int, notify: Notify
+) -> tuple[Dataset, str | None]:
+    """Make a family's demonstrations unless sound ones are there.
+
+    Returns:
+        Where they are, and why they had to be made; None if they were there.
+    """
+    found = dataset(family, protocol.num_demonstrations, data_dir)
+    problem = found.problem()
+    if problem is not None:
+
+        def progress(step: int, num_steps: int) -> None:
+            notify(family.info.id, "demonstrations", step, num_steps)
+
+        with single_threaded():
+            prepare(family, found, num_threads=num_threads, progress=progress)
+    return found, problem
+
+
+def is_finished(run: Run, runs_dir: Path) -> bool:
+    """Whether a sound, successful record of the run exists; failed runs are tried again."""
+    try:
+        record = read_record(runs_dir / run.key)
+    except HyperbenchError:
+        return False
+    return record.status == "ok" and all(
+        (runs_dir / run.key / name).is_file() for name in record.sha256
+    )
+
+
+def execute(
+    run: Run, registry: Registry, places: Places, *, num_threads: int, notify: Notify
+) -> RunRecord:
+    """Carry out one run and write its record; a failure is a record too.
+
+    Args:
+        run: what to do.
+        registry: resolves the run's names.
+        places: where demonstrations are and records go.
+        num_threads: physics threads. Everything else runs on one thread, so that results do not
+            depend on how many runs share the machine.
+        notify: told how far the run is.
+
+    Returns:
+        The record that was written.
+
+    Raises:
+        DataError: the record cannot be written.
+    """
+    family = registry.make_family(run.family)
+    split = run.protocol.split(family.tasks, run.seeds.split)
+    seeds = episode_seeds(_SEED_ROOT, "judged episode", split.target, run.protocol.num_episodes)
+    try:
+        if run.is_arm:
+            with single_threaded():
+                notify(run.key, "judging")
+                started = time.perf_counter()
+                table, played = play_arm(run.method, family, split, seeds, num_threads)
+                cost = Cost(rollout_seconds=time.perf_counter() - started)
+                measured = Measurement(table, played, cost)
+        else:
+            method = registry.method_class(run.method)
+            generator = method(method.Config.model_validate(run.config))
+            found = dataset(family, run.protocol.num_demonstrations, places.data)
+            demonstrations = load(family, found, (*split.source, *split.validation))
+            with single_threaded():
+                measured = measure(
+                    generator, demonstrations, family, split, seeds, run, num_threads, notify
+                )
+    except Exception as error:  # whatever a method or a world raises becomes a failed record
+        written = _record_failure(run, family, split, places, error)
+    else:
+        record = RunRecord(
+            status="ok",
+            cost=measured.cost,
+            fit=measured.fit,
+            num_target_rollouts=measured.num_target_rollouts,
+            **_shared_entries(run, family, split),
+        )
+        written = write_record(places.runs, record, measured.table, measured.policies)
+    notify(run.key, written.status)
+    return written
+
+
+def record_lost(run: Run, registry: Registry, places: Places) -> RunRecord:
+    """Write the record of a run whose worker process died, e.g. for lack of memory."""
+    family = registry.make_family(run.family)
+    split = run.protocol.split(family.tasks, run.seeds.split)
+    return _record_failure(run, family, split, places, RuntimeError("the worker process died"))
+
+
+def measure(
+    generator: PolicyGenerator,
+    demonstrations: Demonstrations,
+    family: TaskFamily,
+    split: Split,
+    seeds: np.ndarray[Any, np.dtype[np.int64]],
+    run: Run,
+    num_threads: int = 1,
+    notify: Notify = lambda *_, **__: None,
+) -> Measurement:
+    """Fit, generate, judge. The generator meets demonstrations and specs, never the family.
+
+    Args:
+        generator: a fresh one.
+        demonstrations: of source and validation tasks.
+        family: the world that judges.
+        split: the tasks.
+        seeds: (num_target_tasks, num_episodes).
+        run: for its key, seeds and device.
+        num_threads: physics threads.
+        notify: told how far it is.
+    """
+
+    def fitting(step: int, num_steps: int, loss: float) -> None:
+        notify(run.key, "fitting", step, num_steps, loss)
+
+    def judging(step: int, num_steps: int) -> None:
+        notify(run.key, "judging", step, num_steps)
+
+    validation = demonstrations.select(split.validation) if split.validation else None
+    started = time.perf_counter()
+    report = generator.fit(
+        demonstrations.select(split.source),
+        validation=validation,
+        seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
+        device=run.device,
+        progress=fitting,
+    )
+    fitted = time.perf_counter()
+    policies = generator.generate(split.target)
+    generated = time.perf_counter()
+    table = rollout(
+        family, split.target, policies, seeds, num_threads=num_threads, progress=judging
+    )
+    cost = Cost(
+        num_parameters=report.num_parameters,
+        policy_parameters=getattr(policies, "num_parameters", None),
+        fit_seconds=fitted - started,
+        generate_seconds=generated - fitted,
+        rollout_seconds=time.perf_counter() - generated,
+    )
+    return Measurement(table, seeds.size, cost, policies, report)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let linear algebra use one thread, and check that it does.
+
+    One thread makes sums, and so results, independent of the machine's load, and is faster for the
+    small matrices of these policies.
+
+    Raises:
+        RuntimeError: a library kept more threads.
+    """
+    torch = sys.modules.get("torch")  # only a method that has imported it needs the setting
+    before = torch.get_num_threads() if torch is not None else None
+    with threadpool_limits(limits=1):
+        if torch is not None:
+            torch.set_num_threads(1)
+        busy = [pool["prefix"] for pool in threadpool_info() if pool["num_threads"] > 1]
+        if busy or (torch is not None and torch.get_num_threads() != 1):
+            raise RuntimeError(f"{busy or ['torch']} did not accept a single thread")
+        try:
+            yield
+        finally:
+            if torch is not None:
+                torch.set_num_threads(before)
+
+
+_COPIED = (
+    "key",
+    "method",
+    "is_arm",
+    "method_version",
+    "overrides",
+    "config",
+    "family",
+    "protocol",
+    "seeds",
+    "device",
+    "demonstrations",
+)
+
+
+def _shared_entries(run: Run, family: TaskFamily, split: Split) -> dict[str, Any]:
+    return {
+        **{name: getattr(run, name) for name in _COPIED},
+        "family_info": family.info,
+        "split": _split_entry(split),
+        "provenance": provenance(),
+    }
+
+
+def _record_failure(
+    run: Run, family: TaskFamily, split: Split, places: Places, error: Exception
+) -> RunRecord:
+    record = RunRecord(
+        status="failed",
+        error=f"{type(error).__name__}: {error}",
+        traceback="".join(traceback.format_exception(error)),
+        **_shared_entries(run, family, split),
+    )
+    return write_record(places.runs, record)
+
+
+def _split_entry(split: Split) -> SplitEntry:
+    def entries(tasks: tuple[TaskSpec, ...], judged: bool = False) -> tuple[TaskEntry, ...]:
+        return tuple(
+            TaskEntry(
+                key=task.key,
+                features=dict(zip(task.space.names, task.values, strict=True)),
+                region=split.region(task) if judged else None,
+                distance=split.nearest_source(task)[1] if judged else None,
+            )
+            for task in tasks
+        )
+
+    return SplitEntry(
+        source=entries(split.source),
+        validation=entries(split.validation),
+        target=entries(split.target, judged=True),
+    )

@@ -1,0 +1,54 @@
+"""Folders that appear whole or not at all, and checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hyperbench.errors import DataError
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def new_folder(folder: Path, remedy: str) -> Iterator[Path]:
+    """Write a folder's content as a draft beside it, then put it in place of what was there.
+
+    A reader, or a run that is killed, never sees half a folder.
+
+    Args:
+        folder: where the content belongs.
+        remedy: what the user can do when it cannot be written, e.g. which option to change.
+
+    Yields:
+        The draft to write into.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    except OSError as error:
+        raise _cannot_write(folder, error, remedy) from error
+    try:
+        yield draft
+        draft.chmod(0o755)  # mkdtemp's folders are closed to everybody else
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error, remedy) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _cannot_write(folder: Path, error: OSError, remedy: str) -> DataError:
+    return DataError(f"{folder} cannot be written: {error.strerror or error}. {remedy}")

@@ -1,0 +1,230 @@
+"""Records: one run's file, complete enough to check it and to play its policies again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hyperbench.errors import DataError
+from hyperbench.family import FamilyInfo
+from hyperbench.files import new_folder, sha256_file
+from hyperbench.generator import FitReport
+from hyperbench.policy import MLPPolicies, PolicyBatch
+from hyperbench.protocol import EvalProtocol, Region, SeedPair
+from hyperbench.provenance import Provenance
+from hyperbench.rollout import EpisodeTable
+
+RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings"
+    )
+
+
+class TaskEntry(_Frozen):
+    """One task of a split."""
+
+    key: str
+    """The spec's content hash."""
+    features: dict[str, float]
+    """Feature values in their units."""
+    region: Region | None = None
+    """Of target tasks: inside or outside the convex hull of the source specs."""
+    distance: float | None = None
+    """Of target tasks: Euclidean distance to the nearest source spec, both scaled to [-1, 1]."""
+
+
+class SplitEntry(_Frozen):
+    """Which tasks were learned from, chosen by and judged."""
+
+    source: tuple[TaskEntry, ...]
+    validation: tuple[TaskEntry, ...]
+    target: tuple[TaskEntry, ...]
+
+
+class Cost(_Frozen):
+    """What a run cost."""
+
+    num_parameters: int | None = None
+    """Trainable numbers of the generator."""
+    policy_parameters: int | None = None
+    """Numbers in one generated policy."""
+    fit_seconds: float | None = None
+    """Wall-clock time of ``fit``."""
+    generate_seconds: float | None = None
+    """Wall-clock time of ``generate`` for all target tasks together."""
+    rollout_seconds: float | None = None
+    """Wall-clock time of all judged episodes."""
+
+
+class RunRecord(_Frozen):
+    """Everything known about one run, apart from its episodes and policies."""
+
+    schema_version: Literal[1] = 1
+    key: str
+    """Content hash of the run's identity; the name of its folder."""
+    method: str
+    """Name of the method or control arm."""
+    is_arm: bool
+    """Whether it is a control arm of the harness."""
+    overrides: dict[str, Any]
+    """Settings that differ from the method's defaults because the user said so."""
+    config: dict[str, Any]
+    """All settings of the method."""
+    method_version: int
+    family: str
+    family_info: FamilyInfo
+    protocol: EvalProtocol
+    seeds: SeedPair
+    device: str
+    status: Literal["ok", "failed"]
+    error: str | None = None
+    """Of a failed run: the error, in one line."""
+    traceback: str | None = None
+    split: SplitEntry | None = None
+    fit: FitReport | None = None
+    """The method's own report on its fit."""
+    cost: Cost = Field(default_factory=Cost)
+    demonstrations: str | None = None
+    """Content hash of the demonstrations' identity."""
+    num_target_rollouts: int = 0
+    """Episodes played on target tasks; more than are judged would show on the board."""
+    sha256: dict[str, str] = Field(default_factory=dict)
+    """Checksums of the other files of the run."""
+    provenance: Provenance
+
+
+def write_record(
+    runs_dir: Path,
+    record: RunRecord,
+    table: EpisodeTable | None = None,
+    policies: PolicyBatch | None = None,
+) -> RunRecord:
+    """Write ``runs_dir/<key>/`` whole or not at all, replacing an earlier attempt.
+
+    Args:
+        runs_dir: folder of all runs.
+        record: the record; its checksums are filled in.
+        table: judged episodes; None for a failed run.
+        policies: generated policies; stored where they are ``MLPPolicies``.
+
+    Returns:
+        The record with its checksums.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    folder = runs_dir / record.key
+    with new_folder(folder, "Choose another place with --output-dir.") as draft:
+        if table is not None:
+            _write_episodes(draft / EPISODES, table)
+        if isinstance(policies, MLPPolicies):
+            from safetensors.numpy import save_file
+
+            arrays, metadata = policies.to_arrays()
+            save_file(arrays, draft / POLICIES, metadata)
+        checksums = {path.name: sha256_file(path) for path in sorted(draft.iterdir())}
+        record = record.model_copy(update={"sha256": checksums})
+        (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
+    return record
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read a run's record, without its other files.
+
+    Raises:
+        DataError: there is none, it is damaged, or it is of an unknown schema.
+    """
+    path = folder / RECORD
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"No record at {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DataError(f"{path} is not a run's record: {where}: {first['msg']}.") from error
+
+
+def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]]:
+    """The judged episodes of a finished run as columns; the checksum is checked.
+
+    Columns: ``task`` (key), ``episode``, ``seed``, ``return``, ``length``, ``terminated`` and,
+    where the family has the notion, ``success``.
+
+    Raises:
+        DataError: the file is missing or altered.
+    """
+    path = _checked(folder, EPISODES, record)
+    from pyarrow import parquet
+
+    columns = parquet.read_table(path).to_pydict()
+    return {name: np.asarray(values) for name, values in columns.items()}
+
+
+def read_policies(folder: Path, record: RunRecord) -> MLPPolicies:
+    """The generated policies of a finished run, in the order of its target tasks.
+
+    Raises:
+        DataError: the file is missing or altered.
+    """
+    path = _checked(folder, POLICIES, record)
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return MLPPolicies.from_arrays(arrays, file.metadata() or {})
+
+
+def find_runs(folders: Iterable[Path]) -> list[Path]:
+    """Every run folder in or below the given folders, in a fixed order.
+
+    Raises:
+        DataError: a folder does not exist or holds no run.
+    """
+    found: set[Path] = set()
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"No folder {folder}. Give a folder that `hyperbench run` wrote.")
+        # A draft was never finished.
+        runs = {path.parent for path in folder.rglob(RECORD) if ".draft-" not in str(path)}
+        if not runs:
+            raise DataError(f"No run in {folder}. Give a folder that `hyperbench run` wrote.")
+        found |= runs
+    return sorted(found)
+
+
+def _checked(folder: Path, name: str, record: RunRecord) -> Path:
+    path = folder / name
+    if name not in record.sha256:
+        raise DataError(f"The run in {folder} has no {name}: its status is {record.status!r}.")
+    if not path.is_file():
+        raise DataError(f"{path} is missing. Run it again with: hyperbench run")
+    if sha256_file(path) != record.sha256[name]:
+        raise DataError(f"{path} was altered: its checksum differs from the record's.")
+    return path
+
+
+def _write_episodes(path: Path, table: EpisodeTable) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    num_tasks, num_episodes = table.seeds.shape
+    columns: dict[str, Any] = {
+        "task": np.repeat([task.key for task in table.tasks], num_episodes),
+        "episode": np.tile(np.arange(num_episodes), num_tasks),
+        "seed": table.seeds.ravel(),
+        "return": table.returns.ravel(),
+        "length": table.lengths.ravel(),
+        "terminated": table.terminated.ravel(),
+    }
+    if table.successes is not None:
+        columns["success"] = table.successes.ravel()
+    parquet.write_table(pyarrow.table(columns), path)

@@ -1,0 +1,227 @@
+"""What is installed: suites, families and methods by name, found through entry points."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, util
+from typing import Any, TypeVar
+
+import pluggy
+
+from hyperbench import hookspecs
+from hyperbench.errors import PluginError, UnknownNameError
+from hyperbench.hookspecs import ENTRY_POINT_GROUP, FamilyEntry, MethodEntry, SuiteEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbench.family import TaskFamily
+    from hyperbench.generator import PolicyGenerator
+
+_FIRST_PARTY = {
+    "pointmass": "hyperbench-pointmass",
+    "locomotion": "hyperbench-locomotion",
+    "tracking": "hyperbench-locomotion",
+    "manipulation": "hyperbench-manipulation",
+}
+"""Suites of ours that may not be installed, for a helpful error."""
+
+Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry)
+
+
+@dataclass(frozen=True)
+class PluginSource:
+    """One entry point: where a plugin comes from and how to import it."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin as found: what it registered, or why it could not be loaded."""
+
+    name: str
+    distribution: str
+    version: str
+    families: tuple[FamilyEntry, ...] = ()
+    suites: tuple[SuiteEntry, ...] = ()
+    methods: tuple[MethodEntry, ...] = ()
+    failure: str | None = None
+
+
+class Registry:
+    """Everything the given plugins register.
+
+    Args:
+        sources: the plugins; ``installed_plugins()`` for those of this environment.
+
+    Raises:
+        PluginError: two plugins, or two entries, have the same name.
+    """
+
+    def __init__(self, sources: Iterable[PluginSource]) -> None:
+        sources = sorted(sources, key=lambda source: (source.name, source.distribution))
+        _refuse_duplicates(
+            "Entry point",
+            [(source.name, source.distribution, source.version) for source in sources],
+        )
+        self.plugins = tuple(_load(source) for source in sources)
+        self.families = self._by_name("Family", lambda p: [(e.id, e) for e in p.families])
+        self.suites = self._by_name("Suite", lambda p: [(e.name, e) for e in p.suites])
+        self.methods = self._by_name("Method", lambda p: [(e.name, e) for e in p.methods])
+
+    def _by_name(
+        self, kind: str, entries: Callable[[Plugin], list[tuple[str, Entry]]]
+    ) -> dict[str, Entry]:
+        found = [(name, p, entry) for p in self.plugins for name, entry in entries(p)]
+        _refuse_duplicates(kind, [(name, p.distribution, p.version) for name, p, _ in found])
+        return {name: entry for name, _, entry in found}
+
+    def select_families(self, asked: str) -> tuple[FamilyEntry, ...]:
+        """The families of a suite, or the one family asked for, with or without its version.
+
+        Raises:
+            UnknownNameError: neither a suite nor a family is called so.
+            PluginError: a suite lists a family that nobody registers.
+        """
+        if asked in self.suites:
+            return tuple(self._family_of(asked, id_) for id_ in self.suites[asked].families)
+        if asked in self.families:
+            return (self.families[asked],)
+        versions = [id_ for id_ in self.families if id_.rpartition("-v")[0] == asked]
+        if versions:
+            newest = max(versions, key=lambda id_: int(id_.rpartition("-v")[2]))
+            return (self.families[newest],)
+        if "/" in asked:
+            raise UnknownNameError("family", asked, self.families)
+        package = _FIRST_PARTY.get(asked)
+        hint = f"Install it with: pip install {package}" if package else self._failure_hint()
+        raise UnknownNameError("suite", asked, self.suites, hint)
+
+    def method_entry(self, name: str) -> MethodEntry:
+        """The method of that name.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+        """
+        if name not in self.methods:
+            raise UnknownNameError("method", name, self.methods, self._failure_hint())
+        return self.methods[name]
+
+    def make_family(self, id_: str) -> TaskFamily:
+        """Make the family of that id.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+            PluginError: it, or a package it requires, cannot be imported.
+        """
+        if id_ not in self.families:
+            raise UnknownNameError("family", id_, self.families, self._failure_hint())
+        entry = self.families[id_]
+        family: TaskFamily = self._resolve(f"Family {id_!r}", entry)(**entry.arguments)
+        if family.info.id != id_:
+            raise PluginError(
+                f"Family {id_!r} calls itself {family.info.id!r}; the ids must agree."
+            )
+        return family
+
+    def method_class(self, name: str) -> type[PolicyGenerator]:
+        """Import the method of that name.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+            PluginError: it, or a package it requires, cannot be imported.
+        """
+        found: type[PolicyGenerator] = self._resolve(f"Method {name!r}", self.method_entry(name))
+        return found
+
+    def _family_of(self, suite: str, id_: str) -> FamilyEntry:
+        if id_ not in self.families:
+            raise PluginError(
+                f"Suite {suite!r} lists the family {id_!r}, which no plugin registers."
+            )
+        return self.families[id_]
+
+    def _resolve(self, what: str, entry: FamilyEntry | MethodEntry) -> Any:
+        owner = next(p for p in self.plugins if entry in (*p.families, *p.methods))
+        for package in entry.requires:
+            if util.find_spec(package) is None:
+                raise PluginError(
+                    f"{what} needs the package {package!r}, which is not installed. "
+                    f"Install it with: pip install {owner.distribution}"
+                )
+        module, _, name = entry.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(
+                f"{what} of {owner.distribution} {owner.version} cannot be imported "
+                f"from {entry.target!r}: {error}"
+            ) from error
+
+    def _failure_hint(self) -> str:
+        failed = [plugin.name for plugin in self.plugins if plugin.failure]
+        if not failed:
+            return ""
+        return f"Not loaded: {', '.join(failed)}; see: hyperbench plugins"
+
+
+def installed_plugins() -> list[PluginSource]:
+    """The entry points of this Python environment in the group ``hyperbench``."""
+    sources = []
+    for distribution in metadata.distributions():
+        for point in distribution.entry_points:
+            if point.group == ENTRY_POINT_GROUP:
+                sources.append(
+                    PluginSource(point.name, distribution.name, distribution.version, point.load)
+                )
+    # An editable install on a path that is searched twice is still one plugin.
+    return list({(s.name, s.distribution): s for s in sources}.values())
+
+
+@cache
+def installed() -> Registry:
+    """The registry of this Python environment; read once a process."""
+    return Registry(installed_plugins())
+
+
+def _load(source: PluginSource) -> Plugin:
+    plugin = Plugin(source.name, source.distribution, source.version)
+    # One manager per plugin: pluggy would let one broken import end the load of all.
+    manager = pluggy.PluginManager("hyperbench")
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(source.load(), name=source.name)
+        manager.check_pending()
+        hook = manager.hook
+        return Plugin(
+            source.name,
+            source.distribution,
+            source.version,
+            families=_flat(hook.hyperbench_families()),
+            suites=_flat(hook.hyperbench_suites()),
+            methods=_flat(hook.hyperbench_methods()),
+        )
+    except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden
+        return Plugin(**{**vars(plugin), "failure": f"{type(error).__name__}: {error}"})
+
+
+def _flat(results: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    return tuple(entry for result in results for entry in result)
+
+
+def _refuse_duplicates(kind: str, found: list[tuple[str, str, str]]) -> None:
+    owners: dict[str, tuple[str, str]] = {}
+    for name, distribution, version in found:
+        if name in owners:
+            other, other_version = owners[name]
+            raise PluginError(
+                f"{kind} {name!r} is declared by both {other!r} {other_version} and "
+                f"{distribution!r} {version}. Uninstall one."
+            )
+        owners[name] = (distribution, version)

@@ -1,0 +1,134 @@
+"""Playing policies: the one loop in which a policy meets an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperbench.family import TaskFamily
+from hyperbench.policy import PolicyBatch
+from hyperbench.seeding import child_seed
+from hyperbench.task import FloatArray, TaskSpec
+
+Watch = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], None]
+"""Sees each step: observations, actions, rewards, next observations, each by task and episode."""
+EpisodeProgress = Callable[[int, int], None]
+"""Told (steps done, horizon)."""
+
+_PROGRESS_EVERY = 50
+
+
+@dataclass(frozen=True)
+class EpisodeTable:
+    """What was measured: one entry per episode, all arrays (num_tasks, num_episodes).
+
+    Args:
+        tasks: the tasks, in row order.
+        seeds: what each episode's environment was reset with.
+        returns: sum of rewards.
+        lengths: control steps.
+        successes: whether ``info["success"]`` was true at the end; None without the notion.
+        terminated: whether the task, rather than the horizon, ended the episode.
+    """
+
+    tasks: tuple[TaskSpec, ...]
+    seeds: npt.NDArray[np.int64]
+    returns: npt.NDArray[np.float64]
+    lengths: npt.NDArray[np.int64]
+    successes: npt.NDArray[np.bool_] | None
+    terminated: npt.NDArray[np.bool_]
+
+
+def episode_seeds(
+    root: int, purpose: str, tasks: Sequence[TaskSpec], num_episodes: int
+) -> npt.NDArray[np.int64]:
+    """Seeds (num_tasks, num_episodes) that depend on task, purpose and episode index alone.
+
+    Args:
+        root: one number for the whole measurement.
+        purpose: keeps, for instance, demonstrations apart from judged episodes.
+        tasks: the tasks.
+        num_episodes: episodes per task.
+    """
+    seeds = [
+        [child_seed(root, purpose, task.key, i) for i in range(num_episodes)] for task in tasks
+    ]
+    return np.array(seeds, dtype=np.int64)
+
+
+def rollout(
+    family: TaskFamily,
+    tasks: Sequence[TaskSpec],
+    policies: PolicyBatch,
+    seeds: npt.NDArray[np.int64],
+    *,
+    num_threads: int = 1,
+    watch: Watch | None = None,
+    progress: EpisodeProgress | None = None,
+) -> EpisodeTable:
+    """Play every policy on its task, all tasks and episodes at once.
+
+    Args:
+        family: makes the environments.
+        tasks: task ``i`` is played by policy ``i``.
+        policies: from a generator, or experts.
+        seeds: (num_tasks, num_episodes), one per episode.
+        num_threads: threads a family may use for physics; results do not depend on it.
+        watch: sees every step, e.g. to record demonstrations.
+        progress: told now and then how far the episodes are.
+
+    Returns:
+        One entry per episode.
+
+    Raises:
+        FloatingPointError: a policy's action or an environment's reward is not finite.
+    """
+    num_tasks, num_episodes = seeds.shape
+    if not len(tasks) == num_tasks == policies.num_tasks:
+        raise ValueError(f"{len(tasks)} tasks, {policies.num_tasks} policies, seeds {seeds.shape}")
+    horizon = family.info.horizon
+    env = family.make_vec([task for task in tasks for _ in range(num_episodes)], num_threads)
+    try:
+        policies.reset()
+        flat, _ = env.reset(seed=[int(seed) for seed in seeds.ravel()])  # type: ignore[arg-type]
+        running = np.ones(seeds.size, dtype=bool)
+        returns = np.zeros(seeds.size)
+        lengths = np.zeros(seeds.size, dtype=np.int64)
+        successes = np.zeros(seeds.size, dtype=bool)
+        ended_by_task = np.zeros(seeds.size, dtype=bool)
+        for step in range(horizon):
+            observations = flat.astype(np.float32, copy=False).reshape(num_tasks, num_episodes, -1)
+            actions = policies.act(observations)
+            if not np.isfinite(actions).all():
+                raise FloatingPointError(f"A policy's action is not finite at step {step}.")
+            flat, rewards, terminations, truncations, infos = env.step(
+                actions.reshape(seeds.size, -1)
+            )
+            if watch is not None:
+                following = flat.reshape(num_tasks, num_episodes, -1)
+                watch(observations, actions, rewards.reshape(seeds.shape), following)
+            returns[running] += rewards[running]
+            lengths[running] += 1
+            if family.info.has_success:
+                successes[running] = np.asarray(infos["success"], dtype=bool)[running]
+            ended_by_task |= running & terminations
+            running &= ~(terminations | truncations)
+            if progress is not None and (step + 1) % _PROGRESS_EVERY == 0:
+                progress(step + 1, horizon)
+            if not running.any():
+                break
+    finally:
+        env.close()
+    if not np.isfinite(returns).all():
+        raise FloatingPointError("A return is not finite: the simulation diverged.")
+    return EpisodeTable(
+        tasks=tuple(tasks),
+        seeds=seeds,
+        returns=returns.reshape(seeds.shape),
+        lengths=lengths.reshape(seeds.shape),
+        successes=successes.reshape(seeds.shape) if family.info.has_success else None,
+        terminated=ended_by_task.reshape(seeds.shape),
+    )

@@ -1,0 +1,259 @@
+"""The path on objects: what a method is given, what is kept, what a failure becomes."""
+
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hyperbench import hookimpl
+from hyperbench.conductor import (
+    Places,
+    ensure_demonstrations,
+    execute,
+    is_finished,
+    record_lost,
+    single_threaded,
+)
+from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.plan import plan
+from hyperbench.policy import MLPPolicies
+from hyperbench.protocol import QUICK
+from hyperbench.record import read_episodes, read_policies, read_record
+from hyperbench.references import ARMS
+from hyperbench.registry import PluginSource, Registry
+from hyperbench.rollout import rollout
+from hyperbench.seeding import child_seed
+
+PROTOCOL = QUICK.model_copy(update={"num_demonstrations": 2, "num_episodes": 2})
+
+
+class SpyConfig(MethodConfig):
+    fail: str = ""
+    """What to raise: nothing, or a kind of error."""
+    scale: float = 1.0
+    """Factor of the weights."""
+
+
+class Spy(PolicyGenerator):
+    """Linear policies with random weights, which remembers what it was given."""
+
+    Config = SpyConfig
+    seen: dict = {}
+
+    def fit(self, demonstrations, *, validation, seed, device="cpu", progress=None):
+        Spy.seen = {
+            "source": demonstrations.specs,
+            "validation": validation and validation.specs,
+            "seed": seed,
+            "device": device,
+        }
+        if self.config.fail == "loss":
+            raise FloatingPointError("loss is nan at step 7")
+        progress(1, 1, 0.5)
+        self.demonstrations = demonstrations
+        self.seed = seed
+        return FitReport(num_steps=1, chosen_step=1, final_loss=0.5, num_parameters=3)
+
+    def generate(self, specs, support=None):
+        Spy.seen["specs"] = tuple(specs)
+        Spy.seen["support"] = support
+        given = self.demonstrations
+        rng = np.random.default_rng(self.seed)
+        shape = (len(specs), given.observation_dim, given.action_dim)
+        weight = self.config.scale * rng.normal(size=shape).astype(np.float32)
+        if self.config.fail == "nan":
+            weight[...] = np.nan
+        return MLPPolicies(
+            (weight,),
+            (np.zeros(shape[::2], np.float32),),
+            np.zeros(given.observation_dim, np.float32),
+            np.ones(given.observation_dim, np.float32),
+            given.action_low,
+            given.action_high,
+        )
+
+    def save(self, path):
+        raise NotImplementedError
+
+    def load(self, path):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    door = types.ModuleType("door_of_conductor_tests")
+    door.Spy = Spy
+    line = FamilyEntry("testing/line-v1", "hyperbench.testing:LineFamily", "a line")
+    door.hyperbench_families = hookimpl(lambda: [line])
+    door.hyperbench_suites = hookimpl(lambda: [SuiteEntry("testing", ["testing/line-v1"], "one")])
+    spy = MethodEntry("spy", "door_of_conductor_tests:Spy", "a spy")
+    beside = MethodEntry("beside", "door_of_conductor_tests:Spy", "another", baseline=True)
+    door.hyperbench_methods = hookimpl(lambda: [spy, beside])
+    for name in ("families", "suites", "methods"):
+        hook = getattr(door, f"hyperbench_{name}")
+        hook.__name__ = f"hyperbench_{name}"
+    monkeypatch.setitem(sys.modules, door.__name__, door)
+    return Registry([PluginSource("testing", "testing", "1", lambda: door)])
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path / "runs", tmp_path / "data")
+
+
+@pytest.fixture
+def events() -> list:
+    return []
+
+
+@pytest.fixture
+def go(registry, places, events):
+    """Plan one method and execute its run."""
+
+    def run(*settings: str, seeds: str = "1"):
+        family = registry.make_family("testing/line-v1")
+        protocol = PROTOCOL.with_seeds(seeds)
+        ensure_demonstrations(
+            family, protocol, places.data, num_threads=1, notify=lambda *_, **__: None
+        )
+        runs = plan(registry, ["spy"], "testing", protocol, settings=settings, data_dir=places.data)
+        chosen = next(r for r in runs if r.method == "spy")
+        record = execute(
+            chosen,
+            registry,
+            places,
+            num_threads=1,
+            notify=lambda *event, **more: events.append(event),
+        )
+        return chosen, record
+
+    return run
+
+
+def test_a_method_is_given_source_and_validation_and_then_target_specs_only(go) -> None:
+    run, record = go()
+    keys = {name: {entry.key for entry in part} for name, part in record.split}
+    assert {spec.key for spec in Spy.seen["source"]} == keys["source"]
+    assert {spec.key for spec in Spy.seen["validation"]} == keys["validation"]
+    assert {spec.key for spec in Spy.seen["specs"]} == keys["target"]
+    assert Spy.seen["support"] is None
+    assert Spy.seen["seed"] == child_seed(run.seeds.fit, "fit", "spy", run.family)
+
+
+def test_the_record_tells_everything_and_its_policies_earn_its_returns(
+    go, registry, places
+) -> None:
+    run, record = go()
+    folder = places.runs / run.key
+    assert read_record(folder) == record
+    assert record.status == "ok"
+    assert record.cost.num_parameters == 3
+    assert record.fit.final_loss == 0.5
+    assert record.provenance.versions["numpy"] == np.__version__
+    assert {task.region for task in record.split.target} <= {"interpolation", "extrapolation"}
+    episodes = read_episodes(folder, record)
+    assert record.num_target_rollouts == len(episodes["return"]) == 2 * len(record.split.target)
+    family = registry.make_family(run.family)
+    by_key = {task.key: task for task in family.tasks}
+    tasks = [by_key[entry.key] for entry in record.split.target]
+    again = rollout(
+        family, tasks, read_policies(folder, record), episodes["seed"].reshape(len(tasks), -1)
+    )
+    assert (again.returns.ravel() == episodes["return"]).all()
+
+
+@pytest.mark.parametrize(
+    ("fail", "named"), [("loss", "loss is nan at step 7"), ("nan", "action is not finite")]
+)
+def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, named) -> None:
+    run, record = go(f"fail={fail}")
+    assert record.status == "failed"
+    assert named in record.error
+    assert "Traceback" in record.traceback
+    assert read_record(places.runs / run.key) == record
+    assert not is_finished(run, places.runs)
+    assert events[-1][:2] == (run.key, "failed")
+
+
+def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:
+    run, _ = go()
+    record_lost(run, registry, places)
+    assert "worker process died" in read_record(places.runs / run.key).error
+
+
+def test_a_run_is_finished_only_with_all_its_files(go, places) -> None:
+    run, _ = go()
+    assert is_finished(run, places.runs)
+    (places.runs / run.key / "policies.safetensors").unlink()
+    assert not is_finished(run, places.runs)
+
+
+def test_what_decides_a_result_decides_the_key(go, registry, places) -> None:
+    first, _ = go()
+    other_setting, _ = go("scale=2")
+    other_seed, _ = go(seeds="5,6")
+    assert len({first.key, other_setting.key, other_seed.key}) == 3
+    again, _ = go()
+    assert again.key == first.key
+
+
+def test_the_plan_holds_every_arm_and_baseline_once(registry) -> None:
+    runs = plan(registry, ["spy", "spy"], "testing/line", PROTOCOL.with_seeds("2"))
+    names = [run.method for run in runs]
+    assert sorted(set(names)) == sorted([*ARMS, "beside", "spy"])
+    assert all(names.count(name) == 2 for name in names)
+    alone = plan(registry, ["spy"], "testing", PROTOCOL, baselines=False)
+    assert {run.method for run in alone} == {*ARMS, "spy"}
+
+
+def test_arms_are_shared_by_fit_seeds_on_one_split(registry) -> None:
+    pairs = PROTOCOL.with_seeds("2").seeds
+    same_split = tuple(pair.model_copy(update={"split": 0}) for pair in pairs)
+    protocol = PROTOCOL.model_copy(update={"seeds": same_split})
+    names = [run.method for run in plan(registry, ["spy"], "testing", protocol)]
+    assert names.count("random") == 1
+    assert names.count("spy") == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "named"),
+    [
+        ("scael=2", UnknownNameError, "Did you mean 'scale'"),
+        ("scale", HyperbenchError, "name=value"),
+        ("scale=wide", HyperbenchError, "'wide' does not fit"),
+        ("spyy.scale=2", UnknownNameError, "Did you mean 'spy'"),
+    ],
+)
+def test_a_wrong_setting_is_a_clear_error(registry, setting, error, named) -> None:
+    with pytest.raises(error, match=named):
+        plan(registry, ["spy"], "testing", PROTOCOL, settings=[setting])
+
+
+def test_an_arm_runs_without_demonstrations(registry, places) -> None:
+    runs = plan(registry, ["spy"], "testing", PROTOCOL, data_dir=places.data)
+    arm = next(run for run in runs if run.method == "reuse-bound")
+    record = execute(arm, registry, places, num_threads=1, notify=lambda *_, **__: None)
+    assert record.status == "ok"
+    num_judged = len(record.split.target) * PROTOCOL.num_episodes
+    assert record.num_target_rollouts == num_judged * len(record.split.source)
+
+
+def test_linear_algebra_is_on_one_thread_inside_and_as_before_outside() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    with single_threaded():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_run_is_plain_data(registry) -> None:
+    import pickle
+
+    run = plan(registry, ["spy"], "testing", PROTOCOL)[0]
+    assert pickle.loads(pickle.dumps(run)) == run
+    assert replace(run) == run
