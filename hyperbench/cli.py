@@ -31,9 +31,6 @@ def main() -> None:
             raise
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Finished runs are kept; the same command goes on.", err=True)
-        sys.exit(130)
 
 
 def _show_version(wanted: bool) -> None:
@@ -64,15 +61,20 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
         raise HyperbenchError(f"Config file {path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise HyperbenchError(f"Config file {path} must be a mapping of option names to values.")
-    names = {(param.name or "").strip("_") for param in context.command.params} - {"config"}
+    options = {
+        option.removeprefix("--"): param.name or ""
+        for param in context.command.params
+        for option in param.opts
+        if option.startswith("--") and param.name != "config"
+    }
     given: dict[str, Any] = {}
     for key, value in content.items():
-        name = str(key).replace("-", "_")
-        if name not in names:
-            raise UnknownNameError(f"option in {path}", str(key), names)
-        if name == "set" and isinstance(value, dict):
+        option = str(key).replace("_", "-")
+        if option not in options:
+            raise UnknownNameError(f"option in {path}", str(key), options)
+        if option == "set" and isinstance(value, dict):
             value = [f"{setting}={wanted}" for setting, wanted in value.items()]
-        given["settings" if name == "set" else name] = value
+        given[options[option]] = value
     context.default_map = {**(context.default_map or {}), **given}
     return path
 
@@ -166,19 +168,23 @@ def run(
     """Measure methods on unseen tasks, beside the control arms, and show the board."""
     from hyperbench.commands import run_command
 
-    failed = run_command(
-        methods=method,
-        suite=suite,
-        protocol=_protocol(protocol, seeds),
-        settings=settings or [],
-        baselines=baselines,
-        device=device,
-        num_jobs=jobs,
-        output_dir=output_dir,
-        data_dir=_data_dir(data_dir),
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    try:
+        failed = run_command(
+            methods=method,
+            suite=suite,
+            protocol=_protocol(protocol, seeds),
+            settings=settings or [],
+            baselines=baselines,
+            device=device,
+            num_jobs=jobs,
+            output_dir=output_dir,
+            data_dir=_data_dir(data_dir),
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Finished runs are kept; the same command goes on.", err=True)
+        raise typer.Exit(130) from None
     if failed:
         raise typer.Exit(1)
 

@@ -274,7 +274,7 @@ def _record_failure(
 ) -> RunRecord:
     record = RunRecord(
         status="failed",
-        error=f"{type(error).__name__}: {error}",
+        error=" ".join(f"{type(error).__name__}: {error}".split()),
         traceback="".join(traceback.format_exception(error)),
         **_shared_entries(run, family, split),
     )

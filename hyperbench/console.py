@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
@@ -53,13 +54,13 @@ class LiveProgress:
                 self._progress.remove_task(self._bars.pop(key))
             self._progress.advance(self._total)
             if stage == "failed":
-                self._progress.console.print(f"[red]failed[/]  {self._labels[key]}")
+                self._progress.console.print(f"[red]failed[/]  {escape(self._labels[key])}")
             return
         if key not in self._bars:
             self._bars[key] = self._progress.add_task("", total=None, loss="")
         self._progress.update(
             self._bars[key],
-            description=f"{self._labels.get(key, key)}: {stage}",
+            description=escape(f"{self._labels.get(key, key)}: {stage}"),
             completed=step,
             total=num_steps or None,
             loss="" if loss is None else f"loss {loss:.4f}",
@@ -127,9 +128,9 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         if costs.rows:
             console.print(_rich(costs))
         for failure in board.failures:
-            console.print(f"[red]failed[/]  {failure}", highlight=False)
+            console.print(f"[red]failed[/]  {escape(failure)}", highlight=False)
         for note in board.notes:
-            console.print(f"[yellow]note[/]  {note}", highlight=False)
+            console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
     console.print(
         "score: random = 0, expert = 1 on each target task; interquartile mean over runs x target "
         "tasks. Control arms are dimmed.",
@@ -140,10 +141,10 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
 
 def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console) -> None:
     """Show names and what they are, under a heading."""
-    console.print(f"\n[bold]{title}[/]")
+    console.print(f"\n[bold]{escape(title)}[/]")
     grid = RichTable.grid(padding=(0, 2))
     for row in rows:
-        grid.add_row("", *row)
+        grid.add_row("", *map(escape, row))
     console.print(grid, highlight=False)
 
 
@@ -153,5 +154,5 @@ def _rich(table: Table) -> RichTable:
         shown.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
     for cells, dim in zip(table.rows, table.dimmed, strict=True):
         # Names such as "hypogen [num_blocks=8]" would be read as markup.
-        shown.add_row(*(cell.replace("[", r"\[") for cell in cells), style="dim" if dim else None)
+        shown.add_row(*map(escape, cells), style="dim" if dim else None)
     return shown

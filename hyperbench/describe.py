@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from hyperbench.console import print_listing, standard_output
 from hyperbench.protocol import PROTOCOLS
 from hyperbench.references import ARMS
@@ -41,7 +43,8 @@ def info_command(name: str) -> None:
     elif name in registry.methods:
         entry = registry.methods[name]
         config = registry.method_class(name).Config
-        out.print(f"\n[bold]Method {name}[/], version {entry.version}: {entry.summary}")
+        about = escape(f"version {entry.version}: {entry.summary}")
+        out.print(f"\n[bold]Method {name}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
         rows = [
             (setting, str(field.get_default()), " ".join((field.description or "").split()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -45,7 +46,7 @@ def run_in_processes(
     drain = threading.Thread(target=_drain, args=(queue, notify), daemon=True)
     drain.start()
     pool = ProcessPoolExecutor(
-        num_jobs, mp_context=context, initializer=_remember_queue, initargs=(queue,)
+        num_jobs, mp_context=context, initializer=_start_worker, initargs=(queue,)
     )
     try:
         futures = {pool.submit(_execute_in_worker, run, places, num_threads): run for run in runs}
@@ -54,6 +55,11 @@ def run_in_processes(
                 yield future.result()
             except BrokenProcessPool:
                 yield conductor.record_lost(futures[future], installed(), places)
+    except BaseException:
+        # What is half done will be done again; waiting for it could take an hour.
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         queue.put(None)
@@ -61,9 +67,11 @@ def run_in_processes(
         queue.close()
 
 
-def _remember_queue(queue: Any) -> None:
+def _start_worker(queue: Any) -> None:
     global _queue
     _queue = queue
+    # Ctrl-C reaches every process of a terminal; the parent alone answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _execute_in_worker(run: Run, places: Places, num_threads: int) -> RunRecord:

@@ -24,8 +24,8 @@ class FamilyInfo:
         id: ``suite/name-vN``; the version rises whenever a result would move.
         summary: one line for people.
         horizon: the longest episode, in control steps.
-        has_success: whether ``info["success"]`` is reported at every step; its value at the last one
-            counts, and success rate is the headline.
+        has_success: whether ``info["success"]`` is reported at every step; its value at the last
+            one counts, and success rate is the headline.
         licence: of the models and data the family is made of.
         citation: the paper or project to cite.
         physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.

@@ -157,8 +157,8 @@ def _row(
 def _notes(table: pd.DataFrame) -> tuple[str, ...]:
     if not table.empty and table["score"].isna().any():
         return (
-            "Some tasks have no score: the arms 'random' and 'expert' are missing or failed on "
-            "the same split.",
+            "Some tasks have no score: on the same split the arms 'random' and 'expert' are "
+            "missing, failed or earn the same.",
         )
     return ()
 

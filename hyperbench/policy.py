@@ -70,6 +70,10 @@ class MLPPolicies:
     def __post_init__(self) -> None:
         if len(self.weights) != len(self.biases) or not self.weights:
             raise DataError(f"{len(self.weights)} weights and {len(self.biases)} biases.")
+        if self.observation_std.shape != self.observation_mean.shape:
+            raise DataError("observation_std differs in shape from observation_mean.")
+        if self.action_high.shape != self.action_low.shape:
+            raise DataError("action_high differs in shape from action_low.")
         num_in = len(self.observation_mean)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             if weight.shape[:2] != (self.num_tasks, num_in) or bias.shape != (

@@ -100,7 +100,8 @@ class Registry:
         if "/" in asked:
             raise UnknownNameError("family", asked, self.families)
         package = _FIRST_PARTY.get(asked)
-        hint = f"Install it with: pip install {package}" if package else self._failure_hint()
+        missing = package and package not in {plugin.distribution for plugin in self.plugins}
+        hint = f"Install it with: pip install {package}" if missing else self._failure_hint()
         raise UnknownNameError("suite", asked, self.suites, hint)
 
     def method_entry(self, name: str) -> MethodEntry:
@@ -150,7 +151,7 @@ class Registry:
     def _resolve(self, what: str, entry: FamilyEntry | MethodEntry) -> Any:
         owner = next(p for p in self.plugins if entry in (*p.families, *p.methods))
         for package in entry.requires:
-            if util.find_spec(package) is None:
+            if not _is_importable(package):
                 raise PluginError(
                     f"{what} needs the package {package!r}, which is not installed. "
                     f"Install it with: pip install {owner.distribution}"
@@ -180,8 +181,8 @@ def installed_plugins() -> list[PluginSource]:
                 sources.append(
                     PluginSource(point.name, distribution.name, distribution.version, point.load)
                 )
-    # An editable install on a path that is searched twice is still one plugin.
-    return list({(s.name, s.distribution): s for s in sources}.values())
+    # A distribution found twice is one plugin: the one found first, which Python imports, too.
+    return list({(s.name, s.distribution): s for s in reversed(sources)}.values())
 
 
 @cache
@@ -203,16 +204,27 @@ def _load(source: PluginSource) -> Plugin:
             source.name,
             source.distribution,
             source.version,
-            families=_flat(hook.hyperbench_families()),
-            suites=_flat(hook.hyperbench_suites()),
-            methods=_flat(hook.hyperbench_methods()),
+            families=_flat(hook.hyperbench_families(), FamilyEntry),
+            suites=_flat(hook.hyperbench_suites(), SuiteEntry),
+            methods=_flat(hook.hyperbench_methods(), MethodEntry),
         )
     except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden
         return Plugin(**{**vars(plugin), "failure": f"{type(error).__name__}: {error}"})
 
 
-def _flat(results: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    return tuple(entry for result in results for entry in result)
+def _flat(results: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, ...]:
+    entries = tuple(entry for result in results for entry in result)
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise TypeError(f"{entry!r} is registered where a {kind.__name__} belongs")
+    return entries
+
+
+def _is_importable(package: str) -> bool:
+    try:
+        return util.find_spec(package) is not None
+    except ModuleNotFoundError:  # the parent of a dotted name is missing
+        return False
 
 
 def _refuse_duplicates(kind: str, found: list[tuple[str, str, str]]) -> None:

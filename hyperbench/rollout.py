@@ -84,7 +84,8 @@ def rollout(
         One entry per episode.
 
     Raises:
-        FloatingPointError: a policy's action or an environment's reward is not finite.
+        ValueError: tasks, policies, seeds and actions do not fit each other in shape.
+        FloatingPointError: before its end an episode has an action or a reward that is not finite.
     """
     num_tasks, num_episodes = seeds.shape
     if not len(tasks) == num_tasks == policies.num_tasks:
@@ -102,7 +103,13 @@ def rollout(
         for step in range(horizon):
             observations = flat.astype(np.float32, copy=False).reshape(num_tasks, num_episodes, -1)
             actions = policies.act(observations)
-            if not np.isfinite(actions).all():
+            if actions.shape != (*seeds.shape, *family.action_space.shape):
+                raise ValueError(
+                    f"Policies answered with actions of shape {actions.shape}, expected "
+                    f"{(*seeds.shape, *family.action_space.shape)}."
+                )
+            # What a finished episode's simulation still does is nobody's business.
+            if not np.isfinite(actions.reshape(seeds.size, -1)[running]).all():
                 raise FloatingPointError(f"A policy's action is not finite at step {step}.")
             flat, rewards, terminations, truncations, infos = env.step(
                 actions.reshape(seeds.size, -1)

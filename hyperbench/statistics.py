@@ -18,20 +18,26 @@ _LEVEL = 0.95
 def score(returns: Array, random: Array, expert: Array) -> Array:
     """Rescale returns so that the random policy scores 0 and the expert 1 on the same task.
 
-    Not clipped: a policy may be worse than random or better than the expert.
+    Not clipped: a policy may be worse than random or better than the expert. NaN where random and
+    expert earn the same: such a task cannot tell policies apart.
 
     Args:
         returns: mean returns, any shape.
         random: the random policy's, broadcastable to it.
         expert: the expert's, likewise.
     """
-    return (returns - random) / (expert - random)
+    span = np.where(expert == random, np.nan, expert - random)
+    return (returns - random) / span
 
 
 def iqm(scores: npt.ArrayLike) -> float:
-    """Interquartile mean: the mean of the middle half (Agarwal et al. 2021); NaN of nothing."""
+    """Interquartile mean: the mean of the middle half (Agarwal et al. 2021).
+
+    NaN of nothing, and where a score is missing (NaN): left to SciPy, some versions of it would
+    trim a missing score as if it were the highest.
+    """
     scores = np.asarray(scores, dtype=np.float64).ravel()
-    if not scores.size:
+    if not scores.size or np.isnan(scores).any():
         return float("nan")
     return float(stats.trim_mean(scores, 0.25))
 

@@ -131,7 +131,9 @@ class TaskSpec:
         rounded = tuple(round(float(value), _NUM_DECIMALS) + 0.0 for value in self.values)
         object.__setattr__(self, "values", rounded)
         for feature, value in zip(self.space.features, rounded, strict=True):
-            if not feature.low <= value <= feature.high:
+            # Rounded like the value, or 2/3 would lie outside of [0, 2/3].
+            low, high = round(feature.low, _NUM_DECIMALS), round(feature.high, _NUM_DECIMALS)
+            if not low <= value <= high:
                 unit = f" {feature.unit}" if feature.unit else ""
                 raise SpecError(
                     f"Task {self.family} {value:g}: feature {feature.name!r} is {value:g}{unit}, "

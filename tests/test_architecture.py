@@ -20,7 +20,7 @@ FLOORS = [
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
     {"plan", "conductor", "executors", "leaderboard", "report"},
-    {"console", "commands", "describe", "testing", "cli"},
+    {"console", "commands", "describe", "testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 

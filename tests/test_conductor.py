@@ -4,6 +4,7 @@ import sys
 import types
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ class Spy(PolicyGenerator):
     """Linear policies with random weights, which remembers what it was given."""
 
     Config = SpyConfig
-    seen: dict = {}
+    seen: ClassVar[dict] = {}
 
     def fit(self, demonstrations, *, validation, seed, device="cpu", progress=None):
         Spy.seen = {
@@ -145,9 +146,7 @@ def test_a_method_is_given_source_and_validation_and_then_target_specs_only(go) 
     assert Spy.seen["seed"] == child_seed(run.seeds.fit, "fit", "spy", run.family)
 
 
-def test_the_record_tells_everything_and_its_policies_earn_its_returns(
-    go, registry, places
-) -> None:
+def test_the_record_is_complete_and_its_policies_earn_its_returns(go, registry, places) -> None:
     run, record = go()
     folder = places.runs / run.key
     assert read_record(folder) == record

@@ -73,6 +73,8 @@ def markdown(board: Board) -> str:
     """Both tables, failures and notes."""
     parts = []
     for table in (score_table(board), cost_table(board)):
+        if not table.rows:
+            continue
         lines = [f"### {table.title}", "", _pipes(table.header)]
         lines.append(_pipes(("---", *["---:"] * (len(table.header) - 1))))
         for row, dim in zip(table.rows, table.dimmed, strict=True):

@@ -1,0 +1,5 @@
+"""``python -m hyperbench``."""
+
+from hyperbench.cli import main
+
+main()

@@ -1,0 +1,240 @@
+"""Commands as a user gives them; the whole path through processes is in test_executors.py."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hyperbench import cli
+from hyperbench.commands import run_command
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run a command in this process; gives exit code, standard output and error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hyperbench", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set", "num_steps=5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["run", "-m", "hypogen", "-s", "locomtion"],
+            "Unknown suite 'locomtion'. Did you mean 'locomotion'?  Installed: locomotion",
+        ),
+        (
+            ["run", "-m", "hypogen", "-s", "locomotion/cheeta-speed"],
+            "Unknown family 'locomotion/cheeta-speed'. Did you mean 'locomotion/cheetah-speed",
+        ),
+        (["run", "-m", "hypgen", "-s", "pointmass"], "Did you mean 'hypogen'?"),
+        (
+            ["run", "-m", "hypogen", "-s", "pointmass", "-p", "quick"],
+            "Unknown protocol 'quick'. Did you mean 'quick-v1'?",
+        ),
+        ([*SMALL[:-1], "num_stepz=5"], "Did you mean 'num_steps'?"),
+        ([*SMALL[:-1], "num_steps=many"], "Setting 'num_steps' of spec-blind: 'many' does not fit"),
+        ([*SMALL, "--seeds", "a"], "--seeds 'a' is neither"),
+        ([*SMALL, "--seeds", "1,1"], "each once"),
+        (["run", "-m", "hypogen", "-s", "manipulation"], "pip install hyperbench-manipulation"),
+        (["info", "cheetah"], "Unknown suite 'cheetah'"),
+        (["leaderboard", "nowhere"], "No folder nowhere"),
+        (["leaderboard", "."], "No run in ."),
+        (["run", "-c", "absent.yaml"], "Config file absent.yaml cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_answered(say, arguments: list[str], message: str) -> None:
+    code, out, err = say(*arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert not out
+
+
+def test_an_unknown_option_is_answered(say) -> None:
+    code, _, err = say("run", "--metod", "hypogen")
+    assert code == 2
+    assert "--method" in err
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["hyperbench", "--debug", "info", "nothing"])
+    with pytest.raises(cli.HyperbenchError):
+        cli.main()
+
+
+def test_an_unwritable_output_directory_is_found_before_anything_is_run(say, somewhere) -> None:
+    (somewhere / "file").write_text("")
+    code, _, err = say(*SMALL, "--output-dir", "file/runs")
+    assert code == 2
+    assert "Choose another folder with --output-dir" in err
+    assert not (somewhere / "data").exists()
+
+
+def test_the_plan_is_shown_and_nothing_done(say, somewhere) -> None:
+    code, out, _ = say(*SMALL, "--dry-run", "--seeds", "2")
+    assert code == 0
+    assert "12 runs under quick-v1" in out
+    assert out.count("to do") == 12
+    assert list(somewhere.iterdir()) == []
+
+
+def test_a_run_gives_a_board_records_and_is_not_repeated(say, somewhere) -> None:
+    code, out, err = say(*SMALL, "--jobs", "1")
+    assert code == 0
+    assert "demonstrations" in err
+    for name in ("spec-blind", "random", "zero-action", "nearest-expert", "reuse-bound", "expert"):
+        assert name in out
+    records = list((somewhere / "runs").iterdir())
+    assert len(records) == 6
+    before = {path: path.stat().st_mtime_ns for path in records}
+    code, again, err = say(*SMALL, "--jobs", "1")
+    assert code == 0
+    assert "6 of 6 runs are finished" in err
+    assert again == out
+    assert {path: path.stat().st_mtime_ns for path in records} == before
+    code, out, _ = say("leaderboard", "runs", "--format", "json")
+    board = json.loads(out)[0]
+    assert {row["method"]: row["score"] for row in board["rows"]}["expert"] == 1
+    for format_, sign in [("markdown", "| ---"), ("csv", "protocol,"), ("latex", "\\toprule")]:
+        assert sign in say("leaderboard", "runs", "--format", format_)[1]
+    assert say("leaderboard", "runs", "-f", "csv", "-o", "board.csv")[0] == 0
+    assert (somewhere / "board.csv").read_text().startswith("protocol,")
+    code, _, err = say("leaderboard", "runs", "-f", "pdf")
+    assert code == 2
+    assert "Unknown format 'pdf'" in err
+
+
+def test_a_failed_run_is_on_the_board_and_the_exit_code_says_so(say) -> None:
+    code, out, _ = say(
+        *SMALL, "--set", "learning_rate=1e30", "--set", "num_steps=50", "--jobs", "1"
+    )
+    assert code == 1
+    assert "failed" in out
+    assert "FloatingPointError" in out
+
+
+def test_json_is_all_there_is_on_standard_output(say) -> None:
+    code, out, _ = say(*SMALL, "--json", "--jobs", "1")
+    assert code == 0
+    assert json.loads(out)[0]["protocol"] == "quick-v1"
+
+
+def test_a_config_file_sets_options_and_the_command_line_wins(say, somewhere) -> None:
+    (somewhere / "config.yaml").write_text(
+        "method: [spec-blind]\nsuite: pointmass\nbaselines: false\nset: {num_steps: 5}\n"
+        "protocol: standard-v1\ndry-run: true\n"
+    )
+    _, out, _ = say("run", "-c", "config.yaml")
+    assert "spec-blind [num_steps=5] on pointmass" in out
+    assert "30 runs under standard-v1" in out
+    _, out, _ = say("run", "-c", "config.yaml", "--protocol", "quick-v1")
+    assert "6 runs under quick-v1" in out
+    (somewhere / "wrong.yaml").write_text("methods: [spec-blind]\n")
+    code, _, err = say("run", "-c", "wrong.yaml")
+    assert code == 2
+    assert "Did you mean 'method'?" in err
+
+
+def test_options_come_from_the_environment(say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYPERBENCH_SUITE", "pointmass")
+    monkeypatch.setenv("HYPERBENCH_METHOD", "spec-blind")
+    monkeypatch.setenv("HYPERBENCH_DRY_RUN", "1")
+    assert "spec-blind on pointmass" in say("run")[1]
+
+
+def test_prepare_makes_keeps_and_repairs(say, somewhere) -> None:
+    assert "480 episodes made" in say("prepare", "-s", "pointmass")[1]
+    assert "480 episodes sound" in say("prepare", "-s", "pointmass")[1]
+    data = next((somewhere / "data").rglob("*.hdf5"))
+    data.write_bytes(data.read_bytes()[:-1])
+    code, out, err = say("prepare", "-s", "pointmass")
+    assert code == 0
+    assert "480 episodes made" in out
+    assert "corrupt" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pointmass", "Family pointmass/goal-drag-v1"),
+        ("hypogen", "num_blocks"),
+        ("quick-v1", "num_episodes"),
+    ],
+)
+def test_info_describes(say, name: str, expected: str) -> None:
+    code, out, _ = say("info", name)
+    assert code == 0
+    assert expected in out
+
+
+def test_a_broken_plugin_is_listed_and_breaks_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "broken_plugin.py").write_text("import a_module_that_does_not_exist\n")
+    info = tmp_path / "hyperbench_broken-0.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hyperbench-broken\nVersion: 0.3\n")
+    (info / "entry_points.txt").write_text("[hyperbench]\nbroken = broken_plugin\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def hyperbench(*arguments: str) -> str:
+        command = [sys.executable, "-m", "hyperbench", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    listed = hyperbench("plugins")
+    assert "hyperbench-broken 0.3" in listed
+    assert "No module named 'a_module_that_does_not_exist'" in listed
+    assert "pointmass/goal-drag-v1" in hyperbench("list")
+
+
+def test_help_answers_within_0_4_seconds() -> None:
+    command = [sys.executable, "-m", "hyperbench", "--help"]
+    spent = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=True)
+        spent.append(time.perf_counter() - started)
+        if spent[-1] < 0.4:
+            return
+    pytest.fail(f"best of five: {min(spent):.2f} s")
+
+
+def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, say) -> None:
+    given = {}
+
+    def record(**arguments: object) -> int:
+        given.update(arguments)
+        return 0
+
+    monkeypatch.setattr("hyperbench.commands.run_command", record)
+    say(*SMALL, "--device", "cuda", "--jobs", "3", "--output-dir", "x", "--data-dir", "y", "--json")
+    assert set(given) == set(run_command.__kwdefaults__ or run_command.__annotations__) - {"return"}
+    assert given["device"] == "cuda"
+    assert given["num_jobs"] == 3
+    assert given["output_dir"] == Path("x")
+    assert given["data_dir"] == Path("y")
+    assert given["as_json"] is True
+    assert given["settings"] == ["num_steps=5"]

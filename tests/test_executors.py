@@ -1,0 +1,96 @@
+"""Results do not depend on the number of workers, nor on whether a run was interrupted."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+RUN = ("run", "-m", "conditional", "-s", "pointmass", "--no-baselines", "--set", "num_steps=30")
+TIMES = ("fit_seconds", "generate_seconds")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "hyperbench", *arguments]
+
+
+def board(runs: Path) -> tuple[str, list[dict[str, str]]]:
+    """The score table as text, and every number of the board that is not a time."""
+    texts = [
+        subprocess.run(
+            command("leaderboard", str(runs), "--format", format_),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for format_ in ("markdown", "csv")
+    ]
+    rows = list(csv.DictReader(io.StringIO(texts[1])))
+    for row in rows:
+        for name in TIMES:
+            del row[name]
+    return texts[0].partition("### Cost")[0], rows
+
+
+@pytest.fixture(scope="module")
+def one_worker(data_dir: Path, tmp_path_factory: pytest.TempPathFactory):
+    runs = tmp_path_factory.mktemp("one")
+    arguments = ("--jobs", "1", "--output-dir", str(runs), "--data-dir", str(data_dir))
+    subprocess.run(command(*RUN, *arguments), check=True, capture_output=True)
+    return board(runs)
+
+
+def test_two_workers_give_the_same_table(one_worker, data_dir: Path, tmp_path: Path) -> None:
+    arguments = ("--jobs", "2", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
+    done = subprocess.run(command(*RUN, *arguments), check=True, capture_output=True, text=True)
+    assert "[6/6]" in done.stderr
+    assert board(tmp_path) == one_worker
+
+
+def test_killed_half_way_and_started_again_gives_the_same_table(
+    one_worker, data_dir: Path, tmp_path: Path
+) -> None:
+    arguments = ("--jobs", "1", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
+    process = subprocess.Popen(
+        command(*RUN, *arguments), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("*/record.json"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    finished = len(list(tmp_path.glob("*/record.json")))
+    assert finished < 6
+    done = subprocess.run(command(*RUN, *arguments), check=True, capture_output=True, text=True)
+    assert f"{finished} of 6 runs are finished" in done.stderr
+    assert board(tmp_path) == one_worker
+
+
+def test_an_interrupt_keeps_what_is_finished_and_says_so(data_dir: Path, tmp_path: Path) -> None:
+    arguments = ("--jobs", "2", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
+    endless = [*RUN[:-1], "num_steps=1000000"]
+    process = subprocess.Popen(
+        command(*endless, *arguments), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("*/record.json"))) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    # A terminal sends the signal to every process of the group.
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Finished runs are kept" in err
+    assert len(list(tmp_path.glob("*/record.json"))) == 5
