@@ -1,0 +1,104 @@
+"""What the documentation shows is run: commands exist, examples work, links lead somewhere."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from hyperbench import cli, hookspecs, registry
+from hyperbench.protocol import PROTOCOLS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = set(typer.main.get_command(cli.app).commands)
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), flags=re.DOTALL)
+
+
+def set_up_command(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n```sh\n(.*?)\n```", README, flags=re.DOTALL)
+    assert found, f"the README's {name} command is gone"
+    return found[1]
+
+
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_each_set_up_command_is_one_line_in_a_fresh_environment(name: str) -> None:
+    command = set_up_command(name)
+    assert "\n" not in command
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert "-c constraints.txt" in command
+    packages = {path.parent.relative_to(ROOT) for path in ROOT.glob("*/pyproject.toml")}
+    packages |= {path.parent.relative_to(ROOT) for path in ROOT.glob("plugins/*/pyproject.toml")}
+    for package in packages:
+        assert f"-e {package}" in command
+
+
+def test_the_main_job_is_the_first_command() -> None:
+    assert set_up_command("run").endswith("hyperbench run --method hypogen --suite locomotion")
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert "<!-- test -->" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_command_and_option_shown_exists(path: Path) -> None:
+    for line in re.findall(r"hyperbench [a-z][^`\n#]*", " ".join(blocks(path, "sh"))):
+        words = line.split()
+        if words[0] != "hyperbench" or words[1] not in COMMANDS:
+            pytest.fail(f"{path.name} shows an unknown command: {line}")
+        options = typer.main.get_command(cli.app).commands[words[1]].params
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        wrong = [word for word in words[2:] if word.startswith("-") and word not in known]
+        assert not wrong, line
+
+
+def test_every_command_and_hook_is_documented() -> None:
+    text = "\n".join(path.read_text() for path in DOCS)
+    for command in COMMANDS:
+        assert f"hyperbench {command}" in text
+    hooks = [name for name in vars(hookspecs) if name.startswith("hyperbench_")]
+    assert len(hooks) == 3
+    for hook in hooks:
+        assert hook in text
+    for protocol in PROTOCOLS:
+        assert protocol in (ROOT / "docs" / "protocol.md").read_text()
+
+
+def test_every_suite_is_in_the_readme_with_its_families() -> None:
+    for suite in registry.installed().suites.values():
+        assert f"`{suite.name}`" in README
+        for family in suite.families:
+            assert f"`{family.partition('/')[2]}`" in README
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in DOCS:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text()):
+            assert (path.parent / target.replace("\n", " ")).exists(), f"{path.name}: {target}"
+
+
+def test_the_example_method_keeps_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Imported from a file, since the docstrings of its settings are read from the source.
+    source = "\n\n".join(blocks(ROOT / "docs" / "writing-a-method.md", "python"))
+    (tmp_path / "example_of_the_documentation.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("example_of_the_documentation")
+    assert len(module.hyperbench_methods()) == 1
+    for check in module.CHECKS:
+        check(module.CASE)
+
+
+def test_the_example_suite_registers() -> None:
+    contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    exec(compile(contract, "writing-a-suite.md", "exec"), {})
+    namespace: dict = {}
+    exec(compile(register, "writing-a-suite.md", "exec"), namespace)
+    assert namespace["hyperbench_suites"]()[0].families == [namespace["ID"]]
