@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -129,7 +130,9 @@ def write_record(
             from safetensors.numpy import save_file
 
             arrays, metadata = policies.to_arrays()
-            save_file(arrays, draft / POLICIES, metadata)
+            # In one entry: safetensors writes several in random order, and the checksum must be
+            # the same whenever the policies are.
+            save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
         checksums = {path.name: sha256_file(path) for path in sorted(draft.iterdir())}
         record = record.model_copy(update={"sha256": checksums})
         (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
@@ -180,7 +183,8 @@ def read_policies(folder: Path, record: RunRecord) -> MLPPolicies:
 
     with safe_open(path, framework="numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return MLPPolicies.from_arrays(arrays, file.metadata() or {})
+        metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
+        return MLPPolicies.from_arrays(arrays, metadata)
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Array = npt.NDArray[np.float64]
 
@@ -33,13 +32,14 @@ def score(returns: Array, random: Array, expert: Array) -> Array:
 def iqm(scores: npt.ArrayLike) -> float:
     """Interquartile mean: the mean of the middle half (Agarwal et al. 2021).
 
-    NaN of nothing, and where a score is missing (NaN): left to SciPy, some versions of it would
-    trim a missing score as if it were the highest.
+    NaN of nothing, and where a score is missing (NaN), which must not pass for the highest and be
+    trimmed. The same to the last digit in whatever order the scores come.
     """
-    scores = np.asarray(scores, dtype=np.float64).ravel()
-    if not scores.size or np.isnan(scores).any():
+    ordered = np.sort(np.asarray(scores, dtype=np.float64), axis=None)
+    if not ordered.size or np.isnan(ordered[-1]):
         return float("nan")
-    return float(stats.trim_mean(scores, 0.25))
+    num_trimmed = ordered.size // 4
+    return float(ordered[num_trimmed : ordered.size - num_trimmed].mean())
 
 
 def bootstrap_interval(

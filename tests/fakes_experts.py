@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from hyperbench.references import ZeroActionPolicies
 from hyperbench.testing import family_expert
-from hyperbench.testing.family_expert import ZeroPolicies
 from hyperbench.testing.line import LineFamily
 
 
@@ -51,7 +51,7 @@ class OneTaskUnlearned(LineFamily):
 
 class LazyExpert(LineFamily):
     def expert(self, tasks):
-        return ZeroPolicies(len(tasks), self.action_space)
+        return ZeroActionPolicies(self, tasks)
 
 
 BROKEN_EXPERTS = {

@@ -155,7 +155,10 @@ def _pipes(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-_LATEX = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", MISSING: "--"})
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "%_&#${}"}
+    | {"^": r"\^{}", "~": r"\~{}", "\\": r"\textbackslash{}", MISSING: "--"}
+)
 
 
 def _ampersands(cells: tuple[str, ...]) -> str:

@@ -1,0 +1,276 @@
+"""Boards from hand-built records, whose scores can be worked out on paper."""
+
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from hyperbench.errors import DataError
+from hyperbench.leaderboard import make_boards, task_table
+from hyperbench.protocol import STANDARD
+from hyperbench.record import EPISODES, Cost, find_runs, read_record
+
+# Per task another zero and another one: a score against the wrong task's arms is far off.
+RANDOM = np.array([0, 10, 20, 30, -40, 50, 60, 70.0])
+EXPERT = np.array([1, 20, 120, 40, 60, 150, 61, 170.0])
+SCORES = np.array([0.1, 0.2, 0.3, 0.5, 1.5, 0.0, -1.0, 0.6])
+RETURNS = RANDOM + SCORES * (EXPERT - RANDOM)
+
+
+@pytest.fixture
+def board_of(tmp_path):
+    """The one board of everything written below ``tmp_path/runs``, and its rows by method."""
+
+    def make():
+        (board,) = make_boards(find_runs([tmp_path / "runs"]))
+        return board, {row.method: row for row in board.rows}
+
+    return make
+
+
+@pytest.fixture
+def write_arms(write_run):
+    def write(scale=1.0, **fields):
+        write_run("random", scale * RANDOM, is_arm=True, **fields)
+        write_run("expert", scale * EXPERT, is_arm=True, **fields)
+
+    return write
+
+
+def test_scores_of_one_run(write_run, write_arms, board_of):
+    write_arms()
+    # Episodes of a task are averaged before anything else; successes are counted.
+    write_run(
+        "learned",
+        np.stack([RETURNS - 5, RETURNS + 5], axis=1),
+        successes=[[True, False]] * 4 + [[False, False]] * 4,
+        cost=Cost(num_parameters=7, policy_parameters=3, fit_seconds=2.0, generate_seconds=0.5),
+    )
+    board, rows = board_of()
+    learned = rows["learned"]
+    assert learned.score == pytest.approx(np.mean([0.1, 0.2, 0.3, 0.5]))  # of sorted -1, 0, ... 1.5
+    assert learned.interpolation == pytest.approx(np.mean([0.2, 0.3]))
+    assert learned.extrapolation == pytest.approx(np.mean([0.0, 0.6]))
+    assert learned.family_scores == {"toy/size-v1": learned.score}
+    assert learned.mean_return == pytest.approx(RETURNS.mean())
+    assert learned.success_rate == 0.25
+    assert (learned.num_runs, learned.num_failed, learned.is_arm) == (1, 0, False)
+    assert (learned.num_parameters, learned.policy_parameters) == (7, 3)
+    assert (learned.fit_seconds, learned.generate_seconds) == (2.0, 0.5)
+    assert learned.interval is None, "one run tells nothing about the spread between runs"
+    assert (rows["random"].score, rows["expert"].score) == (0, 1)
+    assert rows["random"].is_arm
+    assert rows["random"].success_rate is None
+    assert [row.method for row in board.rows] == ["expert", "learned", "random"]
+    assert (board.protocol, board.families) == ("test-v1", ("toy/size-v1",))
+    assert not board.failures
+    assert not board.notes
+
+
+def test_each_split_is_scored_against_its_own_arms(write_run, write_arms, board_of):
+    """And both fits on one split against the same arms."""
+    write_arms(split_seed=0)
+    write_arms(split_seed=1, scale=2)
+    for fit_seed in (0, 5):
+        write_run("learned", RETURNS, split_seed=0, fit_seed=fit_seed)
+    write_run("learned", 2 * RETURNS, split_seed=1)
+    board, rows = board_of()
+    assert not board.notes
+    assert rows["learned"].num_runs == 3
+    assert rows["learned"].score == pytest.approx(np.mean(sorted([*SCORES] * 3)[6:18]))
+    assert (rows["random"].score, rows["expert"].score) == (0, 1)
+
+
+def test_interval_of_several_runs(write_run, write_arms, board_of):
+    for seed in range(4):
+        write_arms(split_seed=seed)
+        write_run("learned", RANDOM + (seed + 1) * (EXPERT - RANDOM), split_seed=seed)
+    _, rows = board_of()
+    low, high = rows["learned"].interval
+    assert 1 <= low < rows["learned"].score == 2.5 < high <= 4
+    assert rows["expert"].interval == (1, 1)
+
+
+def test_without_arms_there_are_returns_and_a_note(write_run, board_of):
+    write_run("learned", RETURNS)
+    board, rows = board_of()
+    assert rows["learned"].score is None
+    assert rows["learned"].interpolation is None
+    assert rows["learned"].mean_return == pytest.approx(RETURNS.mean())
+    (note,) = board.notes
+    assert "'random' and 'expert'" in note
+
+
+@pytest.mark.parametrize("lost", ["random", "expert"])
+def test_one_split_without_its_arm(write_run, write_arms, board_of, lost):
+    """A fifth of all scores is missing: the rest must not pass for the whole."""
+    for seed in range(5):
+        write_run("learned", RETURNS, split_seed=seed)
+        write_arms(split_seed=seed)
+    run = write_run(lost, None, is_arm=True, split_seed=3)  # failed, in place of the good one
+    board, rows = board_of()
+    assert read_record(run).status == "failed"
+    assert rows["learned"].score is None
+    assert rows["learned"].interval is None
+    assert rows["learned"].num_runs == 5
+    assert len(board.notes) == 1
+
+
+def test_task_on_which_the_arms_earn_the_same(write_run, write_arms, board_of):
+    write_arms()
+    write_run("expert", np.where(np.arange(8) == 2, RANDOM, EXPERT), is_arm=True)
+    write_run("learned", RETURNS)
+    board, rows = board_of()
+    assert rows["learned"].score is None
+    assert rows["learned"].extrapolation == pytest.approx(np.mean([0.0, 0.6]))
+    assert "earn the same" in board.notes[0]
+
+
+def test_failed_runs_are_counted_and_told(write_run, write_arms, board_of):
+    for seed in (0, 1):
+        write_arms(split_seed=seed)
+    write_run("learned", RETURNS, split_seed=0, cost=Cost(fit_seconds=3.0))
+    write_run("learned", split_seed=1, fit_seed=4, error="FloatingPointError: loss is nan")
+    write_run("hopeless", split_seed=1)
+    board, rows = board_of()
+    assert (rows["learned"].num_runs, rows["learned"].num_failed) == (1, 1)
+    assert rows["learned"].score == pytest.approx(0.275)
+    assert rows["learned"].fit_seconds == 3.0
+    assert (rows["hopeless"].num_runs, rows["hopeless"].num_failed) == (0, 1)
+    assert rows["hopeless"].score is None
+    assert board.rows[-1].method == "hopeless", "no score ranks last"
+    assert sorted(board.failures) == [
+        "hopeless on toy/size-v1 (split 1, fit 0): ValueError: it broke",
+        "learned on toy/size-v1 (split 1, fit 4): FloatingPointError: loss is nan",
+    ]
+
+
+def test_nothing_but_failures_is_a_board(write_run, board_of):
+    write_run("hopeless")
+    board, rows = board_of()
+    assert rows["hopeless"].num_failed == 1
+    assert rows["hopeless"].mean_return is None
+    assert len(board.failures) == 1
+
+
+def test_place_and_order_of_records_change_nothing(tmp_path, write_run, write_arms, board_of):
+    for seed in range(3):
+        write_arms(split_seed=seed)
+        write_run("learned", RETURNS + seed, split_seed=seed, cost=Cost(fit_seconds=0.1 * seed))
+        write_run("other", RETURNS - seed, split_seed=seed)
+    for seed in range(3):
+        write_run("failing", fit_seed=seed)
+    board, _ = board_of()
+    folders = find_runs([tmp_path / "runs"])
+    shuffler = random.Random(0)
+    for attempt in range(2):
+        shuffler.shuffle(folders)
+        moved = [tmp_path / f"moved-{attempt}" / str(i) for i in range(len(folders))]
+        for folder, place in zip(folders, moved, strict=True):
+            shutil.copytree(folder, place)
+        assert make_boards(moved) == [board]
+
+
+def test_results_of_other_experts_never_share_a_column(write_run, write_arms, board_of):
+    """The same family with experts twice as good: each is scored against its own."""
+    for experts, scale in (("e1", 1), ("e2", 2)):
+        write_run("random", 0 * RANDOM, is_arm=True, experts=experts)
+        write_run("expert", np.full(8, 10.0 * scale), is_arm=True, experts=experts)
+        write_run("learned", np.full(8, 5.0), experts=experts)
+    board, rows = board_of()
+    old, new = "toy/size-v1 (experts e1, numpy)", "toy/size-v1 (experts e2, numpy)"
+    assert board.families == (old, new)
+    assert rows["learned"].family_scores == {old: 0.5, new: 0.25}
+    assert rows["expert"].family_scores == {old: 1, new: 1}
+
+
+def test_families_are_told_apart_and_pooled(write_run, write_arms, make_tasks, board_of):
+    write_arms()
+    write_run("learned", RETURNS)
+    other = {"family": "toy/other-v1", "tasks": make_tasks(4, family="toy/other-v1")}
+    write_run("random", np.zeros(4), is_arm=True, **other)
+    write_run("expert", np.ones(4), is_arm=True, **other)
+    write_run("learned", np.full(4, 0.9), **other)
+    board, rows = board_of()
+    assert board.families == ("toy/other-v1", "toy/size-v1")
+    expected = {"toy/other-v1": pytest.approx(0.9), "toy/size-v1": pytest.approx(0.275)}
+    assert rows["learned"].family_scores == expected
+    pooled = sorted([*SCORES, 0.9, 0.9, 0.9, 0.9])[3:9]
+    assert rows["learned"].score == pytest.approx(np.mean(pooled))
+
+
+def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of):
+    write_arms()
+    write_run("learned", RETURNS)
+    write_run("learned", EXPERT, overrides={"width": "8", "depth": "2"})
+    _, rows = board_of()
+    assert rows["learned [depth=2, width=8]"].score == 1
+    assert rows["learned"].score == pytest.approx(0.275)
+
+
+def test_each_protocol_has_its_own_board(tmp_path, write_run):
+    write_run("learned", RETURNS)
+    write_run("learned", EXPERT, protocol=STANDARD)
+    same_name = STANDARD.model_copy(update={"num_episodes": 3})
+    boards = make_boards(find_runs([tmp_path]))
+    assert [board.protocol for board in boards] == ["standard-v1", "test-v1"]
+    # Rules that differ under one name are never mixed, and the board says which are which.
+    write_run("learned", RANDOM, protocol=same_name)
+    boards = make_boards(find_runs([tmp_path]))
+    assert len(boards) == 3
+    assert {f"standard-v1 ({p.rules_hash[:6]})" for p in (STANDARD, same_name)} < {
+        board.protocol for board in boards
+    }
+
+
+def test_a_record_given_twice_counts_once(tmp_path, write_run, write_arms, board_of):
+    write_arms()
+    run = write_run("learned", RETURNS)
+    board, _ = board_of()
+    shutil.copytree(run, tmp_path / "runs" / "copy")
+    assert board_of()[0] == board
+
+
+def test_records_of_one_run_that_disagree_are_refused(tmp_path, write_run, board_of):
+    one = write_run("learned", RETURNS)
+    other = write_run("learned", RETURNS + 1, runs=tmp_path / "runs" / "again")
+    with pytest.raises(DataError, match="Two different records of one run: ") as caught:
+        board_of()
+    assert str(one) in str(caught.value)
+    assert str(other) in str(caught.value)
+
+
+def test_altered_episodes_are_refused(write_run, board_of):
+    run = write_run("learned", RETURNS)
+    (run / EPISODES).write_bytes((run / EPISODES).read_bytes() + b"\n")
+    with pytest.raises(DataError, match=rf"{run.name}/{EPISODES} was altered"):
+        board_of()
+
+
+def test_no_run_is_no_board():
+    with pytest.raises(DataError, match="No runs"):
+        make_boards([])
+
+
+def test_task_table_follows_tasks_not_rows(tmp_path, write_run, write_arms, make_tasks):
+    """Episodes written in another order than the split's still belong to their tasks."""
+    write_arms()
+    run = write_run("learned", RETURNS)
+    tasks = make_tasks(8)
+    order = [3, 1, 0, 2, 7, 5, 6, 4]
+    shuffled = write_run(
+        "shuffled",
+        RETURNS[order],
+        tasks=[tasks[i] for i in order],
+        split=read_record(run).split,
+    )
+    pairs = [(read_record(folder), folder) for folder in find_runs([tmp_path / "runs"])]
+    table = task_table(pairs)
+    plain, other = (
+        table[table["run"] == folder.name].reset_index(drop=True) for folder in (run, shuffled)
+    )
+    assert plain["task"].tolist() == [task.key for task in tasks]
+    columns = ["task", "region", "distance", "mean_return", "score"]
+    assert plain[columns].equals(other[columns])
+    np.testing.assert_allclose(plain["score"], SCORES)

@@ -1,0 +1,194 @@
+"""Protocols: frozen rules, and splits that are a pure function of tasks, rules and seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperbench.errors import ProtocolError
+from hyperbench.protocol import PROTOCOLS, QUICK, STANDARD, EvalProtocol, SeedPair, Split
+from hyperbench.seeding import content_hash
+from hyperbench.task import Feature, SpecSpace
+
+# Two features of very different scale: what is near in metres and seconds is not near in specs.
+SPACE = SpecSpace((Feature("x", 0.0, 1.0, "m", "goal"), Feature("y", 0.0, 1000.0, "s", "goal")))
+SEEDS = (SeedPair(split=0, fit=0), SeedPair(split=1, fit=7))
+
+fractions = st.floats(0.05, 0.6)
+
+
+def task(x, y=0.0):
+    return SPACE.task("toy/xy-v1", x=x, y=y)
+
+
+def line(num):
+    return [task(i / num) for i in range(num)]
+
+
+def keys(part):
+    return {task.key for task in part}
+
+
+def protocol(**fields):
+    return EvalProtocol(**{"id": "test-v1", "summary": "", "seeds": SEEDS, **fields})
+
+
+@given(st.data(), st.integers(3, 40), st.integers(0, 2**40), fractions, fractions)
+def test_split_is_a_partition_whatever_the_order(data, num, seed, source, validation):
+    tasks = line(num)
+    rules = protocol(source_fraction=source, validation_fraction=validation)
+    num_source, num_validation = max(1, round(source * num)), max(1, round(validation * num))
+    if num_source + num_validation >= num:
+        with pytest.raises(ProtocolError, match="leaves no target task"):
+            rules.split(tasks, seed)
+        return
+    split = rules.split(tasks, seed)
+    parts = (split.source, split.validation, split.target)
+    assert all(parts)
+    assert sum(len(part) for part in parts) == num
+    assert keys(split.source) | keys(split.validation) | keys(split.target) == keys(tasks)
+    assert (len(split.source), len(split.validation)) == (num_source, num_validation)
+
+    shuffled = data.draw(st.permutations(tasks))
+    again = rules.split(shuffled, seed)
+    for part, other in zip(parts, (again.source, again.validation, again.target), strict=True):
+        assert keys(part) == keys(other)
+        assert list(other) == [task for task in shuffled if task.key in keys(other)]
+
+
+def test_splits_never_change(pointmass):
+    """If this fails, every published split has moved: give the protocol a new version instead."""
+    split = QUICK.split(pointmass.tasks, 0)
+    parts = [[task.key for task in part] for part in (split.source, split.validation, split.target)]
+    assert content_hash(parts) == "76d22c062c35f425"
+
+
+def test_rules_never_change():
+    """A changed field makes another protocol: add one with a higher version."""
+    published = {
+        "quick-v1": "fe081e0ecab6388b",
+        "standard-v1": "416cad53f8e81547",
+        "paper-v1": "e15819a2e28ab664",
+    }
+    for id_, rules_hash in published.items():
+        assert PROTOCOLS[id_].id == id_
+        assert PROTOCOLS[id_].rules_hash == rules_hash
+
+
+def test_the_papers_seeds():
+    seeds = [(pair.split, pair.fit) for pair in PROTOCOLS["paper-v1"].seeds]
+    assert seeds == [(123, 123), (233, 233), (666, 666), (999, 999), (789, 789)]
+
+
+def test_split_depends_on_seed_rules_and_tasks():
+    tasks = line(30)
+    source = keys(STANDARD.split(tasks, 0).source)
+    assert source != keys(STANDARD.split(tasks, 1).source)
+    assert source != keys(protocol().split(tasks, 0).source)
+    every = [keys(STANDARD.split(tasks, seed).source) for seed in range(60)]
+    assert set.union(*every) == keys(tasks), "some task is never learned from"
+
+
+def test_without_validation_there_is_none():
+    split = PROTOCOLS["paper-v1"].split(line(40), 123)
+    assert (len(split.source), len(split.validation), len(split.target)) == (8, 0, 32)
+
+
+def test_too_few_or_equal_tasks():
+    with pytest.raises(ProtocolError, match="at least 3 tasks, found 2"):
+        QUICK.split(line(2), 0)
+    with pytest.raises(ProtocolError, match="1 tasks occur twice"):
+        QUICK.split([*line(5), line(5)[2]], 0)
+    with pytest.raises(ProtocolError, match="test-v1 leaves no target task of 4 tasks"):
+        protocol(source_fraction=0.7).split(line(4), 0)
+
+
+def test_a_task_in_two_parts_is_refused():
+    a, b, c = line(3)
+    with pytest.raises(ProtocolError, match="must be disjoint"):
+        Split((a,), (b,), (c, a))
+    with pytest.raises(ProtocolError, match="must be disjoint"):
+        Split((a,), (a,), (c,))
+
+
+def test_nearest_source_is_nearest_in_scaled_specs():
+    near, far = task(0.5, 300.0), task(0.1, 0.0)
+    split = Split((far, near), (), ())
+    found, distance = split.nearest_source(task(0.5, 200.0))
+    assert found == near
+    assert distance == pytest.approx(0.2)  # 100 s of 1000 s, where the range is 2 long
+    assert split.nearest_source(far) == (far, 0.0)
+
+
+def test_region_of_known_points():
+    corners = (task(0.2, 200), task(0.8, 200), task(0.8, 800), task(0.2, 800))
+    split = Split(corners, (), ())
+    for inside in (*corners, task(0.5, 500), task(0.2, 500), task(0.79, 201)):
+        assert split.region(inside) == "interpolation"
+    for outside in (task(0.1, 500), task(0.5, 900), task(0.19, 200)):
+        assert split.region(outside) == "extrapolation"
+
+
+def test_region_of_sources_that_span_no_area():
+    diagonal = Split((task(0.2, 200), task(0.8, 800)), (), ())
+    assert diagonal.region(task(0.5, 500)) == "interpolation"
+    assert diagonal.region(task(0.5, 510)) == "extrapolation"
+    assert diagonal.region(task(0.9, 900)) == "extrapolation"
+    single = Split((task(0.5, 500),), (), ())
+    assert single.region(task(0.5, 500)) == "interpolation"
+    assert single.region(task(0.5, 501)) == "extrapolation"
+
+
+points = st.lists(
+    st.tuples(st.floats(0.1, 0.9), st.floats(100, 900)), min_size=1, max_size=6, unique=True
+)
+
+
+@given(points, st.data())
+def test_mixtures_of_sources_are_interpolation(points, data):
+    sources = {task(*point).key: task(*point) for point in points}
+    split = Split(tuple(sources.values()), (), ())
+    weights = np.array([data.draw(st.floats(0.01, 1)) for _ in points])
+    x, y = weights / weights.sum() @ np.array(points)
+    assert split.region(task(x, y)) == "interpolation"
+    beyond = max(x for x, _ in points) + 0.01
+    assert split.region(task(beyond, y)) == "extrapolation"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", "other-v1"),
+        ("source_fraction", 0.3),
+        ("validation_fraction", 0.2),
+        ("num_demonstrations", 3),
+        ("num_episodes", 3),
+        ("track", "few-shot"),
+    ],
+)
+def test_every_rule_is_in_the_hash(field, value):
+    assert protocol(**{field: value}).rules_hash != protocol().rules_hash
+
+
+def test_seeds_and_summary_are_no_rules():
+    assert protocol(summary="other", seeds=SEEDS[:1]).rules_hash == protocol().rules_hash
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("1", [(0, 0)]),
+        ("4", [(0, 0), (1, 7), (2, 2), (3, 3)]),
+        ("7,0", [(7, 7), (0, 0)]),
+    ],
+)
+def test_with_seeds(asked, expected):
+    found = protocol().with_seeds(asked)
+    assert [(pair.split, pair.fit) for pair in found.seeds] == expected
+    assert found.rules_hash == protocol().rules_hash
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "1,1", "1,-2", "three", "1,", "", "1.5"])
+def test_seeds_that_make_no_sense(asked):
+    with pytest.raises(ProtocolError, match=f"--seeds '{asked}'"):
+        protocol().with_seeds(asked)

@@ -1,0 +1,270 @@
+"""The registry: what is found, what is refused, and what one broken plugin does to the rest."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hyperbench.errors import PluginError, UnknownNameError
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
+from hyperbench.registry import PluginSource, Registry
+
+THIRD_PARTY = Path(__file__).parent / "third_party"
+POINTMASS = FamilyEntry("pointmass/goal-drag-v1", "hyperbench_pointmass.family:GoalDrag", "")
+
+
+def plugin(families=(), suites=(), methods=()):
+    """What an entry point loads: a thing with hooks, usually a module."""
+    return SimpleNamespace(
+        hyperbench_families=hookimpl(lambda: families),
+        hyperbench_suites=hookimpl(lambda: suites),
+        hyperbench_methods=hookimpl(lambda: methods),
+    )
+
+
+def source(name, loaded=None, distribution=None, version="0.1.0"):
+    """An entry point; ``loaded`` is a plugin, or an error to raise instead."""
+
+    def load():
+        if isinstance(loaded, BaseException):
+            raise loaded
+        return loaded or plugin()
+
+    return PluginSource(name, distribution or f"hyperbench-{name}", version, load)
+
+
+def method(name, target="hyperbench.generator:PolicyGenerator", **fields):
+    return MethodEntry(name, target, "a method", **fields)
+
+
+def suite(name, *families):
+    return SuiteEntry(name, families, "a suite")
+
+
+def exactly(message):
+    return f"^{re.escape(message)}$"
+
+
+def test_order_of_entry_points_does_not_matter():
+    """Entry points come in the order of the file system; the list must not."""
+    sources = [source(name, plugin(methods=[method(f"of-{name}")])) for name in "cab"]
+    registries = [Registry(sources), Registry(reversed(sources))]
+    for registry in registries:
+        assert [found.name for found in registry.plugins] == ["a", "b", "c"]
+        assert list(registry.methods) == ["of-a", "of-b", "of-c"]
+
+
+def test_one_entry_point_of_two_distributions():
+    message = (
+        "Entry point 'reach' is declared by both 'hyperbench-extra' 0.2.0 and "
+        "'hyperbench-manipulation' 0.1.0. Uninstall one."
+    )
+    sources = [
+        source("reach", distribution="hyperbench-manipulation"),
+        source("reach", distribution="hyperbench-extra", version="0.2.0"),
+    ]
+    for order in (sources, sources[::-1]):
+        with pytest.raises(PluginError, match=exactly(message)):
+            Registry(order)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "entries"),
+    [
+        ("Family", POINTMASS.id, {"families": [POINTMASS]}),
+        ("Suite", "reach", {"suites": [suite("reach")]}),
+        ("Method", "clone", {"methods": [method("clone")]}),
+    ],
+)
+def test_one_name_of_two_plugins(kind, name, entries):
+    message = (
+        f"{kind} {name!r} is declared by both 'hyperbench-a' 0.1.0 and 'hyperbench-b' 0.1.0. "
+        "Uninstall one."
+    )
+    with pytest.raises(PluginError, match=exactly(message)):
+        Registry([source("b", plugin(**entries)), source("a", plugin(**entries))])
+
+
+def broken_hook():
+    raise RuntimeError("no simulator here")
+
+
+@pytest.mark.parametrize(
+    ("loaded", "failure"),
+    [
+        (ImportError("No module named 'simulator'"), "ImportError: No module named 'simulator'"),
+        (RuntimeError("boom"), "RuntimeError: boom"),
+        (
+            SimpleNamespace(hyperbench_methods=hookimpl(broken_hook)),
+            "RuntimeError: no simulator here",
+        ),
+        (
+            SimpleNamespace(hyperbench_metods=hookimpl(lambda: [])),
+            "PluginValidationError: unknown hook 'hyperbench_metods'",
+        ),
+        (plugin(methods=[POINTMASS]), "is registered where a MethodEntry belongs"),
+        (plugin(families=method("bare")), "TypeError"),
+        (plugin(suites=["reach"]), "TypeError: 'reach' is registered where a SuiteEntry belongs"),
+    ],
+)
+def test_broken_plugin_is_listed_and_breaks_nothing_else(loaded, failure):
+    good = plugin([POINTMASS], [suite("pointmass", POINTMASS.id)], [method("clone")])
+    registry = Registry([source("zebra", good), source("broken", loaded)])
+    broken, whole = registry.plugins
+    assert failure in broken.failure
+    assert (broken.families, broken.suites, broken.methods) == ((), (), ())
+    assert whole.failure is None
+    assert registry.make_family(POINTMASS.id).info.id == POINTMASS.id
+    assert list(registry.methods) == ["clone"]
+    assert list(registry.suites) == ["pointmass"]
+    with pytest.raises(UnknownNameError, match="Not loaded: broken; see: hyperbench plugins"):
+        registry.method_entry("of-the-broken")
+
+
+@pytest.fixture(scope="module")
+def registry():
+    families = [POINTMASS, *(FamilyEntry(f"walk/run-v{v}", "x:Y", "") for v in (2, 10, 9))]
+    suites = [
+        suite("pointmass", POINTMASS.id),
+        suite("locomotion", "walk/run-v9", POINTMASS.id),
+        suite("tracking"),
+        suite("hollow", "walk/gone-v1"),
+    ]
+    methods = [method("hypogen"), method("hyperzero")]
+    return Registry([source("all", plugin(families, suites, methods))])
+
+
+def test_unknown_suite():
+    registry = Registry(
+        [source("all", plugin(suites=[suite(n) for n in ("tracking", "locomotion", "pointmass")]))]
+    )
+    message = (
+        "Unknown suite 'locomtion'. Did you mean 'locomotion'?  "
+        "Installed: locomotion, pointmass, tracking."
+    )
+    with pytest.raises(UnknownNameError, match=exactly(message)):
+        registry.select_families("locomtion")
+
+
+def test_unknown_names_are_helped(registry):
+    with pytest.raises(UnknownNameError, match=r"method 'hypogn'\. Did you mean 'hypogen'\?"):
+        registry.method_entry("hypogn")
+    with pytest.raises(UnknownNameError, match=r"method 'zzz'\. +Installed: hyperzero, hypogen\."):
+        registry.method_class("zzz")
+    for asked in (registry.select_families, registry.make_family):
+        with pytest.raises(UnknownNameError, match=r"family 'walk/rum-v9'\. Did you mean 'walk/"):
+            asked("walk/rum-v9")
+    with pytest.raises(UnknownNameError, match="Installed: none"):
+        Registry([]).method_entry("hypogen")
+
+
+def test_suite_of_ours_that_is_not_installed(registry):
+    with pytest.raises(UnknownNameError, match=r"pip install hyperbench-manipulation$"):
+        registry.select_families("manipulation")
+
+
+def test_suite_of_ours_that_could_not_be_loaded():
+    """It is installed: the way on is to see why it failed, not to install it again."""
+    with pytest.raises(UnknownNameError, match="Not loaded: locomotion; see: hyperbench plugins"):
+        Registry([source("locomotion", ImportError("mujoco"))]).select_families("tracking")
+
+
+def test_selecting_families(registry):
+    def ids(asked):
+        return [entry.id for entry in registry.select_families(asked)]
+
+    assert ids("locomotion") == ["walk/run-v9", POINTMASS.id], "a suite's own order"
+    assert ids("walk/run-v2") == ["walk/run-v2"]
+    assert ids("walk/run") == ["walk/run-v10"], "the newest, by number"
+    with pytest.raises(PluginError, match="Suite 'hollow' lists the family 'walk/gone-v1', which"):
+        ids("hollow")
+
+
+@pytest.mark.parametrize("package", ["metaworld_not_there", "metaworld_not_there.part"])
+def test_missing_package_is_named_with_what_to_install(package):
+    entry = FamilyEntry("reach/push-v1", "x:Y", "", requires=["json", package])
+    loaded = plugin([entry], [], [method("clone", requires=[package])])
+    registry = Registry([source("manipulation", loaded)])
+    needs = (
+        f" needs the package {package!r}, which is not installed. "
+        "Install it with: pip install hyperbench-manipulation"
+    )
+    with pytest.raises(PluginError, match=exactly(f"Family 'reach/push-v1'{needs}")):
+        registry.make_family("reach/push-v1")
+    with pytest.raises(PluginError, match=exactly(f"Method 'clone'{needs}")):
+        registry.method_class("clone")
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("not_there_at_all:Clone", "No module named 'not_there_at_all'"),
+        ("hyperbench.generator:Clone", "has no attribute 'Clone'"),
+        ("hyperbench.generator", "no attribute"),
+    ],
+)
+def test_target_that_cannot_be_imported(target, why):
+    registry = Registry([source("extra", plugin(methods=[method("clone", target)]))])
+    message = rf"Method 'clone' of hyperbench-extra 0\.1\.0 cannot .* '{target}': .*{why}"
+    with pytest.raises(PluginError, match=message):
+        registry.method_class("clone")
+
+
+def test_families_get_their_arguments():
+    info = SimpleNamespace(id="toy/made-v1")
+    entry = FamilyEntry("toy/made-v1", "types:SimpleNamespace", "", arguments={"info": info})
+    registry = Registry([source("toy", plugin([entry]))])
+    assert registry.make_family("toy/made-v1").info is info
+
+
+def test_family_that_calls_itself_otherwise():
+    """Its records would be filed under a name nobody can ask for."""
+    entry = FamilyEntry("toy/other-v1", POINTMASS.target, "")
+    registry = Registry([source("toy", plugin([entry]))])
+    with pytest.raises(PluginError, match=f"'toy/other-v1' calls itself '{POINTMASS.id}'"):
+        registry.make_family("toy/other-v1")
+
+
+def declare(folder, name, version, entry_points):
+    """Install a distribution as pip does: metadata and entry points."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [f"{point} = {target}" for point, target in entry_points.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[hyperbench]", *lines, ""]))
+
+
+def hyperbench(*arguments, path):
+    """Run the command in a process that finds the packages in the folders ``path``."""
+    code = "from hyperbench.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "200"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_strangers_package_is_discovered_and_a_broken_one_is_listed(tmp_path):
+    """A real package, by its own declaration; beside it one whose import fails."""
+    project = tomllib.loads((THIRD_PARTY / "pyproject.toml").read_text())["project"]
+    points = project["entry-points"]["hyperbench"]
+    declare(tmp_path / "site", project["name"], project["version"], points)
+    declare(tmp_path / "site", "broken-plugin", "9.9", {"broken": "broken_plugin"})
+    (tmp_path / "site" / "broken_plugin.py").write_text("raise OSError('no [/dev/robot] here')\n")
+    # The same distribution once more, later on the path: Python never imports it.
+    declare(tmp_path / "shadowed", project["name"], "0.0.1", points)
+    path = [tmp_path / "site", THIRD_PARTY, tmp_path / "shadowed"]
+
+    listed = hyperbench("list", path=path)
+    assert listed.returncode == 0, listed.stderr
+    for name in ("example/thermostat-v1", "example-ridge", POINTMASS.id, "hypogen"):
+        assert name in listed.stdout
+    assert "could not be loaded; see: hyperbench plugins" in listed.stdout
+
+    plugins = hyperbench("plugins", path=path)
+    assert plugins.returncode == 0, plugins.stderr
+    assert re.search(r"broken +broken-plugin 9\.9 +OSError: no \[/dev/robot] here", plugins.stdout)
+    assert re.search(rf"example +{project['name']} {project['version']} +3 entries", plugins.stdout)

@@ -1,0 +1,188 @@
+"""A hand-built board as Markdown, CSV, LaTeX and JSON: what is rounded, escaped, left out."""
+
+import csv
+import io
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from hyperbench.board import Board, Row
+from hyperbench.report.tables import (
+    MISSING,
+    cost_table,
+    csv_text,
+    json_text,
+    latex,
+    markdown,
+    score_table,
+)
+
+LEARNED = Row(
+    method="hypogen [num_blocks=8]",
+    is_arm=False,
+    score=0.12345,
+    interval=(-0.1, 0.5),
+    mean_return=1234.56,
+    success_rate=None,
+    interpolation=0.5,
+    extrapolation=None,
+    family_scores={"toy/size-v1": 0.12345},
+    num_runs=5,
+    num_failed=0,
+    num_parameters=31_000_000,
+    policy_parameters=19_462,
+    fit_seconds=61.26,
+    generate_seconds=0.01234,
+)
+ARM = replace(
+    LEARNED,
+    method="random",
+    is_arm=True,
+    score=0.0,
+    interval=None,
+    num_parameters=None,
+    policy_parameters=None,
+    fit_seconds=None,
+    generate_seconds=None,
+)
+BOARD = Board("test-v1", ("toy/size-v1",), (LEARNED, ARM), (), ())
+
+
+def of_rows(*rows, **fields):
+    return replace(BOARD, rows=rows, **fields)
+
+
+@pytest.fixture
+def two_families():
+    families = ("toy/other-v1", "toy/size-v1")
+    return of_rows(
+        replace(LEARNED, family_scores={"toy/size-v1": 0.25, "toy/other-v1": None}),
+        families=families,
+    )
+
+
+def column(table, name):
+    return [row[table.header.index(name)] for row in table.rows]
+
+
+def test_markdown_of_a_board():
+    assert (
+        markdown(BOARD)
+        == """\
+### toy/size-v1, test-v1
+
+| method | score | 95 % interval | return | interp. | extrap. | runs |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| hypogen [num_blocks=8] | 0.123 | [-0.100, 0.500] | 1234.6 | 0.500 | – | 5 |
+| *random* | 0.000 | – | 1234.6 | 0.500 | – | 5 |
+
+### Cost
+
+| method | parameters | policy parameters | fit [s] | generate [ms] |
+| --- | ---: | ---: | ---: | ---: |
+| hypogen [num_blocks=8] | 31,000,000 | 19,462 | 61.3 | 12.3 |
+"""
+    )
+
+
+def test_markdown_tells_failures_and_notes_at_the_end():
+    text = markdown(replace(BOARD, failures=("a on b: broke", "c"), notes=("beware",)))
+    assert text.endswith("\n\nFailed: a on b: broke\n\nFailed: c\n\nNote: beware\n")
+
+
+def test_markdown_of_arms_alone_has_no_empty_cost_table():
+    assert "Cost" not in markdown(of_rows(ARM))
+
+
+def test_a_pipe_in_a_setting_does_not_split_a_cell():
+    text = markdown(of_rows(replace(LEARNED, method="m [mode=a|b]")))
+    assert r"| m [mode=a\|b] | 0.123 |" in text
+
+
+def test_columns_appear_with_what_they_are_for(two_families):
+    """Success only where a family has it, failures only if there are any, families if several."""
+    plain = score_table(BOARD).header
+    assert "success" not in plain
+    assert "failed" not in plain
+    assert "toy/size-v1" not in plain
+
+    found = score_table(of_rows(replace(LEARNED, success_rate=0.0, num_failed=2), ARM))
+    assert column(found, "success") == ["0.000", MISSING]
+    assert column(found, "failed") == ["2", "0"]
+
+    several = score_table(two_families)
+    assert several.title == "2 families, test-v1"
+    assert column(several, "toy/other-v1") == [MISSING]
+    assert column(several, "toy/size-v1") == ["0.250"]
+
+
+def test_arms_are_dimmed_and_cost_nothing():
+    assert score_table(BOARD).dimmed == (False, True)
+    assert column(cost_table(BOARD), "method") == [LEARNED.method]
+
+
+def test_nothing_and_zero_look_different():
+    row = replace(LEARNED, score=None, mean_return=0.0, generate_seconds=0.0, num_parameters=0)
+    board = of_rows(row)
+    assert column(score_table(board), "score") == [MISSING]
+    assert column(score_table(board), "return") == ["0.0"]
+    assert column(cost_table(board), "generate [ms]") == ["0.0"]
+    assert column(cost_table(board), "parameters") == ["0"]
+
+
+def test_latex_of_a_board():
+    text = latex(of_rows(replace(LEARNED, method="m")))
+    assert (
+        text
+        == r"""% toy/size-v1, test-v1; needs \usepackage{booktabs}
+\begin{tabular}{lrrrrrr}
+\toprule
+method & score & 95 \% interval & return & interp. & extrap. & runs \\
+\midrule
+m & 0.123 & [-0.100, 0.500] & 1234.6 & 0.500 & -- & 5 \\
+\bottomrule
+\end{tabular}
+"""
+    )
+
+
+def test_latex_prints_every_character():
+    text = latex(of_rows(replace(LEARNED, method=r"a_b & 50% #1 {x} $y$ p^2 ~z \w")))
+    assert r"a\_b \& 50\% \#1 \{x\} \$y\$ p\^{}2 \~{}z \textbackslash{}w & 0.123" in text
+
+
+def test_csv_keeps_every_digit(two_families):
+    boards = [BOARD, replace(two_families, protocol="other-v1")]
+    rows = list(csv.DictReader(io.StringIO(csv_text(boards))))
+    assert [row["protocol"] for row in rows] == ["test-v1", "test-v1", "other-v1"]
+    first, arm, other = rows
+    for name in ("score", "mean_return", "interpolation", "fit_seconds", "generate_seconds"):
+        assert float(first[name]) == getattr(LEARNED, name)
+    assert first["method"] == LEARNED.method
+    assert (first["is_arm"], arm["is_arm"]) == ("False", "True")
+    assert (float(first["interval_low"]), float(first["interval_high"])) == LEARNED.interval
+    assert (arm["interval_low"], arm["interval_high"], arm["fit_seconds"]) == ("", "", "")
+    assert (first["toy/size-v1"], first["toy/other-v1"]) == ("0.12345", "")
+    assert (other["toy/size-v1"], other["toy/other-v1"]) == ("0.25", "")
+    told = {name for name in Row.__dataclass_fields__ if name not in ("interval", "family_scores")}
+    assert told < set(first), "a field of the row is not in the file"
+
+
+def test_csv_has_what_differs_between_machines_last():
+    """Without its last two columns the file is the same wherever the same runs are measured."""
+    slower = replace(LEARNED, fit_seconds=1.0, generate_seconds=9.0)
+    one, other = (
+        [line.split(",")[:-2] for line in csv_text([of_rows(row)]).splitlines()]
+        for row in (LEARNED, slower)
+    )
+    assert one == other
+
+
+def test_json_is_everything():
+    board = replace(BOARD, failures=("it broke",), notes=("beware",))
+    (found,) = json.loads(json_text([board]), parse_constant=pytest.fail)
+    assert found == json.loads(json.dumps(asdict(board)))
+    assert found["rows"][0]["interval"] == [-0.1, 0.5]
+    assert found["rows"][1]["interval"] is None
+    assert found["notes"] == ["beware"]
