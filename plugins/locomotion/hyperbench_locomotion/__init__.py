@@ -1,0 +1,1 @@
+"""Locomotion suites: dm_control bodies on vectorised MuJoCo."""

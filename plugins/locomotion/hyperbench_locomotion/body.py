@@ -10,15 +10,15 @@ from xml.etree import ElementTree
 
 import mujoco
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperbench_locomotion.physics import Array, Physics
+from hyperbench_locomotion.rewards import RewardFunction
 
 
 class Body(ABC):
     """One dm_control body: its model, what it observes, where it starts, how fast it moves.
 
-    A body is stateless; the vector environment owns the physics states and passes them in.
+    A body is stateless; the vector environment owns the physics and passes it in.
     """
 
     name: ClassVar[str]
@@ -53,19 +53,25 @@ class Body(ABC):
         """Draw the joint positions (nq,) of one episode's start, before settling."""
 
     @abstractmethod
-    def observe(self, qpos: Array, qvel: Array, sensors: Array) -> Array:
-        """(num_envs, nq), (num_envs, nv), (num_envs, nsensordata) -> (num_envs, obs_dim)."""
+    def observe(self, physics: Physics) -> Array:
+        """(num_envs, observation_size) of the current states."""
 
     @abstractmethod
-    def speed(self, qvel: Array, sensors: Array) -> Array:
-        """(num_envs, nv), (num_envs, nsensordata) -> (num_envs,) signed speed in ``speed_unit``."""
+    def speed(self, physics: Physics) -> Array:
+        """(num_envs,) signed speeds, in ``speed_unit``."""
 
-    def reward(self, move: Array, qpos: Array) -> Array:
-        """Turn the reward for moving (num_envs,) into the reward of the body (num_envs,).
+    def reward(self, physics: Physics, targets: Array, speed_reward: RewardFunction) -> Array:
+        """Judge the step that led to the current states.
 
-        Both are in [0, 1]; by default they are the same.
+        Args:
+            physics: the states.
+            targets: (num_envs,) target speeds, in ``speed_unit``.
+            speed_reward: the suite's reward for speed.
+
+        Returns:
+            (num_envs,) rewards in [0, 1].
         """
-        return move
+        return speed_reward(self.speed(physics), targets)
 
     def speeds(self) -> tuple[float, ...]:
         """The published target speeds, in ``speed_unit``, ascending, without 0."""

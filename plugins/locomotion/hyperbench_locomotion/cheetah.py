@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import mujoco
 import numpy as np
 
-from hyperbench_locomotion.body import Array, Body, find_element
+from hyperbench_locomotion.body import Body, find_element
+from hyperbench_locomotion.physics import Array, Physics
 
 
 class Cheetah(Body):
@@ -42,9 +43,9 @@ class Cheetah(Body):
         qpos[limited] = rng.uniform(lower, upper)
         return qpos
 
-    def observe(self, qpos: Array, qvel: Array, sensors: Array) -> Array:
-        return np.concatenate([qpos[:, 1:], qvel], axis=1)
+    def observe(self, physics: Physics) -> Array:
+        return np.concatenate([physics.qpos[:, 1:], physics.qvel], axis=1)
 
-    def speed(self, qvel: Array, sensors: Array) -> Array:
+    def speed(self, physics: Physics) -> Array:
         # The model's only sensor is torso_subtreelinvel: x, y, z.
-        return sensors[:, 0]
+        return physics.sensors[:, 0]

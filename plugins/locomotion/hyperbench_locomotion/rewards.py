@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperbench_locomotion.physics import Array
+
 RewardFunction = Callable[[Array, Array], Array]
 """(speeds, targets) -> rewards, each (num_envs,)."""
 
@@ -34,7 +34,7 @@ def speed_reward(speed: Array, target: Array) -> Array:
 
 
 def gaussian_tolerance(value: Array, lower: float, margin: float) -> Array:
-    """dm_control's ``tolerance(value, bounds=(lower, inf), margin=margin)``: 1 from ``lower`` upwards.
+    """dm_control's ``tolerance(value, bounds=(lower, inf), margin=margin)``.
 
     Args:
         value: any shape.
@@ -42,7 +42,7 @@ def gaussian_tolerance(value: Array, lower: float, margin: float) -> Array:
         margin: distance below ``lower`` at which the result is 0.1.
 
     Returns:
-        The shape of ``value``, in [0, 1].
+        The shape of ``value``, in [0, 1]: 1 from ``lower`` upwards.
     """
     distance = np.maximum(lower - value, 0.0) / margin
     result: Array = np.power(VALUE_AT_MARGIN, distance**2)

@@ -13,8 +13,8 @@ from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from hyperbench_locomotion.body import Array, Body
-from hyperbench_locomotion.physics import Physics, RolloutPhysics, SteppedPhysics
+from hyperbench_locomotion.body import Body
+from hyperbench_locomotion.physics import Array, Physics, RolloutPhysics, SteppedPhysics
 from hyperbench_locomotion.rewards import RewardFunction
 
 Observations = npt.NDArray[np.float32]
@@ -25,8 +25,8 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
     """``num_envs`` bodies, one model and one target speed each.
 
     All episodes last ``horizon`` control steps and end by truncation. There is no automatic reset:
-    reset what you need with ``options={"reset_mask": mask}``, as Gymnasium's own vector environments
-    do in this mode.
+    reset what you need with ``options={"reset_mask": mask}``, as Gymnasium's own vector
+    environments do in this mode.
 
     States and observations are dm_control's. Where ``RolloutPhysics`` advances the body, sensor
     values, and so speeds and rewards, are dm_control's of one physics step earlier.
@@ -67,7 +67,7 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         self._action_bounds = models[0].actuator_ctrlrange.T
         self._elapsed_steps = np.zeros(self.num_envs, dtype=np.int64)
 
-    def reset(  # type: ignore[override]
+    def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
@@ -88,13 +88,15 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         """
         mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool)))
         if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-            raise ValueError(f"reset_mask must be bool ({self.num_envs},), got {mask.dtype} {mask.shape}")
+            raise ValueError(
+                f"reset_mask must be bool ({self.num_envs},), got {mask.dtype} {mask.shape}"
+            )
         if seed is None or isinstance(seed, (int, np.integer)):
             seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
         if len(seed) != self.num_envs:
             raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments; give one each")
         chosen = np.flatnonzero(mask)
-        for i in chosen:
+        for i in chosen.tolist():
             self.physics.place(i, self._initial_qpos(i, seed[i]))
         self.physics.settle(chosen, self.body.num_settling_steps)
         self._elapsed_steps[chosen] = 0
@@ -115,19 +117,16 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         control = np.clip(actions, *self._action_bounds)
         self.physics.advance(control, self.body.num_substeps)
         self._elapsed_steps += 1
-        physics = self.physics
-        speeds = self.body.speed(physics.qvel, physics.sensors)
-        rewards = self.body.reward(self._reward(speeds, self.targets), physics.qpos)
+        rewards = self.body.reward(self.physics, self.targets, self._reward)
         terminations = np.zeros(self.num_envs, dtype=bool)
         truncations = self._elapsed_steps >= self.horizon
         return self.observe(), rewards, terminations, truncations, {}
 
     def observe(self) -> Observations:
         """(num_envs, obs_dim) observations of the current states."""
-        physics = self.physics
-        return self.body.observe(physics.qpos, physics.qvel, physics.sensors).astype(np.float32)
+        return self.body.observe(self.physics).astype(np.float32)
 
-    def close_extras(self, **kwargs: Any) -> None:
+    def close_extras(self, **kwargs: Any) -> None:  # noqa: ARG002 - Gymnasium's signature
         """Stop the physics threads."""
         self.physics.close()
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 from hyperbench_locomotion.experts.settings import PRESETS, Settings
+
+
+def _truth(word: str) -> bool:
+    if word not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
+    return word == "true"
 
 
 def main() -> None:
@@ -19,7 +27,7 @@ def main() -> None:
     train.add_argument("folder", type=Path, help="for checkpoints and progress")
     train.add_argument("--threads", type=int, default=1, help="physics threads")
     for field in fields(Settings):
-        kind = {"str": str, "int": int, "float": float}[str(field.type)]
+        kind = {"str": str, "int": int, "float": float, "bool": _truth}[str(field.type)]
         flag = f"--{field.name.replace('_', '-')}"
         train.add_argument(flag, type=kind, dest=field.name, help="override the preset")
 
@@ -38,7 +46,8 @@ def main() -> None:
         named = {f.name: getattr(arguments, f.name) for f in fields(Settings)}
         overrides = {name: value for name, value in named.items() if value is not None}
         settings = replace(PRESETS[arguments.preset], **overrides)
-        run_training(settings, arguments.folder, arguments.threads)
+        command = f"{parser.prog} {shlex.join(sys.argv[1:])}"
+        run_training(settings, arguments.folder, arguments.threads, command)
     elif arguments.command == "export":
         from hyperbench_locomotion.experts.export import export as run_export
 

@@ -1,7 +1,7 @@
 """Expert training with Stable-Baselines3's PPO: one network for many tasks of a body.
 
-The published experts are one TD3 policy a task, 1 M steps each. Here one network is told the task and
-learns from all of them at once, which costs minutes instead of days.
+The published experts are one TD3 policy a task, 1 M steps each. Here one network is told the task
+and learns from all of them at once, which costs minutes instead of days.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecNormalize
 
+from hyperbench.errors import DataError
 from hyperbench.provenance import provenance
 from hyperbench_locomotion.bodies import BODIES, HORIZON, REWARDS
 from hyperbench_locomotion.experts.settings import Settings
@@ -29,7 +30,7 @@ from hyperbench_locomotion.experts.training_env import TrainingEnv
 ROLLOUTS_PER_CHECKPOINT = 20
 
 
-def train(settings: Settings, folder: Path, num_threads: int = 1) -> None:
+def train(settings: Settings, folder: Path, num_threads: int = 1, command: str = "") -> None:
     """Train until ``settings.num_steps``, going on from the folder's checkpoint if there is one.
 
     It may be killed at any moment; what was learned since the last checkpoint is lost.
@@ -38,14 +39,19 @@ def train(settings: Settings, folder: Path, num_threads: int = 1) -> None:
         settings: what to learn and how.
         folder: receives ``checkpoint-*/``, ``training.json`` and ``progress.jsonl``.
         num_threads: physics threads; gradients use one.
+        command: what was typed, for the record.
 
     Raises:
-        ValueError: the folder holds a training with other settings.
+        DataError: the folder holds a training with other settings, or there is no training to
+            start from.
     """
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    record = _record(settings, folder)
     checkpoint = latest_checkpoint(folder)
+    start = latest_checkpoint(Path(settings.start)) if settings.start else None
+    if checkpoint is None and settings.start and start is None:
+        raise DataError(f"{settings.start} holds no checkpoint to start from")
+    record = _record(settings, folder, command)
     tasks, probabilities = settings.tasks()
     env = TrainingEnv(
         BODIES[settings.body],
@@ -60,14 +66,14 @@ def train(settings: Settings, folder: Path, num_threads: int = 1) -> None:
     )
     if checkpoint is not None:
         model = _load(checkpoint, env, settings)
-    elif settings.start:
-        start = latest_checkpoint(Path(settings.start))
-        if start is None:
-            raise ValueError(f"{settings.start} holds no checkpoint to start from")
+    elif start is not None:
         model = _load(start, env, settings)
         model.num_timesteps = 0
     else:
         model = _new_model(env, settings)
+    if settings.hold_noise:
+        model.policy.log_std.data.fill_(settings.log_std)
+        model.policy.log_std.requires_grad_(False)
     remaining = settings.num_steps - model.num_timesteps
     callback = _Checkpoints(folder, record)
     if remaining > 0:
@@ -139,16 +145,17 @@ class _Checkpoints(BaseCallback):
         print(json.dumps(line), flush=True)
 
 
-def _record(settings: Settings, folder: Path) -> dict[str, Any]:
+def _record(settings: Settings, folder: Path, command: str) -> dict[str, Any]:
     """What a card tells about a training: settings, provenance, steps, seconds, its parent's."""
     path = folder / "training.json"
     if path.exists():
         record: dict[str, Any] = json.loads(path.read_text())
         if record["settings"] != asdict(settings):
-            raise ValueError(f"{folder} holds a training with other settings; choose a new folder")
+            raise DataError(f"{folder} holds a training with other settings; choose a new folder")
         return record
     parent = Path(settings.start) / "training.json"
     record = {
+        "command": command,
         "settings": asdict(settings),
         "provenance": provenance().model_dump(),
         "steps": 0,
@@ -169,9 +176,7 @@ def _load(checkpoint: Path, env: TrainingEnv, settings: Settings) -> PPO:
         "batch_size": settings.batch_size,
         "n_epochs": settings.num_epochs,
     }
-    return PPO.load(
-        checkpoint / "model.zip", normalized, device="cpu", custom_objects=replaced
-    )
+    return PPO.load(checkpoint / "model.zip", normalized, device="cpu", custom_objects=replaced)
 
 
 def _new_model(env: TrainingEnv, settings: Settings) -> PPO:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from hyperbench_locomotion.body import Array, Body
+from hyperbench_locomotion.body import Body
+from hyperbench_locomotion.physics import Array
 from hyperbench_locomotion.rewards import RewardFunction
 from hyperbench_locomotion.vector_env import LocomotionVectorEnv
 
@@ -92,7 +93,7 @@ class TrainingEnv(VecEnv):
 
     # Stable-Baselines3 declares these for environments that live in other processes; nothing here
     # needs them.
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:  # noqa: ARG002
         return [getattr(self, attr_name, None)] * self.num_envs
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
@@ -103,7 +104,7 @@ class TrainingEnv(VecEnv):
     ) -> list[Any]:
         raise NotImplementedError("the training environment has no callable sub-environments")
 
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:  # noqa: ARG002
         return [False] * self.num_envs
 
     def _settled_starts(

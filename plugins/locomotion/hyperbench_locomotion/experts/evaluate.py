@@ -1,0 +1,85 @@
+"""Play a family's shipped experts and write down what they earn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hyperbench.errors import UnknownNameError
+from hyperbench.seeding import child_seed
+from hyperbench.task import TaskSpec
+from hyperbench_locomotion.experts.networks import DATA
+from hyperbench_locomotion.families import LocomotionFamily
+from hyperbench_locomotion.physics import Array
+from hyperbench_locomotion.plugin import FAMILIES
+
+
+def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
+    """Play every task of a family, print the returns and write the family's card.
+
+    Args:
+        family_id: of a registered family.
+        num_episodes: per task.
+        num_threads: physics threads.
+
+    Returns:
+        The card, a JSON file in the package.
+
+    Raises:
+        UnknownNameError: no family of this package has this id.
+    """
+    entries = {entry.id: entry for entry in FAMILIES}
+    if family_id not in entries:
+        raise UnknownNameError("family", family_id, entries)
+    family = LocomotionFamily(**entries[family_id].arguments)
+    returns = expert_returns(family, family.tasks, num_episodes, num_threads)
+    means = {
+        task.label: round(float(mean), 1)
+        for task, mean in zip(family.tasks, returns.mean(axis=1), strict=True)
+    }
+    card = {
+        "family": family_id,
+        "expert_version": family.info.expert_version,
+        "command": f"python -m hyperbench_locomotion.experts evaluate {family_id}",
+        "physics": family.info.physics,
+        "episodes_per_task": num_episodes,
+        "mean_return": round(float(returns.mean()), 1),
+        "task_returns": means,
+    }
+    path = card_path(family_id)
+    path.write_text(json.dumps(card, indent=2) + "\n")
+    for label, mean in means.items():
+        print(f"{label:>24} {mean:7.1f}")
+    print(f"{family_id}: mean return {card['mean_return']}")
+    return path
+
+
+def expert_returns(
+    family: LocomotionFamily, tasks: Sequence[TaskSpec], num_episodes: int, num_threads: int = 1
+) -> Array:
+    """Play the shipped experts; an episode's seed depends on task and episode alone.
+
+    Returns:
+        (num_tasks, num_episodes) returns.
+    """
+    policies = family.expert(tasks)
+    env = family.make_vec([task for task in tasks for _ in range(num_episodes)], num_threads)
+    seeds = [
+        child_seed(0, "card", t.key, episode) for t in tasks for episode in range(num_episodes)
+    ]
+    observations, _ = env.reset(seed=seeds)
+    returns = np.zeros(len(seeds))
+    for _ in range(family.info.horizon):
+        actions = policies.act(observations.reshape(len(tasks), num_episodes, -1))
+        observations, rewards, _, _, _ = env.step(actions.reshape(len(seeds), -1))
+        returns += rewards
+    env.close()
+    return returns.reshape(len(tasks), num_episodes)
+
+
+def card_path(family_id: str) -> Path:
+    """Where a family's card is shipped."""
+    return DATA / f"{family_id.replace('/', '-')}.json"

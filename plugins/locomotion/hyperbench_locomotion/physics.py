@@ -1,0 +1,219 @@
+"""Physics states of many models, advanced together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import mujoco
+import mujoco.rollout
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+class Physics(ABC):
+    """One physics state per environment; owned by the vector environment.
+
+    Args:
+        models: one compiled model per environment; the same object may appear many times.
+        num_threads: threads that share the work. Results do not depend on it.
+
+    Attributes:
+        models: as given; entries change only through ``place``.
+        qpos: (num_envs, nq) joint positions.
+        qvel: (num_envs, nv) joint velocities.
+        sensors: (num_envs, nsensordata).
+    """
+
+    qpos: Array
+    qvel: Array
+    sensors: Array
+
+    def __init__(self, models: Sequence[mujoco.MjModel], num_threads: int) -> None:
+        self.models = list(models)
+        self.num_threads = max(1, min(num_threads, len(self.models)))
+        model = self.models[0]
+        self.sensors = np.zeros((len(self.models), model.nsensordata))
+
+    @abstractmethod
+    def place(
+        self,
+        index: int,
+        qpos: Array,
+        qvel: Array | None = None,
+        model: mujoco.MjModel | None = None,
+    ) -> None:
+        """Start environment ``index`` afresh.
+
+        Args:
+            index: which environment.
+            qpos: (nq,) joint positions.
+            qvel: (nv,) joint velocities; None is rest.
+            model: replaces the environment's model by one of equal sizes; None keeps it.
+        """
+
+    @abstractmethod
+    def advance(self, control: Array, num_steps: int) -> None:
+        """Advance all environments.
+
+        Args:
+            control: (num_envs, nu) actuator controls, held.
+            num_steps: physics steps.
+        """
+
+    @abstractmethod
+    def settle(self, chosen: Indices, num_steps: int) -> None:
+        """Advance the chosen environments by ``num_steps`` physics steps without control."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop the threads."""
+
+
+class RolloutPhysics(Physics):
+    """Physics in C++ threads, by ``mujoco.rollout``: the fastest where a step is short.
+
+    The constraint solver starts every physics step from zero rather than from the last solution.
+    Sensor values belong to the *start* of the last physics step, those of dm_control to its end.
+    """
+
+    def __init__(self, models: Sequence[mujoco.MjModel], num_threads: int) -> None:
+        super().__init__(models, num_threads)
+        model = self.models[0]
+        # A pool of one thread only adds a hand-over: with 0 the caller's thread does the work.
+        self._rollout = mujoco.rollout.Rollout(nthread=self.num_threads if num_threads > 1 else 0)
+        self._data = [mujoco.MjData(model) for _ in range(self.num_threads)]
+        num_state = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS.value)
+        # A row is time, qpos, qvel; these bodies have no activations.
+        self._state: Array = np.zeros((len(self.models), num_state))
+        self._split = 1 + model.nq
+
+    @property
+    def qpos(self) -> Array:  # type: ignore[override]
+        return self._state[:, 1 : self._split]
+
+    @property
+    def qvel(self) -> Array:  # type: ignore[override]
+        return self._state[:, self._split :]
+
+    def place(
+        self,
+        index: int,
+        qpos: Array,
+        qvel: Array | None = None,
+        model: mujoco.MjModel | None = None,
+    ) -> None:
+        self._state[index, 0] = 0.0
+        self._state[index, 1 : self._split] = qpos
+        self._state[index, self._split :] = 0.0 if qvel is None else qvel
+        self.sensors[index] = 0.0
+        if model is not None:
+            self.models[index] = model
+
+    def advance(self, control: Array, num_steps: int) -> None:
+        self._state, self.sensors = self._advanced(self.models, self._state, control, num_steps)
+
+    def settle(self, chosen: Indices, num_steps: int) -> None:
+        if not len(chosen) or not num_steps:
+            return
+        models = [self.models[i] for i in chosen]
+        control = np.zeros((len(chosen), models[0].nu))
+        state, sensors = self._advanced(models, self._state[chosen], control, num_steps)
+        self._state[chosen], self.sensors[chosen] = state, sensors
+
+    def close(self) -> None:
+        self._rollout.close()
+
+    def _advanced(
+        self, models: list[mujoco.MjModel], state: Array, control: Array, num_steps: int
+    ) -> tuple[Array, Array]:
+        num_envs = len(models)
+        # Only the last physics step matters, but rollout writes them all.
+        states = np.empty((num_envs, num_steps, state.shape[1]))
+        sensors = np.empty((num_envs, num_steps, self.sensors.shape[1]))
+        self._rollout.rollout(
+            models,
+            self._data,
+            state,
+            np.repeat(control[:, None, :], num_steps, axis=1),
+            skip_checks=True,
+            nstep=num_steps,
+            state=states,
+            sensordata=sensors,
+        )
+        return np.ascontiguousarray(states[:, -1]), np.ascontiguousarray(sensors[:, -1])
+
+
+class SteppedPhysics(Physics):
+    """Physics that remembers everything between steps: one ``MjData`` per environment.
+
+    Agrees with dm_control bit by bit, because the constraint solver starts from its last solution
+    and sensor values belong to the end of the last physics step. ``mujoco.rollout`` can do neither
+    for many environments; where a control step has several physics steps it is no faster.
+    """
+
+    def __init__(self, models: Sequence[mujoco.MjModel], num_threads: int) -> None:
+        super().__init__(models, num_threads)
+        model = self.models[0]
+        self._data = [mujoco.MjData(model) for _ in self.models]
+        self._views = [(d.ctrl, d.qpos, d.qvel, d.sensordata) for d in self._data]
+        self._chunks = np.array_split(np.arange(len(self.models)), self.num_threads)
+        self._pool = ThreadPoolExecutor(self.num_threads) if self.num_threads > 1 else None
+        self.qpos: Array = np.zeros((len(self.models), model.nq))
+        self.qvel: Array = np.zeros((len(self.models), model.nv))
+
+    def place(
+        self,
+        index: int,
+        qpos: Array,
+        qvel: Array | None = None,
+        model: mujoco.MjModel | None = None,
+    ) -> None:
+        if model is not None:
+            self.models[index] = model
+        data = self._data[index]
+        mujoco.mj_resetData(self.models[index], data)
+        data.qpos[:] = qpos
+        data.qvel[:] = 0.0 if qvel is None else qvel
+        # dm_control resets with actuation disabled, which at zero control changes nothing.
+        mujoco.mj_forward(self.models[index], data)
+        self._collect(np.array([index]))
+
+    def advance(self, control: Array, num_steps: int) -> None:
+        def work(chunk: Indices) -> None:
+            self._step(chunk, control, num_steps)
+
+        if self._pool is None:
+            work(self._chunks[0])
+        else:
+            list(self._pool.map(work, self._chunks))
+        self._collect(np.arange(len(self.models)))
+
+    def settle(self, chosen: Indices, num_steps: int) -> None:
+        if num_steps:
+            self._step(chosen, np.zeros((len(self.models), self.models[0].nu)), num_steps)
+            self._collect(chosen)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _step(self, chosen: Indices, control: Array, num_steps: int) -> None:
+        for i in chosen:
+            model, data = self.models[i], self._data[i]
+            self._views[i][0][:] = control[i]
+            # The last call brings positions, velocities and sensors up to the new state; the first
+            # one therefore only has to finish the step (dm_control's Physics.step does the same).
+            mujoco.mj_step2(model, data)
+            if num_steps > 1:
+                mujoco.mj_step(model, data, num_steps - 1)
+            mujoco.mj_step1(model, data)
+
+    def _collect(self, chosen: Indices) -> None:
+        _, qpos, qvel, sensors = zip(*(self._views[i] for i in chosen), strict=True)
+        self.qpos[chosen], self.qvel[chosen] = qpos, qvel
+        self.sensors[chosen] = sensors

@@ -1,0 +1,187 @@
+"""The families: grids, spaces, seeds, and that ``make`` and ``make_vec`` play the same episodes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hyperbench_locomotion.families import LocomotionFamily
+from hyperbench_locomotion.plugin import FAMILIES, hyperbench_suites
+
+from hyperbench.errors import HyperbenchError, SpecError
+from hyperbench.testing.family import (
+    check_expert_beats_random,
+    check_expert_beats_zero_action,
+    check_family,
+)
+
+NUM_STEPS = 50
+
+
+@pytest.fixture(scope="module", params=FAMILIES, ids=lambda entry: entry.id)
+def family(request):
+    return LocomotionFamily(**request.param.arguments)
+
+
+def play(env, actions, seed=None):
+    """Observations and rewards of the given actions (num_steps, ...)."""
+    observations, rewards = [env.reset(seed=seed)[0]], []
+    for action in actions:
+        observation, reward, *_ = env.step(action)
+        observations.append(observation)
+        rewards.append(reward)
+    return np.array(observations), np.array(rewards)
+
+
+def random_actions(family, *shape):
+    size = (*shape, *family.action_space.shape)
+    return np.random.default_rng(0).uniform(-1, 1, size).astype(np.float32)
+
+
+def test_plugin_module_imports_no_simulator():
+    code = (
+        "import sys, hyperbench_locomotion.plugin; assert not {'mujoco', 'torch'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_entries_and_families_agree():
+    for entry in FAMILIES:
+        info = LocomotionFamily(**entry.arguments).info
+        assert info.id == entry.id
+    assert [name for suite in hyperbench_suites() for name in suite.families] == [
+        entry.id for entry in FAMILIES
+    ]
+
+
+def test_published_speeds():
+    family = LocomotionFamily("locomotion", "cheetah", ("speed",))
+    speeds = [task["speed"] for task in family.tasks]
+    assert len(speeds) == 40
+    assert speeds == [i / 2 for i in range(-20, 21) if i != 0]
+    assert family.info.horizon == 1000
+
+
+def test_any_task_of_the_spec_space_can_be_played():
+    family = LocomotionFamily("locomotion", "cheetah", ("speed",))
+    task = family.task(speed=2.25)
+    assert family.expert([task]).num_tasks == 1
+    with pytest.raises(SpecError, match="outside"):
+        family.task(speed=11.0)
+
+
+PLAY_ALL_TASKS = (check_expert_beats_random, check_expert_beats_zero_action)
+
+
+def test_family_keeps_the_contract(family):
+    check_family(family, except_for=PLAY_ALL_TASKS)
+
+
+@pytest.mark.slow  # each check plays 160 episodes; the card's test plays a few by default
+@pytest.mark.parametrize("check", PLAY_ALL_TASKS)
+def test_expert_keeps_the_contract(family, check):
+    check(family)
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is")  # unbounded on purpose
+@pytest.mark.filterwarnings("ignore:.*not able to test alternative render modes")  # has no spec
+def test_gymnasium_checks(family):
+    check_env(family.make(family.tasks[0]), skip_render_check=True)
+
+
+def test_make_and_make_vec_play_the_same_episode(family):
+    tasks = [family.tasks[3], family.tasks[-1], family.tasks[3]]
+    seeds = [11, 2**40, 12]
+    actions = random_actions(family, NUM_STEPS, 3)
+    vector_env = family.make_vec(tasks, num_threads=2)
+    together = play(vector_env, actions, seeds)
+    vector_env.close()
+    for i, (task, seed) in enumerate(zip(tasks, seeds, strict=True)):
+        env = family.make(task)
+        observations, rewards = play(env, actions[:, i], seed)
+        env.close()
+        np.testing.assert_array_equal(observations, together[0][:, i])
+        np.testing.assert_array_equal(rewards, together[1][:, i])
+
+
+@pytest.mark.parametrize("num_threads", [2, 5])
+def test_threads_change_nothing(family, num_threads):
+    tasks = family.tasks[:7]
+    actions = random_actions(family, NUM_STEPS, 7)
+    expected = play(family.make_vec(tasks), actions, 5)
+    found = play(family.make_vec(tasks, num_threads=num_threads), actions, 5)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_seed_decides_the_start(family):
+    env = family.make(family.tasks[0])
+    first, _ = env.reset(seed=1)
+    following, _ = env.reset()
+    other, _ = env.reset(seed=2)
+    again, _ = env.reset(seed=1)
+    following_again, _ = env.reset()
+    env.close()
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(following, following_again)
+    assert not np.allclose(first, other)
+    assert not np.allclose(first, following)
+
+
+def test_reset_mask_leaves_the_others_alone(family):
+    actions = random_actions(family, NUM_STEPS, 2)
+    env = family.make_vec(family.tasks[:2])
+    play(env, actions, 0)
+    before = env.observe()
+    after, _ = env.reset(seed=[7, 8], options={"reset_mask": np.array([False, True])})
+    np.testing.assert_array_equal(after[0], before[0])
+    fresh, _ = family.make(family.tasks[1]).reset(seed=8)
+    np.testing.assert_array_equal(after[1], fresh)
+
+
+def test_wrong_seeds_and_masks_are_refused(family):
+    env = family.make_vec(family.tasks[:2])
+    with pytest.raises(ValueError, match="3 seeds for 2 environments"):
+        env.reset(seed=[1, 2, 3])
+    with pytest.raises(ValueError, match="reset_mask"):
+        env.reset(options={"reset_mask": np.array([1, 0])})
+
+
+def test_episode_ends_by_truncation_at_the_horizon(family):
+    env = family.make_vec(family.tasks[:1])
+    env.reset(seed=0)
+    action = np.zeros((1, *family.action_space.shape), np.float32)
+    ends = []
+    for _ in range(family.info.horizon):
+        _, _, terminated, truncated, _ = env.step(action)
+        assert not terminated.any()
+        ends.append(bool(truncated[0]))
+    assert ends == [False] * (family.info.horizon - 1) + [True]
+
+
+def test_actions_are_clipped(family):
+    actions = random_actions(family, NUM_STEPS)
+    beyond = np.sign(actions) * 3
+    task = family.tasks[0]
+    clipped = play(family.make(task), np.sign(actions), 0)
+    np.testing.assert_array_equal(play(family.make(task), beyond, 0)[0], clipped[0])
+
+
+def test_rendering(family):
+    with pytest.raises(ValueError, match="render_mode"):
+        family.make(family.tasks[0], "human")
+    env = family.make(family.tasks[0], "rgb_array")
+    env.reset(seed=0)
+    try:
+        first = env.render()
+    except HyperbenchError as error:
+        pytest.skip(f"no OpenGL here: {error}")
+    for action in random_actions(family, 20):
+        env.step(action)
+    second = env.render()
+    env.close()
+    assert first.shape == (360, 480, 3)
+    assert first.dtype == np.uint8
+    assert first.std() > 10, "the picture is empty"
+    assert (first != second).any(), "the body does not move"
