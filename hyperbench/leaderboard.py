@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,10 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
     for folder in sorted(folders):
         record = read_record(folder)
         known = records.get(record.key)
-        if known is not None and known[0].sha256 != record.sha256:
+        if known is None or known[0].status == "failed":
+            records[record.key] = (record, folder)
+        elif record.status == "ok" and known[0].sha256 != record.sha256:
             raise DataError(f"Two different records of one run: {known[1]} and {folder}.")
-        records[record.key] = (record, folder)
     if not records:
         raise DataError("No runs to make a board of.")
     by_rules: dict[tuple[str, str], list[tuple[RunRecord, Path]]] = {}
@@ -57,6 +58,7 @@ def task_table(records: Sequence[tuple[RunRecord, Path]]) -> pd.DataFrame:
     ``score``.
     """
     labels = _family_labels([record for record, _ in records])
+    methods = _method_labels([record for record, _ in records])
     parts = []
     for record, folder in records:
         if record.status != "ok" or record.split is None:
@@ -67,7 +69,7 @@ def task_table(records: Sequence[tuple[RunRecord, Path]]) -> pd.DataFrame:
         parts.append(
             pd.DataFrame(
                 {
-                    "method": method_label(record.method, record.overrides),
+                    "method": methods[record.key],
                     "is_arm": record.is_arm,
                     "family": labels[record.key],
                     "split_seed": record.seeds.split,
@@ -103,18 +105,19 @@ def task_table(records: Sequence[tuple[RunRecord, Path]]) -> pd.DataFrame:
 
 def _board(protocol: str, records: Sequence[tuple[RunRecord, Path]]) -> Board:
     table = task_table(records)
+    methods = _method_labels([record for record, _ in records])
     labels = _family_labels([record for record, _ in records])
     families = tuple(sorted(set(labels.values())))
     by_method: dict[str, list[RunRecord]] = {}
     for record, _ in records:
-        by_method.setdefault(method_label(record.method, record.overrides), []).append(record)
+        by_method.setdefault(methods[record.key], []).append(record)
     rows = [
         _row(method, runs, table[table["method"] == method], families)
         for method, runs in by_method.items()
     ]
     rows.sort(key=lambda row: (-(row.score if row.score is not None else -np.inf), row.method))
     failures = tuple(
-        f"{method_label(record.method, record.overrides)} on {labels[record.key]} "
+        f"{methods[record.key]} on {labels[record.key]} "
         f"(split {record.seeds.split}, fit {record.seeds.fit}): {record.error}"
         for record, _ in records
         if record.status == "failed"
@@ -165,18 +168,38 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
 
 def _family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     """Per run the name of its column: results of different worlds never share one."""
-    worlds: dict[str, dict[str, str]] = {}
+
+    def world(record: RunRecord) -> str:
+        return f"experts {record.family_info.expert_version}, {record.family_info.physics}"
+
+    return _labels(records, lambda record: record.family, world)
+
+
+def _method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Per run the name of its row: different versions, settings or devices never share one."""
+
+    def variant(record: RunRecord) -> str:
+        settings = content_hash(record.config, 6)
+        return f"version {record.method_version}, {record.device}, settings {settings}"
+
+    return _labels(records, lambda r: method_label(r.method, r.overrides), variant)
+
+
+def _labels(
+    records: Sequence[RunRecord],
+    name: Callable[[RunRecord], str],
+    variant: Callable[[RunRecord], str],
+) -> dict[str, str]:
+    """Per run its name, with the variant where one name stands for several."""
+    variants: dict[str, set[str]] = {}
     for record in records:
-        info = record.family_info
-        world = f"experts {info.expert_version}, {info.physics}"
-        worlds.setdefault(record.family, {})[content_hash(world)] = world
-    labels = {}
-    for record in records:
-        known = worlds[record.family]
-        info = record.family_info
-        world = f"experts {info.expert_version}, {info.physics}"
-        labels[record.key] = record.family if len(known) == 1 else f"{record.family} ({world})"
-    return labels
+        variants.setdefault(name(record), set()).add(variant(record))
+    return {
+        record.key: name(record)
+        if len(variants[name(record)]) == 1
+        else f"{name(record)} ({variant(record)})"
+        for record in records
+    }
 
 
 def _number(value: Any) -> float | None:

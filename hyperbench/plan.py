@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hyperbench.collect import dataset
-from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.errors import HyperbenchError, PluginError, UnknownNameError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import MethodConfig
 from hyperbench.protocol import EvalProtocol, SeedPair
@@ -95,6 +95,8 @@ def plan(
         HyperbenchError: an unknown name, or a setting that no method has.
     """
     families = [registry.make_family(entry.id) for entry in registry.select_families(suite)]
+    for name in set(ARMS) & set(registry.methods):
+        raise PluginError(f"Method {name!r} is called like a control arm. Uninstall or rename it.")
     asked = list(dict.fromkeys(methods))
     for name in asked:
         if name not in ARMS:

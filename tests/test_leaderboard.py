@@ -274,3 +274,27 @@ def test_task_table_follows_tasks_not_rows(tmp_path, write_run, write_arms, make
     columns = ["task", "region", "distance", "mean_return", "score"]
     assert plain[columns].equals(other[columns])
     np.testing.assert_allclose(plain["score"], SCORES)
+
+
+@pytest.mark.parametrize(
+    "other", [{"method_version": 2}, {"device": "cuda"}, {"config": {"width": 64}}]
+)
+def test_versions_devices_and_settings_never_share_a_row(write_run, write_arms, board_of, other):
+    write_arms()
+    write_run("learned", RETURNS)
+    write_run("learned", EXPERT, key="another", **other)
+    _, rows = board_of()
+    assert "learned" not in rows
+    assert len([name for name in rows if name.startswith("learned (version ")]) == 2
+
+
+def test_a_finished_run_counts_before_a_failed_attempt_at_it(write_run, write_arms, tmp_path):
+    write_arms()
+    folder = write_run("learned", RETURNS)
+    failed = tmp_path / "elsewhere" / folder.name
+    failed.mkdir(parents=True)
+    record = read_record(folder).model_copy(update={"status": "failed", "sha256": {}})
+    (failed / "record.json").write_text(record.model_dump_json())
+    for order in ([failed, folder], [folder, failed]):
+        (board,) = make_boards([*order, *find_runs([tmp_path / "runs"])])
+        assert {row.method: row.num_runs for row in board.rows}["learned"] == 1
