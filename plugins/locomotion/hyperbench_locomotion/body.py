@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from importlib.util import find_spec
-from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree
 
 import mujoco
 import numpy as np
 
+from hyperbench_locomotion.mjcf import Element
 from hyperbench_locomotion.physics import Array, Physics
 from hyperbench_locomotion.rewards import RewardFunction
 
@@ -22,9 +21,9 @@ class Body(ABC):
     """
 
     name: ClassVar[str]
-    """Name of the dm_control domain; its XML file is read from the installed ``dm_control``."""
+    """Name of the dm_control domain the body is taken from."""
     camera: ClassVar[str]
-    """Camera of the XML file that keeps the body in view."""
+    """The model's camera, which keeps the body in view."""
     num_substeps: ClassVar[int]
     """Physics steps per control step."""
     num_settling_steps: ClassVar[int]
@@ -39,14 +38,20 @@ class Body(ABC):
     """Distance between published targets, in ``speed_unit``; the slowest target is one step."""
     speed_unit: ClassVar[str]
     """``m/s`` or ``rad/s``."""
+    joint_speeds: ClassVar[tuple[float, ...]]
+    """Target speeds, in ``speed_unit``, of the families that vary speed and length, one sign."""
+    tracking_range: ClassVar[tuple[float, float]]
+    """Fastest speeds backwards and forwards, in ``speed_unit``, that tracking asks for."""
+    slow_speed: ClassVar[float]
+    """Below this target, in ``speed_unit``, tracking stops being stricter with slower targets."""
     length_range: ClassVar[tuple[float, float]]
     """Shortest and longest published body [m]."""
     nominal_length: ClassVar[float]
     """Length [m] of dm_control's own body."""
 
     @abstractmethod
-    def edit(self, xml: ElementTree.Element, length: float) -> None:
-        """Change the body's length [m] in its MJCF tree, in place."""
+    def build(self, length: float) -> Element:
+        """The body at ``length`` [m], as the root of an MJCF tree."""
 
     @abstractmethod
     def initial_qpos(self, model: mujoco.MjModel, rng: np.random.Generator) -> Array:
@@ -85,33 +90,6 @@ class Body(ABC):
         return low, high
 
     def model(self, length: float | None = None) -> mujoco.MjModel:
-        """Compile the body at ``length`` [m]; None gives dm_control's own, unedited."""
-        suite = _suite_folder()
-        # The file is dm_control's own, not input from outside.
-        xml = ElementTree.fromstring((suite / f"{self.name}.xml").read_text())  # noqa: S314
-        if length is not None:
-            self.edit(xml, length)
-        assets = {
-            f"./common/{path.name}": path.read_bytes() for path in (suite / "common").glob("*.xml")
-        }
-        return mujoco.MjModel.from_xml_string(ElementTree.tostring(xml, encoding="unicode"), assets)
-
-
-def find_element(xml: ElementTree.Element, tag: str, name: str) -> ElementTree.Element:
-    """Find ``<tag name="name">`` anywhere below ``xml``.
-
-    Raises:
-        LookupError: there is none; dm_control's XML file is not the one these edits are for.
-    """
-    element = xml.find(f".//{tag}[@name='{name}']")
-    if element is None:
-        raise LookupError(f"the XML of dm_control has no <{tag} name={name!r}>")
-    return element
-
-
-def _suite_folder() -> Path:
-    """Find dm_control's XML files without importing dm_control, which would start a renderer."""
-    spec = find_spec("dm_control")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("dm_control, which ships the bodies' XML files, is not installed")
-    return Path(spec.submodule_search_locations[0]) / "suite"
+        """Compile the body at ``length`` [m]; None is the nominal one."""
+        root = self.build(self.nominal_length if length is None else length)
+        return mujoco.MjModel.from_xml_string(ElementTree.tostring(root, encoding="unicode"))

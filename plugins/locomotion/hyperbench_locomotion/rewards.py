@@ -12,6 +12,8 @@ RewardFunction = Callable[[Array, Array], Array]
 """(speeds, targets) -> rewards, each (num_envs,)."""
 
 VALUE_AT_MARGIN = 0.1
+TRACKING_TOLERANCE = 0.1
+"""Relative error of speed that tracking forgives entirely."""
 
 
 def speed_reward(speed: Array, target: Array) -> Array:
@@ -31,6 +33,30 @@ def speed_reward(speed: Array, target: Array) -> Array:
     sloped = VALUE_AT_MARGIN + (1.0 - VALUE_AT_MARGIN) * speed / target
     # dm_control's linear sigmoid: 1 inside the bounds, a straight line outside, never below 0.
     return np.clip(sloped, 0.0, 1.0)
+
+
+def tracking_reward(speed: Array, target: Array, slow: float) -> Array:
+    """Reward running as fast as the target: neither slower nor faster.
+
+    With ``scale = max(|target|, slow)`` this is the square of dm_control's ``tolerance(speed,
+    bounds=(target - 0.1 * scale, target + 0.1 * scale), margin=0.9 * scale, sigmoid='linear',
+    value_at_margin=0)``: full within 10 % of the target, a quarter at about half and at one and a
+    half times the target, 0 at a standstill and at twice the target. It falls to 0 no sooner than
+    at the standstill so that a body at rest has something to gain by starting, and the square keeps
+    a compromise between many targets from paying (docs/tracking.md). Gaits are uneven, so below
+    ``slow`` the tolerance stays that of ``slow``.
+
+    Args:
+        speed: (num_envs,) signed speed, in the unit of ``target``.
+        target: (num_envs,) signed target speed, never 0.
+        slow: the body's ``slow_speed``, in the unit of ``target``.
+
+    Returns:
+        (num_envs,) rewards in [0, 1].
+    """
+    error = np.abs(speed - target) / np.maximum(np.abs(target), slow)
+    result: Array = np.clip((1.0 - error) / (1.0 - TRACKING_TOLERANCE), 0.0, 1.0) ** 2
+    return result
 
 
 def gaussian_tolerance(value: Array, lower: float, margin: float) -> Array:

@@ -33,6 +33,9 @@ def main() -> None:
 
     export = commands.add_parser("export", help="ship trained networks with the package")
     export.add_argument("folders", type=Path, nargs="+", help="of trainings of one body and suite")
+    export.add_argument(
+        "--least-speed", type=float, default=0.0, help="present slower targets as this one"
+    )
 
     evaluate = commands.add_parser("evaluate", help="play a family's experts and write its card")
     evaluate.add_argument("family", help="e.g. locomotion/cheetah-speed-v1")
@@ -51,7 +54,7 @@ def main() -> None:
     elif arguments.command == "export":
         from hyperbench_locomotion.experts.export import export as run_export
 
-        run_export(arguments.folders)
+        run_export(arguments.folders, arguments.least_speed)
     else:
         from hyperbench_locomotion.experts.evaluate import evaluate as run_evaluation
 

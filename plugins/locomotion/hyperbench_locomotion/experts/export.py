@@ -20,11 +20,13 @@ from hyperbench_locomotion.physics import Array
 _LAYERS = ("mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net")
 
 
-def export(folders: Sequence[Path]) -> Path:
+def export(folders: Sequence[Path], least_speed: float = 0.0) -> Path:
     """Write the networks of one body and suite, and how they were trained, into the package.
 
     Args:
         folders: of trainings; where the tasks of several overlap, the first one named plays.
+        least_speed: targets slower than this are presented as this one, in their direction, or as
+            the fastest one that a network was trained on.
 
     Returns:
         The safetensors file; its card lies beside it as JSON.
@@ -50,11 +52,12 @@ def export(folders: Sequence[Path]) -> Path:
         spec_low=low,
         spec_high=high,
         regions=np.array([np.stack([t.min(axis=0), t.max(axis=0)], axis=1) for t in tasks]),
+        least_speed=np.array([min(least_speed, np.abs(t[:, 0]).max()) for t in tasks]),
     )
     path = expert_path(settings[0].suite, body.name)
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(experts.to_bytes())
-    card = {"sha256": sha256_file(path), "trainings": records}
+    card = {"sha256": sha256_file(path), "least_speed": least_speed, "trainings": records}
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
     print(f"{path}: {len(folders)} networks, {path.stat().st_size} bytes")
     return path

@@ -35,6 +35,9 @@ class ExpertNetworks:
         spec_high: (2,) speed and length that are presented as 1.
         regions: (num_networks, 2, 2) lowest and highest speed, lowest and highest length a network
             is responsible for; where regions overlap the first network plays.
+        least_speed: (num_networks,) slower targets are presented to a network as this one, in their
+            direction: a reward that never punishes speed is earned as well, and more steadily, by a
+            faster gait.
         version: identifies the networks by content.
     """
 
@@ -43,6 +46,7 @@ class ExpertNetworks:
     spec_low: FloatArray
     spec_high: FloatArray
     regions: FloatArray
+    least_speed: FloatArray
     version: str = ""
 
     def policies(
@@ -54,7 +58,10 @@ class ExpertNetworks:
             DataError: no network is responsible for a spec.
         """
         chosen = np.array([self._responsible(spec) for spec in specs])
-        scaled = 2.0 * (specs - self.spec_low) / (self.spec_high - self.spec_low) - 1.0
+        speed = specs[:, 0]
+        presented = specs.copy()
+        presented[:, 0] = np.sign(speed) * np.maximum(np.abs(speed), self.least_speed[chosen])
+        scaled = 2.0 * (presented - self.spec_low) / (self.spec_high - self.spec_low) - 1.0
         first = self.weights[0][chosen]
         spec_weights = first[:, -NUM_FEATURES:]
         bias = self.biases[0][chosen] + np.einsum("tf,tfo->to", scaled, spec_weights)
@@ -99,12 +106,17 @@ class ExpertNetworks:
         )
 
 
-_SPEC_ARRAYS = ("spec_low", "spec_high", "regions")
+_SPEC_ARRAYS = ("spec_low", "spec_high", "regions", "least_speed")
 
 
 def expert_path(suite: str, body: str) -> Path:
     """Where the experts of a body under a suite's reward are shipped."""
     return DATA / f"{suite}-{body}.safetensors"
+
+
+def expert_version(suite: str, body: str) -> str:
+    """The version of the shipped experts, or ``"none"`` where none are shipped yet."""
+    return shipped_experts(suite, body).version if expert_path(suite, body).exists() else "none"
 
 
 @cache

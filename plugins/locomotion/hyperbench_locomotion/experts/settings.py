@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from hyperbench_locomotion.bodies import BODIES
 from hyperbench_locomotion.physics import Array
 
 _FAST = 0.6
-"""Targets of at least this share of the fastest one count as fast."""
+"""Targets of at least this share of the fastest one drawn count as fast."""
 _NUM_LENGTHS = 9
 
 
@@ -63,7 +63,7 @@ class Settings:
         """The tasks to draw from, (num_tasks, 2) speed and length, and their probabilities."""
         body = BODIES[self.body]
         speeds = np.array([s for s in body.speeds() if self.low_speed <= s <= self.high_speed])
-        fast = np.abs(speeds) >= _FAST * body.max_speed
+        fast = np.abs(speeds) >= _FAST * np.abs(speeds).max()
         speed_weights = np.ones(len(speeds)) + fast * self.fast_share * len(speeds) / fast.sum()
         lengths = np.array([body.nominal_length])
         length_weights = np.array([1.0])
@@ -77,29 +77,43 @@ class Settings:
         return tasks, weights / weights.sum()
 
 
+# A walker learns each direction far better when it has only that one to learn.
+_WALKER_FORWARD = Settings(
+    "locomotion",
+    "walker",
+    0.25,
+    5,
+    fast_share=0.25,
+    varied_lengths=0.5,
+    num_steps=20_000_000,
+    num_envs=512,
+    rollout_steps=32,
+)
+_WALKER_BACKWARD = replace(_WALKER_FORWARD, low_speed=-5, high_speed=-0.25)
+_FINGER = Settings(
+    "locomotion",
+    "finger",
+    -15,
+    15,
+    varied_lengths=0.5,
+    num_steps=30_000_000,
+    learning_rate=3e-4,
+)
+
 PRESETS = {
     "locomotion-cheetah": Settings("locomotion", "cheetah", -10, 10, fast_share=0.5),
-    "locomotion-walker-forward": Settings(
-        "locomotion",
-        "walker",
-        0.25,
-        5,
-        fast_share=0.25,
-        varied_lengths=0.5,
-        num_steps=20_000_000,
-        num_envs=512,
-        rollout_steps=32,
+    "locomotion-cheetah-lengths": Settings(
+        "locomotion", "cheetah", -5, 5, varied_lengths=0.9, num_steps=30_000_000
     ),
-    "locomotion-walker-backward": Settings(
-        "locomotion",
-        "walker",
-        -5,
-        -0.25,
-        fast_share=0.25,
-        varied_lengths=0.5,
-        num_steps=20_000_000,
-        num_envs=512,
-        rollout_steps=32,
-    ),
+    "locomotion-walker-forward": _WALKER_FORWARD,
+    "locomotion-walker-backward": _WALKER_BACKWARD,
+    "locomotion-finger": _FINGER,
+    "tracking-cheetah": Settings("tracking", "cheetah", -6, 9, fast_share=0.25, varied_lengths=0.5),
+    "tracking-walker-forward": replace(_WALKER_FORWARD, suite="tracking"),
+    "tracking-walker-backward": replace(_WALKER_BACKWARD, suite="tracking"),
+    "tracking-finger": replace(_FINGER, suite="tracking"),
 }
-"""The trainings behind the shipped experts, by name."""
+"""The trainings behind the shipped experts, by name.
+
+Those of one suite and body, exported together, cover all their families; TRAINING.md has the
+commands."""

@@ -23,7 +23,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from hyperbench.errors import DataError
 from hyperbench.provenance import provenance
-from hyperbench_locomotion.bodies import BODIES, HORIZON, REWARDS
+from hyperbench_locomotion.bodies import BODIES, HORIZON, reward_function
 from hyperbench_locomotion.experts.settings import Settings
 from hyperbench_locomotion.experts.training_env import TrainingEnv
 
@@ -53,9 +53,10 @@ def train(settings: Settings, folder: Path, num_threads: int = 1, command: str =
         raise DataError(f"{settings.start} holds no checkpoint to start from")
     record = _record(settings, folder, command)
     tasks, probabilities = settings.tasks()
+    body = BODIES[settings.body]
     env = TrainingEnv(
-        BODIES[settings.body],
-        REWARDS[settings.suite],
+        body,
+        reward_function(settings.suite, body),
         tasks,
         probabilities,
         horizon=HORIZON,
