@@ -1,0 +1,1 @@
+"""What several methods share: configuration, data, layers, the fit loop."""

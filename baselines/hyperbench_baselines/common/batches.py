@@ -1,0 +1,86 @@
+"""Batches drawn per task, so that a task's policy is generated once for all of its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hyperbench.demonstration import Demonstrations
+from hyperbench.task import spec_matrix
+from hyperbench_baselines.common.normalizer import Normalizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of several tasks, the same number of each.
+
+    Args:
+        specs: (num_tasks, num_features), scaled to [-1, 1].
+        observations: (num_tasks, num_samples, obs_dim), normalised.
+        actions: (num_tasks, num_samples, action_dim), in [-1, 1].
+    """
+
+    specs: Tensor
+    observations: Tensor
+    actions: Tensor
+
+
+class TaskData:
+    """The samples of several tasks, resident on one device in one tensor.
+
+    Args:
+        demonstrations: of source or validation tasks; tasks may differ in their number of samples.
+        normalizer: of the source tasks.
+        device: where the samples live.
+    """
+
+    def __init__(
+        self, demonstrations: Demonstrations, normalizer: Normalizer, device: torch.device
+    ) -> None:
+        samples = [
+            np.concatenate(
+                [
+                    normalizer.observations(demonstrations.observations(task)),
+                    normalizer.actions(demonstrations.actions(task)),
+                ],
+                axis=1,
+            )
+            for task in range(demonstrations.num_tasks)
+        ]
+        self._observation_dim = demonstrations.observation_dim
+        self._lengths = torch.tensor([len(rows) for rows in samples])
+        self._starts = torch.cumsum(self._lengths, 0) - self._lengths
+        self._specs = torch.from_numpy(spec_matrix(demonstrations.specs)).to(device)
+        self._samples = torch.from_numpy(np.concatenate(samples)).to(device)
+
+    def draw(self, num_tasks: int, num_samples: int, rng: torch.Generator) -> Batch:
+        """Draw tasks without, and samples of each with replacement.
+
+        Args:
+            num_tasks: tasks in the batch; all of them, in order, where there are no more.
+            num_samples: samples of each task.
+            rng: a generator on the CPU, so that every device sees the same batches.
+        """
+        tasks = torch.arange(len(self._lengths))
+        if num_tasks < len(tasks):
+            tasks = torch.randperm(len(tasks), generator=rng)[:num_tasks]
+        return self._gather(tasks, torch.rand(len(tasks), num_samples, generator=rng))
+
+    def spread(self, num_samples: int) -> Batch:
+        """Take the same samples every time: of each task, evenly spread over its episodes."""
+        num_samples = min(num_samples, int(self._lengths.max()))
+        shares = (torch.arange(num_samples) + 0.5) / num_samples
+        return self._gather(torch.arange(len(self._lengths)), shares.expand(len(self._lengths), -1))
+
+    def _gather(self, tasks: Tensor, shares: Tensor) -> Batch:
+        """Take the samples at ``shares`` (num_tasks, num_samples), in [0, 1), of each task."""
+        lengths = self._lengths[tasks, None]
+        # A share that float32 rounds to 1 must not reach into the next task.
+        within = (shares * lengths).long().clamp_(max=lengths - 1)
+        rows = (self._starts[tasks, None] + within).to(self._samples.device)
+        samples = self._samples[rows]
+        observations, actions = samples.tensor_split([self._observation_dim], dim=-1)
+        return Batch(self._specs[tasks.to(self._specs.device)], observations, actions)

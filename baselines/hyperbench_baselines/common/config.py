@@ -1,0 +1,64 @@
+"""Hyper-parameters every learned method has, with the same defaults: an equal budget for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from hyperbench.generator import MethodConfig
+
+LayerSizes = tuple[tuple[int, int], ...]
+
+
+class LearningConfig(MethodConfig):
+    """The policy that is generated, and the schedule of the fit.
+
+    A subclass may name presets in ``PRESETS`` and declare a field ``preset``; the preset's values
+    then replace the defaults of the fields that are not given.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    num_steps: int = Field(1500, ge=1)
+    """Gradient steps."""
+    tasks_per_step: int = Field(8, ge=1)
+    """Source tasks in a batch; all of them where the source has fewer."""
+    samples_per_task: int = Field(512, ge=1)
+    """Samples of each of those tasks, drawn with replacement."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Adam's learning rate until the decay."""
+    decay_start: float = Field(0.6, ge=0, le=1)
+    """Share of the steps after which the learning rate falls, linearly until the last step."""
+    final_learning_rate: float = Field(0.01, ge=0, le=1)
+    """Learning rate of the last step, as a share of ``learning_rate``."""
+    max_gradient_norm: float = Field(1.0, gt=0)
+    """The gradient of all parameters together is scaled down to this norm."""
+    num_checks: int = Field(50, ge=1)
+    """How often a fit reports its progress and is measured on the validation tasks."""
+    choose_after: float = Field(0.8, ge=0, le=1)
+    """Share of the steps before which no weights are kept, however low their validation loss. The
+    mean error over validation tasks is ruled by the few far from every source; while the learning
+    rate is high it can be lowest where all other tasks are still cloned badly."""
+    policy_width: int = Field(256, ge=1)
+    """Hidden units of a generated policy's layers."""
+    policy_depth: int = Field(2, ge=1)
+    """Linear layers of a generated policy."""
+    policy_activation: Literal["relu", "tanh"] = "relu"
+    """Of the generated policy's hidden layers; its output always passes a tanh."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not cls.PRESETS:
+            return values
+        # An unknown preset is refused by the field's own type, with the names that exist.
+        return {**cls.PRESETS.get(values.get("preset", "default"), {}), **values}
+
+    def policy_sizes(self, observation_dim: int, action_dim: int) -> LayerSizes:
+        """Give (num_in, num_out) of each layer of the generated policy."""
+        hidden = (self.policy_width,) * (self.policy_depth - 1)
+        widths = (observation_dim, *hidden, action_dim)
+        return tuple(pairwise(widths))

@@ -1,0 +1,118 @@
+"""The fit loop of every method here: Adam, decay, clipping, and the choice of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hyperbench.generator import FitReport, Progress
+from hyperbench_baselines.common.batches import Batch, TaskData
+from hyperbench_baselines.common.config import LearningConfig
+
+_NUM_VALIDATION_SAMPLES = 2048
+
+Loss = Callable[[Batch], Tensor]
+
+
+def fit_network(
+    network: nn.Module,
+    loss: Loss,
+    source: TaskData,
+    validation: TaskData | None,
+    config: LearningConfig,
+    rng: torch.Generator,
+    progress: Progress,
+) -> FitReport:
+    """Minimise ``loss`` on batches of the source tasks; leaves the chosen weights in ``network``.
+
+    Args:
+        network: whose parameters are fitted.
+        loss: of one batch, through ``network``.
+        source: drawn from at every step.
+        validation: where given, the weights with the lowest loss on it are kept (from
+            ``config.choose_after`` on), else the last.
+        config: schedule and batch.
+        rng: draws the batches.
+        progress: told ``config.num_checks`` times.
+
+    Raises:
+        FloatingPointError: a loss is not finite.
+    """
+    parameters = list(network.parameters())
+    optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+    held_out = None if validation is None else validation.spread(_NUM_VALIDATION_SAMPLES)
+    # Read at the checks only: reading a loss at every step would make a GPU wait.
+    losses = torch.zeros(config.num_steps, device=parameters[0].device)
+    curve: list[tuple[int, float, float | None]] = []
+    best: tuple[float, int, dict[str, Tensor]] | None = None
+    previous_check = 0
+
+    for step in range(1, config.num_steps + 1):
+        batch = source.draw(config.tasks_per_step, config.samples_per_task, rng)
+        optimizer.param_groups[0]["lr"] = learning_rate(step, config)
+        optimizer.zero_grad()
+        value = loss(batch)
+        value.backward()
+        nn.utils.clip_grad_norm_(parameters, config.max_gradient_norm)
+        optimizer.step()
+        losses[step - 1] = value.detach()
+
+        if not _is_check(step, config):
+            continue
+        recent = losses[previous_check:step]
+        _refuse_non_finite(recent, previous_check)
+        mean_loss, previous_check = float(recent.mean()), step
+        held_out_loss = None if held_out is None else _measure(loss, held_out, step)
+        curve.append((step, mean_loss, held_out_loss))
+        if (
+            held_out_loss is not None
+            and step >= config.choose_after * config.num_steps
+            and (best is None or held_out_loss < best[0])
+        ):
+            weights = {name: value.clone() for name, value in network.state_dict().items()}
+            best = (held_out_loss, step, weights)
+        progress(step, config.num_steps, mean_loss)
+
+    if best is not None:
+        network.load_state_dict(best[2])
+    return FitReport(
+        num_steps=config.num_steps,
+        chosen_step=config.num_steps if best is None else best[1],
+        final_loss=curve[-1][1],
+        num_parameters=sum(parameter.numel() for parameter in parameters),
+        curve=tuple(curve),
+    )
+
+
+def learning_rate(step: int, config: LearningConfig) -> float:
+    """Constant until ``decay_start``, then linear; ``step`` counts from 1."""
+    start = config.decay_start * config.num_steps
+    if step <= start:
+        return config.learning_rate
+    progress = (step - start) / (config.num_steps - start)
+    return config.learning_rate * (1 + progress * (config.final_learning_rate - 1))
+
+
+def _is_check(step: int, config: LearningConfig) -> bool:
+    """Whether one of ``num_checks`` even checks falls on this step; on the last one does."""
+    done = step * config.num_checks // config.num_steps
+    return done > (step - 1) * config.num_checks // config.num_steps
+
+
+def _measure(loss: Loss, batch: Batch, step: int) -> float:
+    with torch.no_grad():
+        value = loss(batch)
+    if not value.isfinite():
+        raise FloatingPointError(f"Validation loss is {value.item()} after step {step}.")
+    return float(value)
+
+
+def _refuse_non_finite(losses: Tensor, steps_before: int) -> None:
+    broken = (~losses.isfinite()).nonzero()
+    if len(broken):
+        first = int(broken[0])
+        raise FloatingPointError(
+            f"Training loss is {losses[first].item()} at step {steps_before + first + 1}."
+        )

@@ -1,0 +1,54 @@
+"""Generated policies inside a fit: stacked weights that gradients flow through."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hyperbench.policy import Activation, MLPPolicies
+from hyperbench_baselines.common.batches import Batch
+from hyperbench_baselines.common.normalizer import Normalizer
+
+Layers = list[tuple[Tensor, Tensor]]
+"""Policies: per layer, weights (num_tasks, num_in, num_out) and biases (num_tasks, num_out)."""
+
+_ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+
+
+def act(layers: Layers, observations: Tensor, activation: Activation) -> Tensor:
+    """Apply each task's policy to that task's observations; one batched product a layer.
+
+    The last layer is linear before the tanh.
+
+    Args:
+        layers: the policies.
+        observations: (num_tasks, num_samples, obs_dim), normalised.
+        activation: of the hidden layers.
+
+    Returns:
+        (num_tasks, num_samples, action_dim), in [-1, 1].
+    """
+    hidden = observations
+    for i, (weight, bias) in enumerate(layers):
+        if i > 0:
+            hidden = _ACTIVATIONS[activation](hidden)
+        hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight)
+    return torch.tanh(hidden)
+
+
+def cloning_loss(layers: Layers, batch: Batch, activation: Activation) -> Tensor:
+    """Behaviour cloning: mean squared error of the actions, which lie in [-1, 1]."""
+    return functional.mse_loss(act(layers, batch.observations, activation), batch.actions)
+
+
+def to_policies(layers: Layers, normalizer: Normalizer, activation: Activation) -> MLPPolicies:
+    """Turn generated weights into data that needs neither torch nor the generator."""
+    weights, biases = zip(*layers, strict=True)
+    return MLPPolicies(
+        tuple(weight.contiguous().numpy() for weight in weights),
+        tuple(bias.contiguous().numpy() for bias in biases),
+        **normalizer.to_arrays(),
+        activation=activation,
+        squash="tanh",
+    )

@@ -1,0 +1,138 @@
+"""What is true of every method, and what each must be able to learn."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from hyperbench_baselines.plugin import hyperbench_methods
+
+from hyperbench.errors import DataError, NotFittedError
+from hyperbench.testing.method import check_method
+from hyperbench.testing.method_generate import check_specs_matter
+
+TINY = {"num_steps": 30, "samples_per_task": 32, "num_checks": 5, "policy_width": 16}
+TINY_HYPOGEN = {"num_blocks": 2, "code_width": 8, "codec_width": 16, "block_width": 16}
+
+ENTRIES = {entry.name: entry for entry in hyperbench_methods()}
+SEES_SPECS = ["hypogen", "hyperzero", "conditional"]
+
+
+def method(name: str):
+    module, name = ENTRIES[name].target.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def config(name: str, **overrides):
+    sizes = TINY_HYPOGEN if name == "hypogen" else {}
+    return method(name).Config(**{**TINY, **sizes, **overrides})
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_contract(name):
+    except_for = [check_specs_matter] if name == "spec-blind" else []
+    check_method(method(name), config(name), except_for=except_for)
+
+
+def test_spec_blind_ignores_specs(source, make_spec):
+    generator = method("spec-blind")(config("spec-blind"))
+    generator.fit(source, validation=None, seed=0)
+    policies = generator.generate([make_spec(-2.0), make_spec(1.3)])
+    for array in (*policies.weights, *policies.biases):
+        assert np.array_equal(array[0], array[1])
+
+
+@pytest.mark.parametrize("name", SEES_SPECS)
+def test_clones_and_generalises(name, source, validation):
+    generator = method(name)(config(name, num_steps=400))
+    report = generator.fit(source, validation=validation, seed=0)
+    blind = method("spec-blind")(config("spec-blind", num_steps=400))
+    blind_report = blind.fit(source, validation=validation, seed=0)
+    held_out = min(loss for _, _, loss in report.curve)
+    assert held_out < 0.5 * min(loss for _, _, loss in blind_report.curve)
+    policies = generator.generate(validation.specs)
+    for task in range(validation.num_tasks):
+        acted = policies.act(np.stack([validation.observations(task)] * 2))[task]
+        error = (acted - validation.actions(task)) / np.array([1.0, 2.0])  # half the action range
+        assert np.mean(error**2) < 0.1
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_policies_are_independent_to_the_last_bit(name, source, make_spec):
+    generator = method(name)(config(name))
+    generator.fit(source, validation=None, seed=0)
+    specs = [make_spec(tilt) for tilt in (-1.7, 0.2, 1.9)]
+    together, alone = generator.generate(specs), generator.generate(specs[1:2])
+    for several, single in zip(together.weights, alone.weights, strict=True):
+        assert np.array_equal(several[1], single[0])
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_fit_ignores_and_keeps_the_global_generator(name, source, make_spec):
+    fitted = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        generator = method(name)(config(name))
+        generator.fit(source, validation=None, seed=0)
+        assert torch.equal(torch.get_rng_state(), before)
+        fitted.append(generator.generate([make_spec(0.5)]).weights[0])
+    assert np.array_equal(*fitted)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_published_depths_and_activations_can_be_generated(name, source, make_spec):
+    settings = config(name, num_steps=2, policy_depth=3, policy_activation="tanh")
+    generator = method(name)(settings)
+    generator.fit(source, validation=None, seed=0)
+    policies = generator.generate([make_spec(0.5)])
+    assert [weight.shape[1:] for weight in policies.weights] == [(3, 16), (16, 16), (16, 2)]
+    assert policies.activation == "tanh"
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_loss_that_is_not_finite_ends_the_fit(name, source):
+    generator = method(name)(config(name))
+    source.episodes[2][0].actions[3] = np.nan
+    with pytest.raises(FloatingPointError, match=r"Training loss is nan at step \d+"):
+        generator.fit(source, validation=None, seed=0)
+    with pytest.raises(NotFittedError):
+        generator.generate(source.specs)
+
+
+def test_loading_restores_the_configuration(source, tmp_path, make_spec):
+    saved = method("hypogen")(config("hypogen", code_width=6))
+    saved.fit(source, validation=None, seed=0)
+    saved.save(tmp_path)
+    loaded = method("hypogen")()
+    loaded.load(tmp_path)
+    assert loaded.config == saved.config
+    policies = [generator.generate([make_spec(0.1)]) for generator in (saved, loaded)]
+    assert np.array_equal(policies[0].weights[0], policies[1].weights[0])
+
+
+def test_loading_another_method_or_broken_files_is_an_error(source, tmp_path):
+    saved = method("spec-blind")(config("spec-blind"))
+    saved.fit(source, validation=None, seed=0)
+    saved.save(tmp_path)
+    with pytest.raises(DataError, match="holds a SpecBlind, not a Hypogen"):
+        method("hypogen")().load(tmp_path)
+    description = tmp_path / "generator.json"
+    correct = json.loads(description.read_text())
+    wrong = {**correct, "config": {**correct["config"], "policy_width": 17}}
+    for text in (json.dumps(wrong), "{"):
+        description.write_text(text)
+        with pytest.raises(DataError, match="does not hold a SpecBlind"):
+            method("spec-blind")().load(tmp_path)
+    description.write_text(json.dumps(correct))
+    (tmp_path / "generator.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(DataError, match="does not hold a SpecBlind"):
+        method("spec-blind")().load(tmp_path)
+
+
+def test_saving_before_fit_is_an_error(tmp_path):
+    with pytest.raises(NotFittedError):
+        method("hypogen")().save(tmp_path)
