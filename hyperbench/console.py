@@ -102,8 +102,10 @@ class PlainProgress:
             else:
                 line = f"{label}: {stage}"
                 if step and num_steps:
-                    seconds_left = (now - started) / step * (num_steps - step)
-                    line += f" {step}/{num_steps}, {seconds_left:.0f} s left"
+                    line += f" {step}/{num_steps}"
+                    if now > started:
+                        seconds_left = (now - started) / step * (num_steps - step)
+                        line += f", {seconds_left:.0f} s left"
                 if loss is not None:
                     line += f", loss {loss:.4f}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)

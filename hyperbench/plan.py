@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.references import ARMS
 from hyperbench.registry import Registry
 from hyperbench.seeding import content_hash
+
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def plan(
     families = [registry.make_family(entry.id) for entry in registry.select_families(suite)]
     for name in set(ARMS) & set(registry.methods):
         raise PluginError(f"Method {name!r} is called like a control arm. Uninstall or rename it.")
+    if device not in DEVICES:
+        raise UnknownNameError("device", device, DEVICES)
     asked = list(dict.fromkeys(methods))
     for name in asked:
         if name not in ARMS:
@@ -106,6 +111,9 @@ def plan(
     overrides: dict[str, dict[str, str]] = {name: {} for name in chosen}
     overrides |= _overrides(settings, [name for name in asked if name in chosen])
     configs = {name: _config(registry, name, overrides[name]) for name in chosen}
+    torch = sys.modules.get("torch")  # there once a method that needs it has been imported
+    if device == "cuda" and torch is not None and not torch.cuda.is_available():
+        raise HyperbenchError("Device 'cuda' was asked for, torch finds no GPU. Use --device cpu.")
     runs = []
     for family in families:
         demonstrations = dataset(family, protocol.num_demonstrations, data_dir).key

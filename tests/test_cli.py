@@ -56,6 +56,7 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         ([*SMALL[:-1], "num_stepz=5"], "Did you mean 'num_steps'?"),
         ([*SMALL[:-1], "num_steps=many"], "Setting 'num_steps' of spec-blind: 'many' does not fit"),
         ([*SMALL, "--seeds", "a"], "--seeds 'a' is neither"),
+        ([*SMALL, "--device", "cdua"], "Unknown device 'cdua'. Did you mean 'cuda'?"),
         ([*SMALL, "--seeds", "1,1"], "each once"),
         (["run", "-m", "hypogen", "-s", "manipulation"], "pip install hyperbench-manipulation"),
         (["info", "cheetah"], "Unknown suite 'cheetah'"),
@@ -238,3 +239,14 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, s
     assert given["data_dir"] == Path("y")
     assert given["as_json"] is True
     assert given["settings"] == ["num_steps=5"]
+
+
+def test_a_gpu_that_is_not_there_is_found_before_anything_is_run(
+    say, somewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    code, _, err = say(*SMALL, "--device", "cuda")
+    assert code == 2
+    assert "torch finds no GPU. Use --device cpu" in err
+    assert list(somewhere.iterdir()) == []
