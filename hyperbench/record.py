@@ -133,6 +133,9 @@ def write_record(
             # In one entry: safetensors writes several in random order, and the checksum must be
             # the same whenever the policies are.
             save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
+            (draft / POLICIES).chmod(
+                0o644
+            )  # safetensors lets only the owner read; a record is shared
         checksums = {path.name: sha256_file(path) for path in sorted(draft.iterdir())}
         record = record.model_copy(update={"sha256": checksums})
         (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
