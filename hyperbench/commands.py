@@ -86,8 +86,8 @@ def run_command(
 def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> None:
     """Make the demonstrations of a suite's families."""
     registry = installed()
-    entries = registry.select_families(suite)
-    _prepare(registry, [e.id for e in entries], protocol, data_dir, num_threads or _num_cores())
+    for entry in registry.select_families(suite):
+        _prepare(registry, entry.id, protocol, data_dir, num_threads or _num_cores())
 
 
 def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | None) -> None:
@@ -125,7 +125,7 @@ def _execute(registry: Registry, pending: list[Run], places: Places, num_jobs: i
     num_threads = max(1, _num_cores() // num_jobs)
     learning = {run.family: run.protocol for run in pending if not run.is_arm}
     for family, protocol in learning.items():
-        _prepare(registry, [family], protocol, places.data, _num_cores(), quiet=True)
+        _prepare(registry, family, protocol, places.data, _num_cores(), quiet=True)
     with progress_display({run.key: run.label for run in pending}, err) as notify:
         if num_jobs == 1:
             records = executors.run_here(
@@ -141,31 +141,30 @@ def _execute(registry: Registry, pending: list[Run], places: Places, num_jobs: i
 
 def _prepare(
     registry: Registry,
-    families: Sequence[str],
+    id_: str,
     protocol: EvalProtocol,
     data_dir: Path,
     num_threads: int,
     quiet: bool = False,
 ) -> None:
-    for id_ in families:
-        family = registry.make_family(id_)
-        with progress_display({id_: id_}, err) as notify:
-            found, problem = ensure_demonstrations(
-                family, protocol, data_dir, num_threads=num_threads, notify=notify
-            )
-            if problem is not None:
-                notify(id_, "ok")
-        if problem not in (None, "missing"):
-            err.print(f"Demonstrations of {id_} were {problem}. They were made again.")
-        if not quiet:
-            size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
-            state = "sound" if problem is None else "made"
-            num_episodes = len(family.tasks) * protocol.num_demonstrations
-            out.print(
-                f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
-                highlight=False,
-                soft_wrap=True,
-            )
+    family = registry.make_family(id_)
+    with progress_display({id_: id_}, err) as notify:
+        found, problem = ensure_demonstrations(
+            family, protocol, data_dir, num_threads=num_threads, notify=notify
+        )
+        if problem is not None:
+            notify(id_, "ok")
+    if problem not in (None, "missing"):
+        err.print(f"Demonstrations of {id_} were {problem}. They were made again.")
+    if not quiet:
+        size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
+        state = "sound" if problem is None else "made"
+        num_episodes = len(family.tasks) * protocol.num_demonstrations
+        out.print(
+            f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _check_writable(folder: Path) -> None:

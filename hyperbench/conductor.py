@@ -245,24 +245,9 @@ def single_threaded() -> Iterator[None]:
                 torch.set_num_threads(before)
 
 
-_COPIED = (
-    "key",
-    "method",
-    "is_arm",
-    "method_version",
-    "overrides",
-    "config",
-    "family",
-    "protocol",
-    "seeds",
-    "device",
-    "demonstrations",
-)
-
-
 def _shared_entries(run: Run, family: TaskFamily, split: Split) -> dict[str, Any]:
     return {
-        **{name: getattr(run, name) for name in _COPIED},
+        **vars(run),  # a record begins with all that its run is
         "family_info": family.info,
         "split": _split_entry(split),
         "provenance": provenance(),
