@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One method, or control arm, on a board.
+    """One method, or control, on a board.
 
+    Controls are the harness's arms and learned methods with shuffled specs; ``is_arm`` marks both.
     Scores are interquartile means over runs x target tasks. None stands for "nothing to tell".
     """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,6 +88,18 @@ Suite = Annotated[
 Protocol = Annotated[
     str, typer.Option("--protocol", "-p", envvar="HYPERBENCH_PROTOCOL", help="The rules.")
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", envvar="HYPERBENCH_SET", help="name=value, or method.name=value; repeatable."
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        envvar="HYPERBENCH_DEVICE", help="For fitting: cpu, cuda, or auto: cuda if there is one."
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -120,21 +134,22 @@ def run(
             help="How many pairs of split and fit seed, or the seeds, e.g. 0,1,2.",
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", envvar="HYPERBENCH_SET", help="name=value, or method.name=value; repeatable."
-        ),
-    ] = None,
+    settings: Settings = None,
     baselines: Annotated[
         bool,
         typer.Option(
             envvar="HYPERBENCH_BASELINES", help="Also measure the registered baseline methods."
         ),
     ] = True,
-    device: Annotated[
-        str, typer.Option(envvar="HYPERBENCH_DEVICE", help="cpu or cuda, for fitting.")
-    ] = "cpu",
+    shuffled_spec: Annotated[
+        bool,
+        typer.Option(
+            "--shuffled-spec",
+            envvar="HYPERBENCH_SHUFFLED_SPEC",
+            help="Also measure each method asked for with the specs permuted, as a control.",
+        ),
+    ] = False,
+    device: Device = "cpu",
     jobs: Annotated[
         int,
         typer.Option(
@@ -168,13 +183,14 @@ def run(
     """Measure methods on unseen tasks, beside the control arms, and show the board."""
     from hyperbench.commands import run_command
 
-    try:
+    with _goes_on("Finished runs"):
         failed = run_command(
             methods=method,
             suite=suite,
             protocol=_protocol(protocol, seeds),
             settings=settings or [],
             baselines=baselines,
+            shuffled_spec=shuffled_spec,
             device=device,
             num_jobs=jobs,
             output_dir=output_dir,
@@ -182,11 +198,54 @@ def run(
             dry_run=dry_run,
             as_json=as_json,
         )
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Finished runs are kept; the same command goes on.", err=True)
-        raise typer.Exit(130) from None
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def tune(
+    method: Annotated[
+        str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
+    ],
+    suite: Suite,
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials", "-n", envvar="HYPERBENCH_TRIALS", min=1, help="In all, the defaults first."
+        ),
+    ] = 20,
+    protocol: Protocol = "standard-v1",
+    splits: Annotated[
+        int,
+        typer.Option(envvar="HYPERBENCH_SPLITS", min=1, help="Splits of each family to judge by."),
+    ] = 3,
+    seed: Annotated[int, typer.Option(envvar="HYPERBENCH_SEED", min=0, help="Of the search.")] = 0,
+    settings: Settings = None,
+    device: Device = "cpu",
+    output_dir: Annotated[
+        Path,
+        typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For studies."),
+    ] = Path("studies"),
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+) -> None:
+    """Search a method's settings on validation tasks, under splits that no board uses."""
+    from hyperbench.commands import tune_command
+
+    with _goes_on("Finished trials"):
+        tune_command(
+            method=method,
+            suite=suite,
+            protocol=_protocol(protocol, None),
+            num_splits=splits,
+            num_trials=trials,
+            seed=seed,
+            settings=settings or [],
+            device=device,
+            output_dir=output_dir,
+            data_dir=_data_dir(data_dir),
+            num_threads=threads,
+        )
 
 
 @app.command()
@@ -218,6 +277,20 @@ def leaderboard(
     leaderboard_command(folders, format_, output)
 
 
+@app.command()
+def inspect(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote.")],
+    data_dir: DataDir = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each task's, as JSON.")
+    ] = False,
+) -> None:
+    """Show how well a run's policies clone source and validation tasks, after each block."""
+    from hyperbench.inspection import inspect_command
+
+    inspect_command(folders, _data_dir(data_dir), as_json)
+
+
 @app.command("list")
 def list_() -> None:
     """Show suites, families, methods, control arms and protocols by name."""
@@ -242,6 +315,16 @@ def plugins() -> None:
     from hyperbench.describe import plugins_command
 
     plugins_command()
+
+
+@contextmanager
+def _goes_on(kept: str) -> Iterator[None]:
+    """Tell whoever interrupts a command how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted. {kept} are kept; the same command goes on.", err=True)
+        raise typer.Exit(130) from None
 
 
 def _protocol(name: str, seeds: str | None) -> EvalProtocol:

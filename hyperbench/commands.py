@@ -14,15 +14,18 @@ from hyperbench.conductor import Places, ensure_demonstrations, is_finished
 from hyperbench.console import (
     print_boards,
     print_listing,
+    print_study,
     progress_display,
     standard_output,
 )
-from hyperbench.errors import DataError, UnknownNameError
+from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
 from hyperbench.leaderboard import make_boards
 from hyperbench.plan import Run, plan
 from hyperbench.protocol import EvalProtocol
 from hyperbench.record import find_runs
 from hyperbench.registry import Registry, installed
+from hyperbench.study import STUDY, read_study, require_optuna
+from hyperbench.tune import continue_study, make_case, new_study, tuning_protocol
 
 out = standard_output()
 err = Console(stderr=True)
@@ -35,6 +38,7 @@ def run_command(
     protocol: EvalProtocol,
     settings: Sequence[str],
     baselines: bool,
+    shuffled_spec: bool,
     device: str,
     num_jobs: int,
     output_dir: Path,
@@ -55,6 +59,7 @@ def run_command(
         protocol,
         baselines=baselines,
         settings=settings,
+        shuffled_spec=shuffled_spec,
         device=device,
         data_dir=data_dir,
     )
@@ -88,6 +93,67 @@ def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_thre
     registry = installed()
     for entry in registry.select_families(suite):
         _prepare(registry, entry.id, protocol, data_dir, num_threads or _num_cores())
+
+
+def tune_command(
+    *,
+    method: str,
+    suite: str,
+    protocol: EvalProtocol,
+    num_splits: int,
+    num_trials: int,
+    seed: int,
+    settings: Sequence[str],
+    device: str,
+    output_dir: Path,
+    data_dir: Path,
+    num_threads: int,
+) -> None:
+    """Begin or continue a study and show its best trials.
+
+    Raises:
+        HyperbenchError: tuning is impossible as asked, or every trial failed.
+    """
+    require_optuna()
+    registry = installed()
+    search = registry.method_class(method).Config.SEARCH
+    rules = tuning_protocol(protocol, num_splits)
+    planned = plan(
+        registry,
+        [method],
+        suite,
+        rules,
+        baselines=False,
+        settings=settings,
+        device=device,
+        data_dir=data_dir,
+    )
+    runs = [run for run in planned if not run.is_arm]
+    study = new_study(runs, search, seed)
+    folder = output_dir / f"{method}-{study.key}"
+    study = read_study(folder) or study
+    num_threads = num_threads or _num_cores()
+    pending = range(len(study.trials), num_trials)
+    if pending:
+        _check_writable(output_dir)
+        for family in study.families:
+            _prepare(registry, family, rules, data_dir, num_threads, quiet=True)
+        cases = [make_case(run, registry, data_dir, num_threads) for run in runs]
+        labels = {str(number): f"trial {number}" for number in pending}
+        with progress_display(labels, err) as notify:
+            study = continue_study(
+                study,
+                cases,
+                registry,
+                folder,
+                num_trials=num_trials,
+                num_threads=num_threads,
+                notify=notify,
+            )
+    print_study(study, out)
+    out.print(f"Study: {folder.resolve() / STUDY}", highlight=False, soft_wrap=True)
+    if not study.ranked:
+        raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
 
 
 def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | None) -> None:

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from hyperbench.policy import PolicyBatch
 from hyperbench.protocol import EvalProtocol, Split
 from hyperbench.provenance import provenance
 from hyperbench.record import (
+    GENERATOR,
     Cost,
     RunRecord,
     SplitEntry,
@@ -70,6 +71,7 @@ class Measurement:
     table: EpisodeTable
     num_target_rollouts: int
     cost: Cost
+    num_support: int = 0
     policies: PolicyBatch | None = None
     fit: FitReport | None = None
 
@@ -101,7 +103,9 @@ def is_finished(run: Run, runs_dir: Path) -> bool:
     except HyperbenchError:
         return False
     return record.status == "ok" and all(
-        (runs_dir / run.key / name).is_file() for name in record.sha256
+        (runs_dir / run.key / name).is_file()
+        for name in record.sha256
+        if not name.startswith(f"{GENERATOR}/")
     )
 
 
@@ -127,6 +131,7 @@ def execute(
     family = registry.make_family(run.family)
     split = run.protocol.split(family.tasks, run.seeds.split)
     seeds = episode_seeds(_SEED_ROOT, "judged episode", split.target, run.protocol.num_episodes)
+    generator: PolicyGenerator | None = None
     try:
         if run.is_arm:
             with single_threaded():
@@ -140,21 +145,32 @@ def execute(
             generator = method(method.Config.model_validate(run.config))
             found = dataset(family, run.protocol.num_demonstrations, places.data)
             demonstrations = load(family, found, (*split.source, *split.validation))
+            support = None
+            if run.num_support:
+                support = load(family, found, split.target).first(run.num_support)
             with single_threaded():
                 measured = measure(
-                    generator, demonstrations, family, split, seeds, run, num_threads, notify
+                    generator,
+                    demonstrations,
+                    family,
+                    split,
+                    seeds,
+                    run,
+                    support=support,
+                    num_threads=num_threads,
+                    notify=notify,
                 )
-    except Exception as error:  # whatever a method or a world raises becomes a failed record
-        written = _record_failure(run, family, split, places, error)
-    else:
         record = RunRecord(
             status="ok",
             cost=measured.cost,
             fit=measured.fit,
+            num_support=measured.num_support,
             num_target_rollouts=measured.num_target_rollouts,
             **_shared_entries(run, family, split),
         )
-        written = write_record(places.runs, record, measured.table, measured.policies)
+        written = write_record(places.runs, record, measured.table, measured.policies, generator)
+    except Exception as error:  # whatever a method or a world raises becomes a failed record
+        written = _record_failure(run, family, split, places, error)
     notify(run.key, written.status)
     return written
 
@@ -173,10 +189,16 @@ def measure(
     split: Split,
     seeds: np.ndarray[Any, np.dtype[np.int64]],
     run: Run,
+    *,
+    support: Demonstrations | None = None,
     num_threads: int = 1,
     notify: Notify = lambda *_, **__: None,
 ) -> Measurement:
     """Fit, generate, judge. The generator meets demonstrations and specs, never the family.
+
+    With shuffled specs each policy is generated for another target task's spec, though with the
+    support of the task it is judged on: what is lost against the same run without is what the spec
+    was worth.
 
     Args:
         generator: a fresh one.
@@ -184,7 +206,8 @@ def measure(
         family: the world that judges.
         split: the tasks.
         seeds: (num_target_tasks, num_episodes).
-        run: for its key, seeds and device.
+        run: for its key, seeds, device and whether specs are shuffled.
+        support: demonstrations of the target tasks, in their order, in the few-shot track.
         num_threads: physics threads.
         notify: told how far it is.
     """
@@ -196,6 +219,9 @@ def measure(
         notify(run.key, "judging", step, num_steps)
 
     validation = demonstrations.select(split.validation) if split.validation else None
+    specs = split.shuffled_target() if run.shuffled_spec else split.target
+    if support is not None:
+        support = replace(support, specs=specs)
     started = time.perf_counter()
     report = generator.fit(
         demonstrations.select(split.source),
@@ -205,7 +231,7 @@ def measure(
         progress=fitting,
     )
     fitted = time.perf_counter()
-    policies = generator.generate(split.target)
+    policies = generator.generate(specs, support)
     generated = time.perf_counter()
     table = rollout(
         family, split.target, policies, seeds, num_threads=num_threads, progress=judging
@@ -217,7 +243,8 @@ def measure(
         generate_seconds=generated - fitted,
         rollout_seconds=time.perf_counter() - generated,
     )
-    return Measurement(table, seeds.size, cost, policies, report)
+    num_support = 0 if support is None else min(len(row) for row in support.episodes)
+    return Measurement(table, seeds.size, cost, num_support, policies, report)
 
 
 @contextmanager

@@ -14,8 +14,11 @@ from rich.table import Table as RichTable
 
 from hyperbench.board import Board
 from hyperbench.report.tables import Table, cost_table, score_table
+from hyperbench.search import Setting
+from hyperbench.study import Study
 
 _ENDED = ("ok", "failed")
+_NUM_TRIALS_SHOWN = 10
 
 
 class LiveProgress:
@@ -139,6 +142,41 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         style="dim",
         highlight=False,
     )
+
+
+def print_study(study: Study, console: Console) -> None:
+    """Show a study's best trials, what failed, and how to run a board with the best settings."""
+    shown = RichTable(
+        title=f"{study.method}, {len(study.trials)} trials",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    for name in ("trial", "score", "seconds", *study.search):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for trial in study.ranked[:_NUM_TRIALS_SHOWN]:
+        settings = [_short(trial.settings[name]) for name in study.search]
+        label = f"{trial.number} (default)" if trial.number == 0 else str(trial.number)
+        shown.add_row(label, f"{trial.score:.3f}", f"{trial.seconds:.0f}", *settings)
+    console.print(shown)
+    for trial in study.trials:
+        if trial.status == "failed":
+            console.print(
+                f"[red]failed[/]  trial {trial.number}: {escape(trial.error or '')}",
+                highlight=False,
+            )
+    console.print(
+        "score: random = 0, expert = 1; mean over validation tasks of splits that no board uses.",
+        style="dim",
+        highlight=False,
+    )
+    if study.ranked:
+        best = study.ranked[0].settings.items()
+        options = " ".join(f"--set {name}={_short(value)}" for name, value in best)
+        console.print(f"Best: {options}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _short(value: Setting) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console) -> None:

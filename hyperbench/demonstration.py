@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -96,6 +96,20 @@ class Demonstrations:
             raise DataError(f"No demonstrations of {', '.join(missing)}.")
         chosen = tuple(self.episodes[self._positions[spec.key]] for spec in specs)
         return Demonstrations(tuple(specs), chosen, self.action_low, self.action_high)
+
+    def first(self, num_episodes: int) -> Demonstrations:
+        """The same tasks with their first ``num_episodes`` episodes.
+
+        Raises:
+            DataError: a task has fewer.
+        """
+        for spec, episodes in zip(self.specs, self.episodes, strict=True):
+            if len(episodes) < num_episodes:
+                raise DataError(
+                    f"Task {spec.label} of {spec.family} has {len(episodes)} demonstrations, "
+                    f"{num_episodes} are needed."
+                )
+        return replace(self, episodes=tuple(row[:num_episodes] for row in self.episodes))
 
     @cached_property
     def _positions(self) -> dict[str, int]:

@@ -19,7 +19,8 @@ def list_command() -> None:
     print_listing("Suites", suites, out)
     print_listing("Families", [(f.id, f.summary) for f in registry.families.values()], out)
     methods = [
-        (m.name, "baseline" if m.baseline else "", m.summary) for m in registry.methods.values()
+        (m.name, m.track, "baseline" if m.baseline else "", m.summary)
+        for m in registry.methods.values()
     ]
     print_listing("Methods", methods, out)
     print_listing("Control arms, on every board", [(arm,) for arm in ARMS], out)
@@ -43,7 +44,7 @@ def info_command(name: str) -> None:
     elif name in registry.methods:
         entry = registry.methods[name]
         config = registry.method_class(name).Config
-        about = escape(f"version {entry.version}: {entry.summary}")
+        about = escape(f"version {entry.version}, {entry.track}: {entry.summary}")
         out.print(f"\n[bold]Method {name}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
         rows = [
@@ -51,6 +52,9 @@ def info_command(name: str) -> None:
             for setting, field in config.model_fields.items()
         ]
         print_listing("Settings, for --set", rows, out)
+        if config.SEARCH:
+            space = [(setting, str(where)) for setting, where in config.SEARCH.items()]
+            print_listing("Where tune searches", space, out)
     else:
         for entry_ in registry.select_families(name):
             _describe_family(registry, entry_.id)

@@ -51,5 +51,15 @@ class NotFittedError(HyperbenchError):
         )
 
 
+class SupportError(HyperbenchError):
+    """A few-shot generator asked for policies without demonstrations of their tasks."""
+
+    def __init__(self, generator: object) -> None:
+        super().__init__(
+            f"{type(generator).__name__}.generate needs support: demonstrations of every spec. "
+            "Call generate(specs, support), or run it under a few-shot protocol."
+        )
+
+
 class ContractError(HyperbenchError, AssertionError):
     """A family or method that breaks its contract; raised by ``hyperbench.testing``."""

@@ -6,21 +6,34 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.demonstration import Demonstrations
 from hyperbench.policy import PolicyBatch
+from hyperbench.search import SearchSpace
 from hyperbench.task import TaskSpec
 
 
 class MethodConfig(BaseModel):
-    """Base of every method's hyper-parameters: frozen, documented, unknown names refused."""
+    """Base of every method's hyper-parameters: frozen, documented, unknown names refused.
+
+    ``SEARCH`` says where ``hyperbench tune`` looks for better ones. The budget of a fit and the
+    policy that is generated do not belong there: they are the same for all methods.
+    """
+
+    SEARCH: ClassVar[SearchSpace] = {}
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        for name in cls.SEARCH:
+            if name not in cls.model_fields:
+                raise TypeError(f"{cls.__name__}.SEARCH names {name!r}, which is no field of it")
 
 
 class Progress(Protocol):
@@ -103,13 +116,15 @@ class PolicyGenerator(ABC):
 
         Args:
             specs: of the target tasks.
-            support: a few demonstrations of the same tasks, in the few-shot track only.
+            support: a few demonstrations of the same tasks, found by spec, to methods registered
+                for the few-shot track and under its protocols only; None to every other.
 
         Returns:
             Policies in the order of ``specs``; they go to ``rollout`` and into the record.
 
         Raises:
             NotFittedError: neither ``fit`` nor ``load`` was called before.
+            SupportError: the method is few-shot and there is no support.
         """
 
     @abstractmethod
@@ -126,4 +141,26 @@ class PolicyGenerator(ABC):
 
         Raises:
             DataError: the folder does not hold a generator of this kind.
+        """
+
+
+@runtime_checkable
+class GeneratesInStages(Protocol):
+    """What a generator may offer beside its duties: the policies on the way to the generated ones.
+
+    ``hyperbench inspect`` shows the loss of each stage; nothing else asks for it.
+    """
+
+    def intermediate(self, specs: Sequence[TaskSpec]) -> Sequence[PolicyBatch]:
+        """Generate policies from the spec alone, stage by stage.
+
+        Args:
+            specs: of any tasks.
+
+        Returns:
+            For each stage one policy per spec, in the order of ``specs``; the last stage is what
+            ``generate`` returns (with support: what it starts from).
+
+        Raises:
+            NotFittedError: neither ``fit`` nor ``load`` was called before.
         """

@@ -13,6 +13,10 @@ from typing import Any
 
 import pluggy
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbench.protocol import Track
+
 ENTRY_POINT_GROUP = "hyperbench"
 
 hookspec = pluggy.HookspecMarker("hyperbench")
@@ -65,6 +69,8 @@ class MethodEntry:
         paper: what to cite.
         baseline: whether boards measure it beside the methods asked for, unless told not to.
         requires: import names the method needs at run time.
+        track: ``"few-shot"`` if ``generate`` needs support; such a method runs under few-shot
+            protocols only, and no other is handed any support.
     """
 
     name: str
@@ -74,6 +80,7 @@ class MethodEntry:
     paper: str = ""
     baseline: bool = False
     requires: Sequence[str] = ()
+    track: Track = "zero-shot"
 
 
 @hookspec

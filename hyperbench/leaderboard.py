@@ -140,7 +140,7 @@ def _row(
     costs = [record.cost for record in runs if record.status == "ok"]
     return Row(
         method=method,
-        is_arm=runs[0].is_arm,
+        is_arm=runs[0].is_arm or runs[0].shuffled_spec,
         score=iqm_of(table),
         interval=interval if interval is None or np.isfinite(interval).all() else None,
         mean_return=_number(table["mean_return"].mean()),
@@ -182,7 +182,7 @@ def _method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
         settings = content_hash(record.config, 6)
         return f"version {record.method_version}, {record.device}, settings {settings}"
 
-    return _labels(records, lambda r: method_label(r.method, r.overrides), variant)
+    return _labels(records, method_label, variant)
 
 
 def _labels(

@@ -11,15 +11,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from hyperbench.collect import dataset
-from hyperbench.errors import HyperbenchError, PluginError, UnknownNameError
+from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import MethodConfig
-from hyperbench.protocol import EvalProtocol, SeedPair
+from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair, Track
+from hyperbench.record import RunRecord
 from hyperbench.references import ARMS
 from hyperbench.registry import Registry
 from hyperbench.seeding import content_hash
 
-DEVICES = ("cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Run:
         seeds: split and fit seed.
         device: ``"cpu"`` or ``"cuda"``.
         demonstrations: content hash of the demonstrations' identity.
+        track: what the method sees of a target task; zero-shot methods may run under few-shot
+            protocols, and see the spec alone there, too.
+        shuffled_spec: whether each policy is generated for another target task's spec.
     """
 
     key: str
@@ -53,6 +57,8 @@ class Run:
     seeds: SeedPair
     device: str
     demonstrations: str
+    track: Track = "zero-shot"
+    shuffled_spec: bool = False
 
     @property
     def label(self) -> str:
@@ -60,15 +66,28 @@ class Run:
         seeds = f"split {self.seeds.split}"
         if not self.is_arm:
             seeds += f", fit {self.seeds.fit}"
-        return f"{method_label(self.method, self.overrides)} on {self.family} ({seeds})"
+        return f"{method_label(self)} on {self.family} ({seeds})"
+
+    @property
+    def num_support(self) -> int:
+        """Demonstrations of each target task that the method is handed; 0 if not few-shot."""
+        return self.protocol.num_support if self.track == self.protocol.track == "few-shot" else 0
 
 
-def method_label(method: str, overrides: Mapping[str, Any]) -> str:
-    """A method's name on a board: with the settings that were changed, if any."""
-    if not overrides:
-        return method
-    settings = ", ".join(f"{name}={value}" for name, value in sorted(overrides.items()))
-    return f"{method} [{settings}]"
+def method_label(run: Run | RunRecord) -> str:
+    """A run's method as a board names it.
+
+    With the settings that were changed, whether specs were shuffled, and, where other methods see
+    support, whether this one did not.
+    """
+    label = run.method
+    if run.overrides:
+        settings = ", ".join(f"{name}={value}" for name, value in sorted(run.overrides.items()))
+        label += f" [{settings}]"
+    notes = ["shuffled-spec"] if run.shuffled_spec else []
+    if run.protocol.track == "few-shot" and run.track == "zero-shot" and not run.is_arm:
+        notes.append("zero-shot")
+    return f"{label} ({', '.join(notes)})" if notes else label
 
 
 def plan(
@@ -79,6 +98,7 @@ def plan(
     *,
     baselines: bool = True,
     settings: Sequence[str] = (),
+    shuffled_spec: bool = False,
     device: str = "cpu",
     data_dir: Path = Path(),
 ) -> list[Run]:
@@ -89,13 +109,16 @@ def plan(
         methods: asked for.
         suite: a suite or a family.
         protocol: the rules and the seed pairs.
-        baselines: whether to measure the registered baseline methods as well.
+        baselines: whether to measure the registered baseline methods as well; few-shot ones only
+            under a few-shot protocol.
         settings: ``"name=value"`` for every method asked for, or ``"method.name=value"`` for one.
-        device: for every method.
+        shuffled_spec: whether to add, for every method asked for, a run with shuffled specs.
+        device: for every method; ``"auto"`` is cuda where torch finds a GPU, else cpu.
         data_dir: root of all demonstrations.
 
     Raises:
-        HyperbenchError: an unknown name, or a setting that no method has.
+        HyperbenchError: an unknown name, a setting that no method has, or a method that needs
+            support under a protocol that hands none over.
     """
     families = [registry.make_family(entry.id) for entry in registry.select_families(suite)]
     for name in set(ARMS) & set(registry.methods):
@@ -103,37 +126,50 @@ def plan(
     if device not in DEVICES:
         raise UnknownNameError("device", device, DEVICES)
     asked = list(dict.fromkeys(methods))
-    for name in asked:
-        if name not in ARMS:
-            registry.method_entry(name)
-    beside = [m.name for m in registry.methods.values() if m.baseline] if baselines else []
-    chosen = [name for name in dict.fromkeys((*asked, *beside)) if name not in ARMS]
+    learned = [name for name in asked if name not in ARMS]
+    for name in learned:
+        if registry.method_entry(name).track not in ("zero-shot", protocol.track):
+            few_shot = ", ".join(p.id for p in PROTOCOLS.values() if p.track == "few-shot")
+            raise ProtocolError(
+                f"Method {name!r} needs support, and {protocol.id} hands none over. "
+                f"Run it under {few_shot}."
+            )
+    beside = [
+        entry.name
+        for entry in registry.methods.values()
+        if baselines and entry.baseline and entry.track in ("zero-shot", protocol.track)
+    ]
+    chosen = list(dict.fromkeys((*learned, *beside)))
     overrides: dict[str, dict[str, str]] = {name: {} for name in chosen}
-    overrides |= _overrides(settings, [name for name in asked if name in chosen])
+    overrides |= _overrides(settings, learned)
     configs = {name: _config(registry, name, overrides[name]) for name in chosen}
-    torch = sys.modules.get("torch")  # there once a method that needs it has been imported
-    if device == "cuda" and torch is not None and not torch.cuda.is_available():
-        raise HyperbenchError("Device 'cuda' was asked for, torch finds no GPU. Use --device cpu.")
+    device = _resolve_device(device)
     runs = []
     for family in families:
         demonstrations = dataset(family, protocol.num_demonstrations, data_dir).key
         for seeds in protocol.seeds:
             shared = (family, protocol, seeds, demonstrations)
             runs += [_run(arm, True, 0, {}, {}, "cpu", *shared) for arm in ARMS]
-            runs += [
-                _run(
-                    name,
-                    False,
-                    registry.method_entry(name).version,
-                    overrides[name],
-                    configs[name].model_dump(mode="json"),
-                    device,
-                    *shared,
-                )
-                for name in chosen
-            ]
+            for name in chosen:
+                entry = registry.method_entry(name)
+                config = configs[name].model_dump(mode="json")
+                method = (name, False, entry.version, overrides[name], config, device, *shared)
+                runs.append(_run(*method, track=entry.track))
+                if shuffled_spec and name in learned:
+                    runs.append(_run(*method, track=entry.track, shuffled_spec=True))
     # Two fit seeds on one split share their arms.
     return list({run.key: run for run in runs}.values())
+
+
+def _resolve_device(asked: str) -> str:
+    """The device that ``auto`` stands for, and whether one asked for by name is there."""
+    torch = sys.modules.get("torch")  # there once a method that needs it has been imported
+    has_gpu = torch is not None and torch.cuda.is_available()
+    if asked == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if asked == "cuda" and torch is not None and not has_gpu:
+        raise HyperbenchError("Device 'cuda' was asked for, torch finds no GPU. Use --device cpu.")
+    return asked
 
 
 def _run(
@@ -147,8 +183,11 @@ def _run(
     protocol: EvalProtocol,
     seeds: SeedPair,
     demonstrations: str,
+    *,
+    track: Track = "zero-shot",
+    shuffled_spec: bool = False,
 ) -> Run:
-    identity = {
+    identity: dict[str, Any] = {
         "method": method,
         "method_version": method_version,
         "config": config,
@@ -162,6 +201,11 @@ def _run(
         "device": device,
         "demonstrations": None if is_arm else demonstrations,
     }
+    # Left out where they are as they were before there was a choice: finished runs keep their keys.
+    if track != "zero-shot":
+        identity["track"] = track
+    if shuffled_spec:
+        identity["shuffled_spec"] = True
     return Run(
         key=content_hash(identity),
         method=method,
@@ -174,6 +218,8 @@ def _run(
         seeds=seeds,
         device=device,
         demonstrations=demonstrations,
+        track=track,
+        shuffled_spec=shuffled_spec,
     )
 
 

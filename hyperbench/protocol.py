@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.optimize import linprog
 
 from hyperbench.errors import ProtocolError
@@ -15,10 +16,15 @@ from hyperbench.seeding import child_seed, content_hash
 from hyperbench.task import FloatArray, TaskSpec, spec_matrix
 
 Track = Literal["zero-shot", "few-shot"]
+SplitRule = Literal["random", "gap"]
 Region = Literal["interpolation", "extrapolation"]
 
 _MIN_TASKS = 3
 """One source, one validation, one target task."""
+_MIN_GAP_VALUES = 4
+"""A feature with fewer values would be left with one or none if its ends were held out."""
+_LATER_RULES = ("num_support", "split_rule")
+"""Fields younger than the first protocols, whose hashes must stay what they were."""
 
 
 class SeedPair(BaseModel):
@@ -53,11 +59,27 @@ class EvalProtocol(BaseModel):
     """One run per method and family for each pair."""
     track: Track = "zero-shot"
     """What a method may see of a target task."""
+    num_support: int = Field(0, ge=0)
+    """Of the few-shot track: demonstrations of each target task that a method is handed."""
+    split_rule: SplitRule = "random"
+    """Which tasks may be targets: any, or those in the middle and at the ends of a feature."""
+
+    @model_validator(mode="after")
+    def _check_support(self) -> Self:
+        if (self.track == "few-shot") != (self.num_support > 0):
+            raise ValueError("num_support is of the few-shot track, and at least 1 there")
+        if self.num_support > self.num_demonstrations:
+            raise ValueError("support is chosen from the demonstrations, so num_support is no more")
+        return self
 
     @property
     def rules_hash(self) -> str:
         """Identifies the rules by content, apart from which seeds are run."""
-        return content_hash(self.model_dump(mode="json", exclude={"seeds", "summary"}))
+        rules = self.model_dump(mode="json", exclude={"seeds", "summary"})
+        for name in _LATER_RULES:
+            if rules[name] == type(self).model_fields[name].default:
+                del rules[name]
+        return content_hash(rules)
 
     def with_seeds(self, asked: str) -> EvalProtocol:
         """The same rules for other seed pairs.
@@ -87,7 +109,11 @@ class EvalProtocol(BaseModel):
         return self.model_copy(update={"seeds": pairs})
 
     def split(self, tasks: Sequence[TaskSpec], split_seed: int) -> Split:
-        """Divide a family's tasks at random: a pure function of the tasks, the rules and the seed.
+        """Divide a family's tasks: a pure function of the tasks, the rules and the seed.
+
+        By the rule ``random`` every task is source, validation or target. By the rule ``gap`` the
+        targets are the tasks that ``held_out_by_gap`` names, whatever the seed; source and
+        validation are drawn from the others, some of which may be left over.
 
         Raises:
             ProtocolError: too few tasks for one source, one validation and one target task.
@@ -101,23 +127,43 @@ class EvalProtocol(BaseModel):
             )
         # Sorted by key, the order in which a family lists its tasks does not matter.
         keys = sorted(by_key)
+        held_out = held_out_by_gap(tasks) if self.split_rule == "gap" else frozenset[str]()
+        drawn = [key for key in keys if key not in held_out]
         rng = np.random.default_rng(child_seed(split_seed, "split", self.id, *keys))
-        order = [keys[i] for i in rng.permutation(len(keys))]
-        num_source = max(1, round(self.source_fraction * len(keys)))
-        num_validation = round(self.validation_fraction * len(keys))
-        if self.validation_fraction > 0:
-            num_validation = max(1, num_validation)
-        if num_source + num_validation >= len(keys):
-            raise ProtocolError(f"Protocol {self.id} leaves no target task of {len(keys)} tasks.")
+        order = [drawn[i] for i in rng.permutation(len(drawn))]
+        num_source, num_validation = self._sizes(len(keys), len(drawn))
+        num_learned = num_source + num_validation
 
-        def chosen(part: list[str]) -> tuple[TaskSpec, ...]:
+        def chosen(part: Sequence[str]) -> tuple[TaskSpec, ...]:
             return tuple(task for task in tasks if task.key in set(part))
 
         return Split(
             source=chosen(order[:num_source]),
-            validation=chosen(order[num_source : num_source + num_validation]),
-            target=chosen(order[num_source + num_validation :]),
+            validation=chosen(order[num_source:num_learned]),
+            target=chosen(sorted(held_out) or order[num_learned:]),
         )
+
+    def _sizes(self, num_tasks: int, num_drawn: int) -> tuple[int, int]:
+        """How many source and validation tasks there are, if ``num_drawn`` may be either."""
+        num_source = max(1, round(self.source_fraction * num_tasks))
+        num_validation = round(self.validation_fraction * num_tasks)
+        if self.validation_fraction > 0:
+            num_validation = max(1, num_validation)
+        if num_drawn == num_tasks:
+            if num_source + num_validation >= num_tasks:
+                raise ProtocolError(
+                    f"Protocol {self.id} leaves no target task of {num_tasks} tasks."
+                )
+        elif num_source + num_validation > num_drawn:
+            # Where much is held out, source and validation share the rest in the same proportion.
+            share = num_validation / (num_source + num_validation)
+            num_validation = math.ceil(share * num_drawn)
+            num_source = num_drawn - num_validation
+            if num_source < 1:
+                raise ProtocolError(
+                    f"Protocol {self.id} leaves {num_drawn} of {num_tasks} tasks to learn from."
+                )
+        return num_source, num_validation
 
 
 @dataclass(frozen=True)
@@ -135,6 +181,24 @@ class Split:
                 "A task is in two parts of a split; source, validation and target must be disjoint."
             )
 
+    def shuffled_target(self) -> tuple[TaskSpec, ...]:
+        """For each target task another one's: what the shuffled-spec control generates for.
+
+        A cycle through all target tasks, so that none keeps its own, drawn from a seed that follows
+        from the tasks: a split has one such permutation, whatever the method.
+
+        Raises:
+            ProtocolError: there is only one target task.
+        """
+        if len(self.target) < 2:
+            raise ProtocolError("Shuffled specs need at least two target tasks, found 1.")
+        by_key = {task.key: task for task in self.target}
+        keys = sorted(by_key)
+        rng = np.random.default_rng(child_seed(0, "shuffled spec", *keys))
+        cycle = [keys[i] for i in rng.permutation(len(keys))]
+        following = dict(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+        return tuple(by_key[following[task.key]] for task in self.target)
+
     def nearest_source(self, task: TaskSpec) -> tuple[TaskSpec, float]:
         """The source task whose scaled spec is nearest (Euclid), and its distance."""
         distances = np.linalg.norm(spec_matrix(self.source) - task.vector, axis=1)
@@ -145,6 +209,43 @@ class Split:
         """Whether a task lies inside the convex hull of the scaled source specs."""
         inside = _in_convex_hull(spec_matrix(self.source), task.vector)
         return "interpolation" if inside else "extrapolation"
+
+
+def held_out_by_gap(tasks: Sequence[TaskSpec]) -> frozenset[str]:
+    """Keys of the tasks in the middle or at an end of a feature.
+
+    Of a feature's values on the grid that is the outer tenth at each end and the fifth in the
+    middle, each rounded up to whole values and to symmetry: 24 of 40 values are kept, 6 of 10, 2 of
+    4. A feature with fewer than four values holds nothing out.
+
+    Raises:
+        ProtocolError: no feature has four values.
+    """
+    columns = list(zip(*(task.values for task in tasks), strict=True))
+    held_out = [_gap_values(column) for column in columns]
+    if not any(held_out):
+        most = max(len(set(column)) for column in columns)
+        raise ProtocolError(
+            f"The gap rule needs a feature with {_MIN_GAP_VALUES} values or more, "
+            f"{tasks[0].family} has at most {most}. Choose another protocol."
+        )
+    return frozenset(
+        task.key
+        for task in tasks
+        if any(value in gap for value, gap in zip(task.values, held_out, strict=True))
+    )
+
+
+def _gap_values(values: Sequence[float]) -> set[float]:
+    ordered = sorted(set(values))
+    num_values = len(ordered)
+    if num_values < _MIN_GAP_VALUES:
+        return set()
+    num_end = math.ceil(num_values / 10)
+    num_middle = num_values // 5
+    num_middle += (num_values - num_middle) % 2
+    start = (num_values - num_middle) // 2
+    return {*ordered[:num_end], *ordered[start : start + num_middle], *ordered[-num_end:]}
 
 
 def _in_convex_hull(points: FloatArray, point: FloatArray) -> bool:
@@ -172,4 +273,17 @@ PAPER = EvalProtocol(
     validation_fraction=0.0,
     seeds=tuple(SeedPair(split=seed, fit=seed) for seed in (123, 233, 666, 999, 789)),
 )
-PROTOCOLS = {protocol.id: protocol for protocol in (QUICK, STANDARD, PAPER)}
+GAP = EvalProtocol(
+    id="gap-v1",
+    summary="middle and ends of each feature held out, five seed pairs: extrapolation on purpose",
+    seeds=STANDARD.seeds,
+    split_rule="gap",
+)
+FEW_SHOT = EvalProtocol(
+    id="few-shot-v1",
+    summary="as standard-v1, and 10 demonstrations of each target task for methods that use them",
+    seeds=STANDARD.seeds,
+    track="few-shot",
+    num_support=10,
+)
+PROTOCOLS = {protocol.id: protocol for protocol in (QUICK, STANDARD, PAPER, GAP, FEW_SHOT)}

@@ -14,13 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hyperbench.errors import DataError
 from hyperbench.family import FamilyInfo
 from hyperbench.files import new_folder, sha256_file
-from hyperbench.generator import FitReport
+from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.policy import MLPPolicies, PolicyBatch
-from hyperbench.protocol import EvalProtocol, Region, SeedPair
+from hyperbench.protocol import EvalProtocol, Region, SeedPair, Track
 from hyperbench.provenance import Provenance
 from hyperbench.rollout import EpisodeTable
 
 RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
+GENERATOR = "generator"
+"""Folder in which the fitted generator is saved. Nothing but ``hyperbench inspect`` needs it, so it
+may be deleted to save space; the run remains finished."""
 
 
 class _Frozen(BaseModel):
@@ -85,6 +88,12 @@ class RunRecord(_Frozen):
     protocol: EvalProtocol
     seeds: SeedPair
     device: str
+    track: Track = "zero-shot"
+    """What the method may see of a target task."""
+    shuffled_spec: bool = False
+    """Whether each policy was generated for another target task's spec: a control."""
+    num_support: int = 0
+    """Demonstrations of each target task that were handed to ``generate``."""
     status: Literal["ok", "failed"]
     error: str | None = None
     """Of a failed run: the error, in one line."""
@@ -107,6 +116,7 @@ def write_record(
     record: RunRecord,
     table: EpisodeTable | None = None,
     policies: PolicyBatch | None = None,
+    generator: PolicyGenerator | None = None,
 ) -> RunRecord:
     """Write ``runs_dir/<key>/`` whole or not at all, replacing an earlier attempt.
 
@@ -115,6 +125,7 @@ def write_record(
         record: the record; its checksums are filled in.
         table: judged episodes; None for a failed run.
         policies: generated policies; stored where they are ``MLPPolicies``.
+        generator: fitted, of a method's run; saved with the record.
 
     Returns:
         The record with its checksums.
@@ -133,10 +144,13 @@ def write_record(
             # In one entry: safetensors writes several in random order, and the checksum must be
             # the same whenever the policies are.
             save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
-            (draft / POLICIES).chmod(
-                0o644
-            )  # safetensors lets only the owner read; a record is shared
-        checksums = {path.name: sha256_file(path) for path in sorted(draft.iterdir())}
+        if generator is not None:
+            (draft / GENERATOR).mkdir()
+            generator.save(draft / GENERATOR)
+        files = sorted(path for path in draft.rglob("*") if path.is_file())
+        for file in files:
+            file.chmod(0o644)  # safetensors lets only the owner read; a record is shared
+        checksums = {file.relative_to(draft).as_posix(): sha256_file(file) for file in files}
         record = record.model_copy(update={"sha256": checksums})
         (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
     return record
@@ -188,6 +202,23 @@ def read_policies(folder: Path, record: RunRecord) -> MLPPolicies:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
         return MLPPolicies.from_arrays(arrays, metadata)
+
+
+def saved_generator(folder: Path, record: RunRecord) -> Path:
+    """Where the fitted generator of a finished run was saved, for ``PolicyGenerator.load``.
+
+    Raises:
+        DataError: it was not saved, or a file is missing or altered.
+    """
+    names = [name for name in record.sha256 if name.startswith(f"{GENERATOR}/")]
+    if not names or not all((folder / name).is_file() for name in names):
+        raise DataError(
+            f"The run in {folder} (status {record.status!r}) has no generator, or not any more. "
+            "Delete the folder and run it again with: hyperbench run"
+        )
+    for name in names:
+        _checked(folder, name, record)
+    return folder / GENERATOR
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:

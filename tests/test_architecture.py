@@ -15,12 +15,12 @@ SOURCES = [*CORE, *WORLDS, *METHODS]
 
 # Each floor may import from itself and from lower floors, never from a higher one.
 FLOORS = [
-    {"errors", "seeding", "files", "provenance"},
+    {"errors", "seeding", "files", "provenance", "search"},
     {"task", "demonstration", "policy", "generator", "family", "protocol"},
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "leaderboard", "report"},
-    {"console", "commands", "describe", "testing", "cli", "__main__"},
+    {"plan", "conductor", "executors", "leaderboard", "report", "study", "tune"},
+    {"console", "commands", "describe", "inspection", "testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 

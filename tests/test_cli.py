@@ -59,6 +59,10 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         ([*SMALL, "--device", "cdua"], "Unknown device 'cdua'. Did you mean 'cuda'?"),
         ([*SMALL, "--seeds", "1,1"], "each once"),
         (["run", "-m", "hypogen", "-s", "manipulation"], "pip install hyperbench-manipulation"),
+        (
+            ["run", "-m", "maml", "-s", "pointmass"],
+            "Method 'maml' needs support, and quick-v1 hands none over. Run it under few-shot-v1.",
+        ),
         (["info", "cheetah"], "Unknown suite 'cheetah'"),
         (["leaderboard", "nowhere"], "No folder nowhere"),
         (["leaderboard", "."], "No run in ."),
@@ -126,6 +130,13 @@ def test_a_run_gives_a_board_records_and_is_not_repeated(say, somewhere) -> None
     code, _, err = say("leaderboard", "runs", "-f", "pdf")
     assert code == 2
     assert "Unknown format 'pdf'" in err
+
+
+def test_shuffled_specs_are_planned_beside_the_method(say) -> None:
+    code, out, _ = say(*SMALL, "--shuffled-spec", "--dry-run")
+    assert code == 0
+    assert "7 runs under quick-v1" in out
+    assert "spec-blind [num_steps=5] (shuffled-spec) on pointmass" in out
 
 
 def test_a_failed_run_is_on_the_board_and_the_exit_code_says_so(say) -> None:
@@ -231,13 +242,15 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, s
         return 0
 
     monkeypatch.setattr("hyperbench.commands.run_command", record)
-    say(*SMALL, "--device", "cuda", "--jobs", "3", "--output-dir", "x", "--data-dir", "y", "--json")
+    options = ("--device", "cuda", "--jobs", "3", "--output-dir", "x", "--data-dir", "y")
+    say(*SMALL, *options, "--json", "--shuffled-spec")
     assert set(given) == set(run_command.__kwdefaults__ or run_command.__annotations__) - {"return"}
     assert given["device"] == "cuda"
     assert given["num_jobs"] == 3
     assert given["output_dir"] == Path("x")
     assert given["data_dir"] == Path("y")
     assert given["as_json"] is True
+    assert given["shuffled_spec"] is True
     assert given["settings"] == ["num_steps=5"]
 
 

@@ -1,5 +1,6 @@
 """The path on objects: what a method is given, what is kept, what a failure becomes."""
 
+import shutil
 import sys
 import types
 from dataclasses import replace
@@ -18,19 +19,22 @@ from hyperbench.conductor import (
     record_lost,
     single_threaded,
 )
-from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.plan import plan
+from hyperbench.plan import method_label, plan
 from hyperbench.policy import MLPPolicies
-from hyperbench.protocol import QUICK
-from hyperbench.record import read_episodes, read_policies, read_record
+from hyperbench.protocol import FEW_SHOT, QUICK
+from hyperbench.record import read_episodes, read_policies, read_record, saved_generator
 from hyperbench.references import ARMS
 from hyperbench.registry import PluginSource, Registry
-from hyperbench.rollout import rollout
+from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.seeding import child_seed
 
 PROTOCOL = QUICK.model_copy(update={"num_demonstrations": 2, "num_episodes": 2})
+SUPPORTED = FEW_SHOT.model_copy(
+    update={"num_demonstrations": 2, "num_episodes": 2, "num_support": 1}
+)
 
 
 class SpyConfig(MethodConfig):
@@ -79,7 +83,9 @@ class Spy(PolicyGenerator):
         )
 
     def save(self, path):
-        raise NotImplementedError
+        if self.config.fail == "save":
+            raise ValueError("no room")
+        (path / "spy.json").write_text("{}")
 
     def load(self, path):
         raise NotImplementedError
@@ -94,7 +100,9 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     door.hyperbench_suites = hookimpl(lambda: [SuiteEntry("testing", ["testing/line-v1"], "one")])
     spy = MethodEntry("spy", "door_of_conductor_tests:Spy", "a spy")
     beside = MethodEntry("beside", "door_of_conductor_tests:Spy", "another", baseline=True)
-    door.hyperbench_methods = hookimpl(lambda: [spy, beside])
+    target = "door_of_conductor_tests:Spy"
+    shown = MethodEntry("shown", target, "few-shot", baseline=True, track="few-shot")
+    door.hyperbench_methods = hookimpl(lambda: [spy, beside, shown])
     for name in ("families", "suites", "methods"):
         hook = getattr(door, f"hyperbench_{name}")
         hook.__name__ = f"hyperbench_{name}"
@@ -116,14 +124,22 @@ def events() -> list:
 def go(registry, places, events):
     """Plan one method and execute its run."""
 
-    def run(*settings: str, seeds: str = "1"):
+    def run(*settings: str, seeds: str = "1", method="spy", protocol=PROTOCOL, shuffled=False):
         family = registry.make_family("testing/line-v1")
-        protocol = PROTOCOL.with_seeds(seeds)
+        protocol = protocol.with_seeds(seeds)
         ensure_demonstrations(
             family, protocol, places.data, num_threads=1, notify=lambda *_, **__: None
         )
-        runs = plan(registry, ["spy"], "testing", protocol, settings=settings, data_dir=places.data)
-        chosen = next(r for r in runs if r.method == "spy")
+        runs = plan(
+            registry,
+            [method],
+            "testing",
+            protocol,
+            settings=settings,
+            shuffled_spec=shuffled,
+            data_dir=places.data,
+        )
+        chosen = next(r for r in runs if r.method == method and r.shuffled_spec == shuffled)
         record = execute(
             chosen,
             registry,
@@ -144,6 +160,82 @@ def test_a_method_is_given_source_and_validation_and_then_target_specs_only(go) 
     assert {spec.key for spec in Spy.seen["specs"]} == keys["target"]
     assert Spy.seen["support"] is None
     assert Spy.seen["seed"] == child_seed(run.seeds.fit, "fit", "spy", run.family)
+
+
+def test_support_is_handed_to_a_few_shot_method_alone(go, registry, places) -> None:
+    run, record = go(method="shown", protocol=SUPPORTED)
+    support = Spy.seen["support"]
+    family = registry.make_family(run.family)
+    split = run.protocol.split(family.tasks, run.seeds.split)
+    assert support.specs == split.target == Spy.seen["specs"]
+    assert [len(episodes) for episodes in support.episodes] == [1] * len(split.target)
+    assert (record.track, record.num_support) == ("few-shot", 1)
+    seeds = {episode.seed for row in support.episodes for episode in row}
+    assert seeds == set(episode_seeds(0, "demonstration", split.target, 1).ravel())
+    judged = read_episodes(places.runs / run.key, record)["seed"]
+    assert not seeds & set(judged)
+
+    other, record = go(method="spy", protocol=SUPPORTED)
+    assert Spy.seen["support"] is None
+    assert (record.track, record.num_support) == ("zero-shot", 0)
+    assert method_label(other) == "spy (zero-shot)"
+
+
+def test_no_zero_shot_protocol_hands_over_support(go, registry) -> None:
+    message = "Method 'shown' needs support, and quick-v1 hands none over. Run it under few-shot-v1"
+    with pytest.raises(ProtocolError, match=message):
+        plan(registry, ["spy", "shown"], "testing", PROTOCOL)
+    run, _ = go(method="shown", protocol=SUPPORTED)
+    assert replace(run, protocol=PROTOCOL).num_support == 0
+    assert "shown" not in {run.method for run in plan(registry, ["spy"], "testing", PROTOCOL)}
+    assert "shown" in {run.method for run in plan(registry, ["spy"], "testing", SUPPORTED)}
+
+
+@pytest.mark.parametrize("method", ["spy", "shown"])
+def test_shuffled_specs_are_other_targets_judged_as_their_own(go, registry, method) -> None:
+    run, record = go(method=method, protocol=SUPPORTED, shuffled=True)
+    family = registry.make_family(run.family)
+    split = run.protocol.split(family.tasks, run.seeds.split)
+    assert record.shuffled_spec
+    assert Spy.seen["specs"] == split.shuffled_target() != split.target
+    assert [entry.key for entry in record.split.target] == [task.key for task in split.target]
+    if method == "shown":
+        support = Spy.seen["support"].select(Spy.seen["specs"])
+        seeds = [row[0].seed for row in support.episodes]
+        assert seeds == episode_seeds(0, "demonstration", split.target, 1).ravel().tolist()
+    plain, _ = go(method=method, protocol=SUPPORTED)
+    assert plain.key != run.key
+    track = {"spy": ", zero-shot", "shown": ""}[method]
+    assert method_label(run) == f"{method} (shuffled-spec{track})"
+
+
+def test_a_shuffled_run_is_added_for_what_is_asked_for(registry) -> None:
+    runs = plan(registry, ["spy", "random"], "testing", PROTOCOL, shuffled_spec=True)
+    assert [run.method for run in runs if run.shuffled_spec] == ["spy"]
+    plain = plan(registry, ["spy", "random"], "testing", PROTOCOL)
+    assert [run for run in runs if not run.shuffled_spec] == plain
+
+
+def test_keys_of_runs_never_change(registry) -> None:
+    """A key that moves makes every finished run of that kind be done again."""
+    runs = plan(registry, ["spy"], "testing", PROTOCOL, baselines=False)
+    keys = {run.method: run.key for run in runs}
+    assert keys["spy"] == "196e1d6cc15dbddd"
+    assert keys["random"] == "74fbfcb20fda1de2"
+
+
+@pytest.mark.parametrize(("has_gpu", "device"), [(True, "cuda"), (False, "cpu")])
+def test_auto_is_the_gpu_where_there_is_one(registry, monkeypatch, has_gpu, device) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    runs = plan(registry, ["spy"], "testing", PROTOCOL, device="auto")
+    assert {run.device for run in runs if not run.is_arm} == {device}
+    assert {run.device for run in runs if run.is_arm} == {"cpu"}
+
+
+def test_auto_needs_no_torch(registry, monkeypatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert plan(registry, ["spy"], "testing", PROTOCOL, device="auto")[-1].device == "cpu"
 
 
 def test_the_record_is_complete_and_its_policies_earn_its_returns(go, registry, places) -> None:
@@ -167,7 +259,12 @@ def test_the_record_is_complete_and_its_policies_earn_its_returns(go, registry, 
 
 
 @pytest.mark.parametrize(
-    ("fail", "named"), [("loss", "loss is nan at step 7"), ("nan", "action is not finite")]
+    ("fail", "named"),
+    [
+        ("loss", "loss is nan at step 7"),
+        ("nan", "action is not finite"),
+        ("save", "ValueError: no room"),
+    ],
 )
 def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, named) -> None:
     run, record = go(f"fail={fail}")
@@ -186,8 +283,11 @@ def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:
 
 
 def test_a_run_is_finished_only_with_all_its_files(go, places) -> None:
-    run, _ = go()
+    run, record = go()
     assert is_finished(run, places.runs)
+    assert "generator/spy.json" in record.sha256
+    shutil.rmtree(saved_generator(places.runs / run.key, record))
+    assert is_finished(run, places.runs)  # only inspecting it needs the generator
     (places.runs / run.key / "policies.safetensors").unlink()
     assert not is_finished(run, places.runs)
 

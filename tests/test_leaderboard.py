@@ -8,8 +8,9 @@ import pytest
 
 from hyperbench.errors import DataError
 from hyperbench.leaderboard import make_boards, task_table
-from hyperbench.protocol import STANDARD
+from hyperbench.protocol import FEW_SHOT, STANDARD
 from hyperbench.record import EPISODES, Cost, find_runs, read_record
+from hyperbench.report.tables import markdown
 
 # Per task another zero and another one: a score against the wrong task's arms is far off.
 RANDOM = np.array([0, 10, 20, 30, -40, 50, 60, 70.0])
@@ -207,6 +208,25 @@ def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of
     _, rows = board_of()
     assert rows["learned [depth=2, width=8]"].score == 1
     assert rows["learned"].score == pytest.approx(0.275)
+
+
+def test_shuffled_specs_are_a_control_row_of_their_own(write_run, write_arms, board_of):
+    write_arms()
+    write_run("learned", RETURNS, cost=Cost(fit_seconds=3.0))
+    write_run("learned", RANDOM, shuffled_spec=True, key="another", overrides={"width": "8"})
+    board, rows = board_of()
+    shuffled = rows["learned [width=8] (shuffled-spec)"]
+    assert (shuffled.score, shuffled.is_arm, shuffled.num_runs) == (0, True, 1)
+    assert (rows["learned"].is_arm, rows["learned"].num_runs) == (False, 1)
+    assert "| *learned [width=8] (shuffled-spec)* | 0.000 |" in markdown(board)
+
+
+def test_a_board_with_support_says_which_methods_saw_none(write_run, write_arms, board_of):
+    write_arms(protocol=FEW_SHOT)
+    write_run("shown", RETURNS, protocol=FEW_SHOT, track="few-shot", num_support=10)
+    write_run("blind", EXPERT, protocol=FEW_SHOT)
+    _, rows = board_of()
+    assert set(rows) == {"random", "expert", "shown", "blind (zero-shot)"}
 
 
 def test_each_protocol_has_its_own_board(tmp_path, write_run):

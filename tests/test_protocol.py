@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hyperbench.errors import ProtocolError
 from hyperbench.protocol import PROTOCOLS, QUICK, STANDARD, EvalProtocol, SeedPair, Split
@@ -69,7 +70,10 @@ def test_rules_never_change():
         "quick-v1": "fe081e0ecab6388b",
         "standard-v1": "416cad53f8e81547",
         "paper-v1": "e15819a2e28ab664",
+        "gap-v1": "da2994b2c75a4a3e",
+        "few-shot-v1": "d84a13af0ef1c8bf",
     }
+    assert published.keys() == PROTOCOLS.keys()
     for id_, rules_hash in published.items():
         assert PROTOCOLS[id_].id == id_
         assert PROTOCOLS[id_].rules_hash == rules_hash
@@ -156,18 +160,119 @@ def test_mixtures_of_sources_are_interpolation(points, data):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    "rules",
     [
-        ("id", "other-v1"),
-        ("source_fraction", 0.3),
-        ("validation_fraction", 0.2),
-        ("num_demonstrations", 3),
-        ("num_episodes", 3),
-        ("track", "few-shot"),
+        {"id": "other-v1"},
+        {"source_fraction": 0.3},
+        {"validation_fraction": 0.2},
+        {"num_demonstrations": 3},
+        {"num_episodes": 3},
+        {"track": "few-shot", "num_support": 1},
+        {"track": "few-shot", "num_support": 2},
+        {"split_rule": "gap"},
+    ],
+    ids=str,
+)
+def test_every_rule_is_in_the_hash(rules):
+    others = [{}, {"track": "few-shot", "num_support": 3}]
+    assert all(protocol(**rules).rules_hash != protocol(**other).rules_hash for other in others)
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"num_support": 2}, "of the few-shot track"),
+        ({"track": "few-shot"}, "at least 1 there"),
+        ({"track": "few-shot", "num_support": 11}, "chosen from the demonstrations"),
     ],
 )
-def test_every_rule_is_in_the_hash(field, value):
-    assert protocol(**{field: value}).rules_hash != protocol().rules_hash
+def test_support_without_the_track_or_the_demonstrations_is_refused(rules, message):
+    with pytest.raises(ValidationError, match=message):
+        protocol(**rules)
+
+
+def gap(num, **fields):
+    return protocol(split_rule="gap", **fields).split(line(num), 0)
+
+
+@pytest.mark.parametrize(
+    ("num", "expected"),
+    [
+        (4, [0, 3]),
+        (5, [0, 2, 4]),
+        (6, [0, 2, 3, 5]),
+        (10, [0, 4, 5, 9]),
+        (11, [0, 1, 4, 5, 6, 9, 10]),
+        (40, [*range(4), *range(16, 24), *range(36, 40)]),
+    ],
+)
+def test_gap_holds_out_the_middle_and_the_ends(num, expected):
+    assert keys(gap(num).target) == {line(num)[i].key for i in expected}
+
+
+def test_gap_holds_out_each_feature():
+    tasks = [task(x / 9, 1000 * y / 3) for x in range(10) for y in range(4)]
+    target = protocol(split_rule="gap").split(tasks, 0).target
+    kept_x, kept_y = {1, 2, 3, 6, 7, 8}, {1, 2}
+    expected = {(x, y) for x in range(10) for y in range(4) if x not in kept_x or y not in kept_y}
+    assert {(round(9 * t["x"]), round(3 * t["y"] / 1000)) for t in target} == expected
+
+
+def test_gap_leaves_a_feature_of_few_values_whole():
+    tasks = [task(x / 9, y) for x in range(10) for y in (0, 500, 1000)]
+    assert len(protocol(split_rule="gap").split(tasks, 0).target) == 4 * 3
+    with pytest.raises(ProtocolError, match="4 values or more, toy/xy-v1 has at most 3"):
+        gap(3)
+
+
+@given(st.integers(5, 60), st.integers(0, 2**40), fractions, st.floats(0, 0.6))
+def test_gap_draws_source_and_validation_from_what_is_kept(num, seed, source, validation):
+    rules = protocol(split_rule="gap", source_fraction=source, validation_fraction=validation)
+    tasks = line(num)
+    try:
+        split = rules.split(tasks, seed)
+    except ProtocolError as error:
+        assert "tasks to learn from" in str(error)  # noqa: PT017 -- only some draws raise it
+        return
+    num_kept = num - len(split.target)
+    learned = len(split.source) + len(split.validation)
+    wanted = max(1, round(source * num)) + (max(1, round(validation * num)) if validation else 0)
+    assert split.source
+    assert bool(split.validation) == (validation > 0)
+    assert learned == min(num_kept, wanted)
+    assert split.target == rules.split(tasks[::-1], seed + 1).target[::-1]
+
+
+def test_gap_draws_by_the_seed():
+    rules = protocol(split_rule="gap")
+    sources = {frozenset(keys(rules.split(line(40), seed).source)) for seed in range(5)}
+    assert len(sources) == 5
+
+
+@given(st.data(), st.integers(2, 30))
+def test_shuffled_specs_are_a_permutation_without_a_fixed_point(data, num):
+    tasks = line(num)
+    target = data.draw(st.permutations(tasks))
+    shuffled = Split((), (), tuple(target)).shuffled_target()
+    assert keys(shuffled) == keys(tasks)
+    assert all(own != given for own, given in zip(target, shuffled, strict=True))
+    # The same task gets the same spec in whatever order the tasks are listed.
+    listed = Split((), (), tuple(tasks)).shuffled_target()
+    given = {own.key: other for own, other in zip(target, shuffled, strict=True)}
+    assert [given[task.key] for task in tasks] == list(listed)
+
+
+def test_other_targets_are_shuffled_otherwise():
+    """Not the next in the list: a neighbour's spec would be nearly the right one."""
+    target = tuple(line(30))
+    shuffled = Split((), (), target).shuffled_target()
+    steps = {(target.index(given) - i) % 30 for i, given in enumerate(shuffled)}
+    assert len(steps) > 10
+
+
+def test_one_target_cannot_be_shuffled():
+    with pytest.raises(ProtocolError, match="at least two target tasks"):
+        Split((), (), (task(0.5),)).shuffled_target()
 
 
 def test_seeds_and_summary_are_no_rules():

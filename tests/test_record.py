@@ -61,6 +61,17 @@ def test_record_comes_back(written):
     assert sorted(path.name for path in folder.iterdir()) == sorted([RECORD, EPISODES, POLICIES])
 
 
+def test_a_record_from_before_tracks_and_controls_can_be_read(written):
+    record, folder = written
+    content = json.loads((folder / RECORD).read_text())
+    for name in ("track", "shuffled_spec", "num_support"):
+        del content[name]
+    for name in ("num_support", "split_rule"):
+        del content["protocol"][name]
+    (folder / RECORD).write_text(json.dumps(content))
+    assert read_record(folder) == record
+
+
 def test_a_loss_that_is_not_finite_can_be_written(tmp_path, make_record):
     fit = FitReport(1, 1, float("inf"), 1, curve=((1, float("nan"), None),))
     record = write_record(tmp_path, make_record(fit=fit))

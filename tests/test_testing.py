@@ -12,11 +12,14 @@ from hyperbench.errors import ContractError
 
 from .fakes_experts import BROKEN_EXPERTS
 from .fakes_families import BROKEN_FAMILIES, SameStartEnv, family_of
+from .fakes_few_shot import BROKEN_FEW_SHOT, BROKEN_ZERO_SHOT, FewShotFeatures
 from .fakes_methods import BROKEN_METHODS, SameSeed
 from .fakes_random_features import RandomFeatures
 
 BROKEN = BROKEN_FAMILIES | BROKEN_EXPERTS
+BROKEN_METHODS = BROKEN_METHODS | BROKEN_ZERO_SHOT
 GOOD_CASE = testing.MethodCase(RandomFeatures)
+GOOD_FEW_SHOT_CASE = testing.MethodCase(FewShotFeatures, few_shot=True)
 
 
 def by_name(check):
@@ -31,7 +34,7 @@ def test_good_family_passes(check):
 @pytest.mark.parametrize("check", testing.METHOD_CHECKS, ids=by_name)
 @pytest.mark.parametrize("few_shot", [False, True])
 def test_good_method_passes(check, few_shot):
-    check(testing.MethodCase(RandomFeatures, few_shot=True) if few_shot else GOOD_CASE)
+    check(GOOD_FEW_SHOT_CASE if few_shot else GOOD_CASE)
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -47,6 +50,14 @@ def test_method_check_finds_its_fault(fault):
     check, method, words = BROKEN_METHODS[fault]
     with pytest.raises(ContractError, match=words) as caught:
         check(testing.MethodCase(method))
+    assert "Found: " in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", BROKEN_FEW_SHOT)
+def test_few_shot_check_finds_its_fault(fault):
+    check, method, words = BROKEN_FEW_SHOT[fault]
+    with pytest.raises(ContractError, match=words) as caught:
+        check(testing.MethodCase(method, few_shot=True))
     assert "Found: " in str(caught.value)
 
 
@@ -86,12 +97,13 @@ def test_own_demonstrations_and_config():
 
 
 def test_inputs_include_support():
-    class CentresSupport(RandomFeatures):
+    class CentresSupport(FewShotFeatures):
         def generate(self, specs, support=None):
-            support.episodes[0][0].actions[:] = 0.0
-            return super().generate(specs)
+            if support is not None:
+                support.episodes[0][0].actions[:] = 0.0
+            return super().generate(specs, support)
 
-    with pytest.raises(ContractError, match="support"):
+    with pytest.raises(ContractError, match="must not change their support"):
         testing.check_method(CentresSupport, few_shot=True)
 
 

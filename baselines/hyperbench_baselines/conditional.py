@@ -16,17 +16,19 @@ those of every method here, see ``common``.
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from hyperbench.generator import MethodConfig
+from hyperbench.search import Choice
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.config import LayerSizes, LearningConfig
 from hyperbench_baselines.common.layers import TaskEmbedding, uniform
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
+from hyperbench_baselines.common.matched import EmbeddingWidth, with_matched_width
 from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
 
@@ -34,29 +36,46 @@ from hyperbench_baselines.common.shared_policy import SharedPolicy
 class ConditionalConfig(LearningConfig):
     """Hyper-parameters of the conditional policy."""
 
+    PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
+    SEARCH: ClassVar = {**LearningConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+
+    preset: Literal["default", "matched"] = "default"
+    """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""
     learning_rate: float = Field(3e-3, gt=0)
     """Adam's learning rate until the decay; chosen on validation tasks of cheetah-speed."""
-    embedding_width: int = Field(256, ge=4, multiple_of=4)
-    """Length of the task embedding z."""
+    embedding_width: EmbeddingWidth = 256
+    """Length of the task embedding z; ``matched`` is the one that gives the network as many
+    parameters as HyPoGen's default has."""
+
+
+class ConditionedPolicy(nn.Module):
+    """Embeddings (num_tasks, embedding_width) -> networks that share all but their first bias."""
+
+    def __init__(self, sizes: LayerSizes, embedding_width: int, rng: torch.Generator):
+        super().__init__()
+        # The first layer reads num_inputs numbers, which sets the scale of its initial weights.
+        num_inputs = sizes[0][0] + embedding_width
+        self.shared = SharedPolicy(sizes, rng, first_num_inputs=num_inputs)
+        bound = 1 / math.sqrt(num_inputs)
+        self.embedding_weight = uniform((embedding_width, sizes[0][1]), bound, rng)
+
+    def forward(self, embedding: Tensor) -> Layers:
+        (weight, bias), *others = self.shared(len(embedding))
+        return [(weight, torch.addmm(bias, embedding, self.embedding_weight)), *others]
 
 
 class ConditionalNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> policies that share all but their first bias."""
+    """Specs (num_tasks, num_features) -> policies."""
 
     def __init__(self, dimensions: Dimensions, config: ConditionalConfig, rng: torch.Generator):
         super().__init__()
         sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        num_inputs = dimensions.observation_dim + config.embedding_width
         self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
-        # The first layer reads num_inputs numbers, which sets the scale of its initial weights.
-        self.policy = SharedPolicy(sizes, rng, first_num_inputs=num_inputs)
-        bound = 1 / math.sqrt(num_inputs)
-        self.embedding_weight = uniform((config.embedding_width, sizes[0][1]), bound, rng)
+        self.policy = ConditionedPolicy(sizes, config.embedding_width, rng)
 
     def forward(self, specs: Tensor) -> Layers:
-        (weight, bias), *others = self.policy(len(specs))
-        embedding = self.embedding(specs)
-        return [(weight, torch.addmm(bias, embedding, self.embedding_weight)), *others]
+        layers: Layers = self.policy(self.embedding(specs))
+        return layers
 
 
 class Conditional(LearnedGenerator):
@@ -65,7 +84,8 @@ class Conditional(LearnedGenerator):
     Config: ClassVar[type[MethodConfig]] = ConditionalConfig
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
-        return ConditionalNetwork(dimensions, self.config, rng)
+        config = with_matched_width(self.config, dimensions, ConditionalNetwork)
+        return ConditionalNetwork(dimensions, config, rng)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """MSE of the policy's actions, averaged over tasks and samples."""

@@ -7,19 +7,22 @@ AAAI 2023.
     W_l   = H^W_l z + h^W_l                         weights of layer l, emitted at once
     b_l   = H^b_l z + h^b_l                         its biases
 
+Heads of their own generate a second network, Q, from the same z, for the value and TD terms of the
+loss (see ``common.critic``).
+
 The heads' matrices start at U(+-0.05) for the first layer and U(+-0.008) for the last, their biases
 at 0: published, and switched off in HyPoGen's comparison.
 
 Deviations from the paper:
 
-- the loss is that of the actions alone; no second network for Q is generated yet;
+- values are returns-to-go of the demonstrations, not estimates of the expert's own critic;
 - layers between the first and the last, which the paper's policy does not have, start as the last;
 - schedule, clipping and batches are those of every method here, see ``common``.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -27,20 +30,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperbench.generator import MethodConfig
-from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LayerSizes, LearningConfig
+from hyperbench.search import Choice
+from hyperbench_baselines.common.config import LayerSizes
+from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator
 from hyperbench_baselines.common.layers import TaskEmbedding, uniform
-from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
-from hyperbench_baselines.common.policies import Layers, cloning_loss
+from hyperbench_baselines.common.learned import Dimensions
+from hyperbench_baselines.common.matched import EmbeddingWidth, with_matched_width
+from hyperbench_baselines.common.policies import Layers
 
 
-class HyperzeroConfig(LearningConfig):
+class HyperzeroConfig(CriticConfig):
     """Hyper-parameters of HyperZero."""
 
+    PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
+    SEARCH: ClassVar = {**CriticConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+
+    preset: Literal["default", "matched"] = "default"
+    """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""
     learning_rate: float = Field(2e-3, gt=0)
     """Adam's learning rate until the decay; chosen on validation tasks of cheetah-speed."""
-    embedding_width: int = Field(256, ge=4, multiple_of=4)
-    """Length of the task embedding z."""
+    embedding_width: EmbeddingWidth = 256
+    """Length of the task embedding z; ``matched`` is the one that gives the network as many
+    parameters as HyPoGen's default has."""
     first_bound: float = Field(0.05, gt=0)
     """Bound of the initial weights of the first layer's heads."""
     last_bound: float = Field(0.008, gt=0)
@@ -74,27 +85,32 @@ class Heads(nn.Module):
 
 
 class HyperzeroNetwork(nn.Module):
-    """H: specs (num_tasks, num_features) -> policies."""
+    """H: specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
 
     def __init__(self, dimensions: Dimensions, config: HyperzeroConfig, rng: torch.Generator):
         super().__init__()
         sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
         self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
         self.policy = Heads(sizes, config, rng)
+        self.critic = None
+        if config.has_critic:
+            self.critic = Heads(config.critic_sizes(dimensions), config, rng)
 
     def forward(self, specs: Tensor) -> Layers:
         layers: Layers = self.policy(self.embedding(specs))
         return layers
 
+    def policy_and_critic(self, specs: Tensor) -> tuple[Layers, Layers | None]:
+        """Both networks of each task; None where no term needs Q."""
+        embedding = self.embedding(specs)
+        return self.policy(embedding), self.critic(embedding) if self.critic else None
 
-class Hyperzero(LearnedGenerator):
-    """HyperZero with the action loss."""
+
+class Hyperzero(CriticGenerator):
+    """HyperZero, cloned."""
 
     Config: ClassVar[type[MethodConfig]] = HyperzeroConfig
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
-        return HyperzeroNetwork(dimensions, self.config, rng)
-
-    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """MSE of the generated policies' actions, averaged over tasks and samples."""
-        return cloning_loss(network(batch.specs), batch, self.config.policy_activation)
+        config = with_matched_width(self.config, dimensions, HyperzeroNetwork)
+        return HyperzeroNetwork(dimensions, config, rng)

@@ -11,12 +11,13 @@ _REQUIRES = ("torch", "safetensors")
 
 @hookimpl
 def hyperbench_methods() -> Sequence[MethodEntry]:
-    """HyPoGen, and the three methods every run of it is measured beside."""
+    """HyPoGen and the methods it is compared with."""
     return [
         MethodEntry(
             name="hypogen",
             target="hyperbench_baselines.hypogen:Hypogen",
             summary="hypernetwork built like gradient descent: weights from K learned steps",
+            version=2,
             paper="Ren et al., Optimization-Biased Hypernetworks for Generalizable Policy "
             "Generation, ICLR 2025",
             requires=_REQUIRES,
@@ -25,6 +26,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="hyperzero",
             target="hyperbench_baselines.hyperzero:Hyperzero",
             summary="plain hypernetwork: one linear head per policy layer",
+            version=2,
             paper="Rezaei-Shoshtari et al., Hypernetworks for Zero-Shot Transfer in Reinforcement "
             "Learning, AAAI 2023",
             baseline=True,
@@ -39,10 +41,72 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             requires=_REQUIRES,
         ),
         MethodEntry(
+            name="uvfa",
+            target="hyperbench_baselines.uvfa:Uvfa",
+            summary="the conditional policy, whose embedding also serves a value function",
+            paper="Schaul et al., Universal Value Function Approximators, ICML 2015",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
             name="spec-blind",
             target="hyperbench_baselines.spec_blind:SpecBlind",
             summary="control arm: one cloned policy for all tasks, which never sees the spec",
             baseline=True,
             requires=_REQUIRES,
+        ),
+        MethodEntry(
+            name="film",
+            target="hyperbench_baselines.film:Film",
+            summary="one policy for all tasks, whose hidden units the spec scales and shifts",
+            paper="Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer, "
+            "AAAI 2018",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
+            name="bias-hyperinit",
+            target="hyperbench_baselines.bias_hyperinit:BiasHyperinit",
+            summary="hypernetwork that starts as one policy for all tasks",
+            paper="Beck et al., Hypernetworks in Meta-Reinforcement Learning, CoRL 2022",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
+            name="interpolation",
+            target="hyperbench_baselines.interpolation:Interpolation",
+            summary="one clone per source task; other tasks get the mean of the nearest ones",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
+            name="maml",
+            target="hyperbench_baselines.maml:Maml",
+            summary="an initial policy from which a few gradient steps on the support lead on",
+            paper="Finn et al., Model-Agnostic Meta-Learning for Fast Adaptation of Deep "
+            "Networks, ICML 2017",
+            requires=_REQUIRES,
+            track="few-shot",
+        ),
+        MethodEntry(
+            name="pearl",
+            target="hyperbench_baselines.pearl:Pearl",
+            summary="one policy for all tasks, given a latent variable inferred from the support",
+            paper="Rakelly et al., Efficient Off-Policy Meta-Reinforcement Learning via "
+            "Probabilistic Context Variables, ICML 2019",
+            requires=_REQUIRES,
+            track="few-shot",
+        ),
+        MethodEntry(
+            name="hypogen-finetuned",
+            target="hyperbench_baselines.finetuned:HypogenFinetuned",
+            summary="HyPoGen, whose policies then take gradient steps on the support",
+            paper="Ren et al., ICLR 2025, fine-tuned",
+            requires=_REQUIRES,
+            track="few-shot",
+        ),
+        MethodEntry(
+            name="conditional-finetuned",
+            target="hyperbench_baselines.finetuned:ConditionalFinetuned",
+            summary="the conditional policy, which then takes gradient steps on the support",
+            paper="the 'Cond' baseline of Ren et al., ICLR 2025, fine-tuned",
+            requires=_REQUIRES,
+            track="few-shot",
         ),
     ]

@@ -8,8 +8,10 @@ import torch
 from hyperbench_baselines.common.batches import TaskData
 from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.fitting import fit_network, learning_rate
+from hyperbench_baselines.common.learned import LearnedGenerator
 from hyperbench_baselines.common.normalizer import Normalizer
 from hyperbench_baselines.common.policies import act, to_policies
+from hyperbench_baselines.common.repeated import RepeatedLinear
 
 from hyperbench.policy import MLPPolicies
 
@@ -175,3 +177,59 @@ def test_a_validation_loss_that_is_not_finite_ends_the_fit(source, validation, r
     config = LearningConfig(num_steps=10, num_checks=5)
     with pytest.raises(FloatingPointError, match="Validation loss is nan after step 2"):
         fit_number(source, validation, breaks_on_validation, config, rng)
+
+
+def test_a_repeated_layer_has_the_gradient_of_an_ordinary_one(rng):
+    there, back = RepeatedLinear(5, 7, rng), RepeatedLinear(7, 5, rng)
+    inputs = torch.randn(3, 5, generator=rng, requires_grad=True)
+    wanted = [inputs, *there.parameters(), *back.parameters()]
+
+    def gradients(first, last):
+        hidden = inputs
+        for _ in range(4):
+            hidden = last(torch.relu(first(hidden)))
+        return torch.autograd.grad((hidden**2).sum(), wanted)
+
+    ordinary = gradients(there, back)
+    # Twice, so that what one graph has gathered is not in the next.
+    for _ in range(2):
+        gathered = gradients(there.open(), back.open())
+        for ours, theirs in zip(gathered, ordinary, strict=True):
+            assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
+
+
+def test_a_gradient_that_is_not_finite_is_found_at_the_next_loss(source, rng):
+    def breaks_the_gradient(value, batch):
+        return torch.sqrt(value - value.detach())  # 0, with an infinite slope
+
+    config = LearningConfig(num_steps=10, num_checks=1)
+    with pytest.raises(FloatingPointError, match="Training loss is nan at step 2"):
+        fit_number(source, None, breaks_the_gradient, config, rng)
+
+
+class Exploding(LearnedGenerator):
+    """Fits well; the weights for scaled specs above 0.7 are infinite."""
+
+    def build(self, dimensions, rng):
+        return Overflow()
+
+    def loss(self, network, batch):
+        return network.weight.square().sum()
+
+
+class Overflow(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(3, 2))
+
+    def forward(self, specs):
+        far = torch.where(specs > 0.7, torch.inf, 0.0)
+        return [(self.weight + far[:, :, None], torch.zeros(len(specs), 2))]
+
+
+def test_weights_that_are_not_finite_are_never_handed_out(source, make_spec):
+    generator = Exploding(LearningConfig(num_steps=2))
+    generator.fit(source, validation=None, seed=0)
+    generator.generate([make_spec(0.5)])
+    with pytest.raises(FloatingPointError, match=r"generated for tilt=1\.9 has weights that are"):
+        generator.generate([make_spec(0.5), make_spec(1.9), make_spec(2.0)])

@@ -9,12 +9,12 @@ def test_folding_equals_concatenation(dimensions, rng):
     network = ConditionalNetwork(dimensions, ConditionalConfig(policy_width=7), rng)
     specs = torch.tensor([[-1.0], [0.0], [0.7]])
     observations = torch.randn(3, 5, 3, generator=rng)
-    first, last = network.policy.weight
-    first_bias, last_bias = network.policy.bias
+    first, last = network.policy.shared.weight
+    first_bias, last_bias = network.policy.shared.bias
     with torch.no_grad():
         z = network.embedding(specs).unsqueeze(1).expand(-1, 5, -1)
         concatenated = torch.cat([observations, z], dim=-1)
-        weight = torch.cat([first, network.embedding_weight])
+        weight = torch.cat([first, network.policy.embedding_weight])
         hidden = torch.relu(concatenated @ weight + first_bias)
         expected = torch.tanh(hidden @ last + last_bias)
         assert (act(network(specs), observations, "relu") - expected).abs().max() < 1e-5
@@ -23,7 +23,8 @@ def test_folding_equals_concatenation(dimensions, rng):
 def test_first_layer_starts_as_one_layer_on_the_concatenation(cheetah, rng):
     network = ConditionalNetwork(cheetah, ConditionalConfig(), rng)
     bound = (17 + 256) ** -0.5
-    for weight in (network.policy.weight[0], network.embedding_weight, network.policy.bias[0]):
+    policy = network.policy
+    for weight in (policy.shared.weight[0], policy.embedding_weight, policy.shared.bias[0]):
         assert 0.9 * bound < weight.abs().max() <= bound
 
 

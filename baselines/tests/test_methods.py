@@ -16,9 +16,26 @@ from hyperbench.testing.method_generate import check_specs_matter
 
 TINY = {"num_steps": 30, "samples_per_task": 32, "num_checks": 5, "policy_width": 16}
 TINY_HYPOGEN = {"num_blocks": 2, "code_width": 8, "codec_width": 16, "block_width": 16}
+TINY_FINETUNED = {"finetune_steps": 3, "finetune_samples": 16}
+TINY_OF = {
+    "hypogen": TINY_HYPOGEN,
+    "hypogen-finetuned": TINY_HYPOGEN | TINY_FINETUNED,
+    "conditional-finetuned": TINY_FINETUNED,
+    "maml": {"inner_steps": 2, "inner_learning_rate": 1.0, "adaptation_steps": 2},
+    "pearl": {"encoder_width": 64},
+}
 
 ENTRIES = {entry.name: entry for entry in hyperbench_methods()}
-SEES_SPECS = ["hypogen", "hyperzero", "conditional"]
+TILTS = [-1.7, 0.2, 0.5, 1.9]
+SEES_SPECS = [
+    "hypogen",
+    "hyperzero",
+    "conditional",
+    "uvfa",
+    "film",
+    "bias-hyperinit",
+    "interpolation",
+]
 
 
 def method(name: str):
@@ -27,14 +44,28 @@ def method(name: str):
 
 
 def config(name: str, **overrides):
-    sizes = TINY_HYPOGEN if name == "hypogen" else {}
-    return method(name).Config(**{**TINY, **sizes, **overrides})
+    return method(name).Config(**{**TINY, **TINY_OF.get(name, {}), **overrides})
+
+
+@pytest.fixture
+def generate(make_demonstrations):
+    """Let a method generate for some tilts, with support if it is of the few-shot track."""
+    # One set for all calls, in which a task's demonstrations are always the same.
+    support = make_demonstrations(TILTS)
+    by_tilt = dict(zip(TILTS, support.specs, strict=True))
+
+    def call(name, generator, tilts):
+        given = support if ENTRIES[name].track == "few-shot" else None
+        return generator.generate([by_tilt[tilt] for tilt in tilts], given)
+
+    return call
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_contract(name):
     except_for = [check_specs_matter] if name == "spec-blind" else []
-    check_method(method(name), config(name), except_for=except_for)
+    few_shot = ENTRIES[name].track == "few-shot"
+    check_method(method(name), config(name), few_shot=few_shot, except_for=except_for)
 
 
 def test_spec_blind_ignores_specs(source, make_spec):
@@ -60,18 +91,37 @@ def test_clones_and_generalises(name, source, validation):
         assert np.mean(error**2) < 0.1
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("maml", {"num_steps": 200}),
+        ("pearl", {"num_steps": 300}),
+        ("hypogen-finetuned", {"num_steps": 60, "finetune_steps": 60}),
+        ("conditional-finetuned", {"num_steps": 60, "finetune_steps": 60}),
+    ],
+)
+def test_support_tells_a_task_from_others(name, settings, source, validation):
+    generator = method(name)(config(name, **settings))
+    generator.fit(source, validation=validation, seed=0)
+    policies = generator.generate(validation.specs, validation)
+    for task in range(validation.num_tasks):
+        acted = policies.act(np.stack([validation.observations(task)] * 2))[task]
+        error = (acted - validation.actions(task)) / np.array([1.0, 2.0])
+        assert np.mean(error**2) < 0.06  # one policy for all tasks has 0.15
+
+
 @pytest.mark.parametrize("name", ENTRIES)
-def test_policies_are_independent_to_the_last_bit(name, source, make_spec):
+def test_policies_are_independent_to_the_last_bit(name, source, generate):
     generator = method(name)(config(name))
     generator.fit(source, validation=None, seed=0)
-    specs = [make_spec(tilt) for tilt in (-1.7, 0.2, 1.9)]
-    together, alone = generator.generate(specs), generator.generate(specs[1:2])
+    tilts = [-1.7, 0.2, 1.9]
+    together, alone = generate(name, generator, tilts), generate(name, generator, tilts[1:2])
     for several, single in zip(together.weights, alone.weights, strict=True):
         assert np.array_equal(several[1], single[0])
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_fit_ignores_and_keeps_the_global_generator(name, source, make_spec):
+def test_fit_ignores_and_keeps_the_global_generator(name, source, generate):
     fitted = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -79,16 +129,16 @@ def test_fit_ignores_and_keeps_the_global_generator(name, source, make_spec):
         generator = method(name)(config(name))
         generator.fit(source, validation=None, seed=0)
         assert torch.equal(torch.get_rng_state(), before)
-        fitted.append(generator.generate([make_spec(0.5)]).weights[0])
+        fitted.append(generate(name, generator, [0.5]).weights[0])
     assert np.array_equal(*fitted)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_published_depths_and_activations_can_be_generated(name, source, make_spec):
+def test_published_depths_and_activations_can_be_generated(name, source, generate):
     settings = config(name, num_steps=2, policy_depth=3, policy_activation="tanh")
     generator = method(name)(settings)
     generator.fit(source, validation=None, seed=0)
-    policies = generator.generate([make_spec(0.5)])
+    policies = generate(name, generator, [0.5])
     assert [weight.shape[1:] for weight in policies.weights] == [(3, 16), (16, 16), (16, 2)]
     assert policies.activation == "tanh"
 

@@ -62,6 +62,10 @@ from hyperbench.testing.method_generate import (
     check_saved_equals_loaded,
     check_specs_matter,
 )
+from hyperbench.testing.method_support import (
+    check_support_is_asked_for,
+    check_support_is_of_its_task,
+)
 
 __all__ = [
     "FAMILY_CHECKS",
@@ -99,6 +103,8 @@ __all__ = [
     "check_specs_matter",
     "check_starts_differ",
     "check_success",
+    "check_support_is_asked_for",
+    "check_support_is_of_its_task",
     "check_tasks",
     "check_threads_do_not_matter",
     "check_validation_is_optional",

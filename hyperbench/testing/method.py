@@ -28,12 +28,17 @@ from hyperbench.testing.method_generate import (
     check_saved_equals_loaded,
     check_specs_matter,
 )
+from hyperbench.testing.method_support import (
+    check_support_is_asked_for,
+    check_support_is_of_its_task,
+)
 
 MethodCheck = Callable[[MethodCase], None]
 
 METHOD_CHECKS: tuple[MethodCheck, ...] = (
     check_config,
     check_generate_before_fit,
+    check_support_is_asked_for,
     check_fit_report,
     check_policies_act_within_bounds,
     check_policies_forget_at_reset,
@@ -46,6 +51,7 @@ METHOD_CHECKS: tuple[MethodCheck, ...] = (
     check_validation_is_optional,
     check_policies_are_independent,
     check_specs_matter,
+    check_support_is_of_its_task,
     check_saved_equals_loaded,
     check_load_refuses_an_empty_folder,
 )

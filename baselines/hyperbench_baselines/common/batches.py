@@ -11,6 +11,24 @@ from torch import Tensor
 from hyperbench.demonstration import Demonstrations
 from hyperbench.task import spec_matrix
 from hyperbench_baselines.common.normalizer import Normalizer
+from hyperbench_baselines.common.values import Valuation
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """What followed the actions of a batch, for methods that learn values.
+
+    Args:
+        next_observations: (num_tasks, num_samples, obs_dim), normalised.
+        rewards: (num_tasks, num_samples), in units of the valuation.
+        discounts: (num_tasks, num_samples), of the next step's value.
+        values: (num_tasks, num_samples), demonstrated, in units of the valuation.
+    """
+
+    next_observations: Tensor
+    rewards: Tensor
+    discounts: Tensor
+    values: Tensor
 
 
 @dataclass(frozen=True)
@@ -21,11 +39,13 @@ class Batch:
         specs: (num_tasks, num_features), scaled to [-1, 1].
         observations: (num_tasks, num_samples, obs_dim), normalised.
         actions: (num_tasks, num_samples, action_dim), in [-1, 1].
+        transitions: where the samples were valued.
     """
 
     specs: Tensor
     observations: Tensor
     actions: Tensor
+    transitions: Transitions | None = None
 
 
 class TaskData:
@@ -35,22 +55,27 @@ class TaskData:
         demonstrations: of source or validation tasks; tasks may differ in their number of samples.
         normalizer: of the source tasks.
         device: where the samples live.
+        valuation: of the source tasks, where batches shall have transitions.
     """
 
     def __init__(
-        self, demonstrations: Demonstrations, normalizer: Normalizer, device: torch.device
+        self,
+        demonstrations: Demonstrations,
+        normalizer: Normalizer,
+        device: torch.device,
+        valuation: Valuation | None = None,
     ) -> None:
-        samples = [
-            np.concatenate(
-                [
-                    normalizer.observations(demonstrations.observations(task)),
-                    normalizer.actions(demonstrations.actions(task)),
-                ],
-                axis=1,
-            )
-            for task in range(demonstrations.num_tasks)
-        ]
-        self._observation_dim = demonstrations.observation_dim
+        samples = []
+        for task, episodes in enumerate(demonstrations.episodes):
+            columns = [
+                normalizer.observations(demonstrations.observations(task)),
+                normalizer.actions(demonstrations.actions(task)),
+            ]
+            if valuation is not None:
+                following = normalizer.observations(demonstrations.next_observations(task))
+                columns += [following, valuation.columns(episodes)]
+            samples.append(np.concatenate(columns, axis=1))
+        self._widths = [part.shape[1] for part in columns]
         self._lengths = torch.tensor([len(rows) for rows in samples])
         self._starts = torch.cumsum(self._lengths, 0) - self._lengths
         self._specs = torch.from_numpy(spec_matrix(demonstrations.specs)).to(device)
@@ -81,6 +106,10 @@ class TaskData:
         # A share that float32 rounds to 1 must not reach into the next task.
         within = (shares * lengths).long().clamp_(max=lengths - 1)
         rows = (self._starts[tasks, None] + within).to(self._samples.device)
-        samples = self._samples[rows]
-        observations, actions = samples.tensor_split([self._observation_dim], dim=-1)
-        return Batch(self._specs[tasks.to(self._specs.device)], observations, actions)
+        observations, actions, *valued = self._samples[rows].split(self._widths, dim=-1)
+        transitions = None
+        if valued:
+            following, numbers = valued
+            transitions = Transitions(following, *numbers.unbind(dim=-1))
+        specs = self._specs[tasks.to(self._specs.device)]
+        return Batch(specs, observations, actions, transitions)

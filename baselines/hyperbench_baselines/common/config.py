@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from hyperbench.generator import MethodConfig
+from hyperbench.search import Range, SearchSpace
 
 LayerSizes = tuple[tuple[int, int], ...]
 
@@ -21,6 +22,7 @@ class LearningConfig(MethodConfig):
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    SEARCH: ClassVar[SearchSpace] = {"learning_rate": Range(2e-4, 2e-2, log=True)}
 
     num_steps: int = Field(1500, ge=1)
     """Gradient steps."""

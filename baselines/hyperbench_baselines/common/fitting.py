@@ -24,6 +24,8 @@ def fit_network(
     config: LearningConfig,
     rng: torch.Generator,
     progress: Progress,
+    *,
+    validation_loss: Loss | None = None,
 ) -> FitReport:
     """Minimise ``loss`` on batches of the source tasks; leaves the chosen weights in ``network``.
 
@@ -36,6 +38,7 @@ def fit_network(
         config: schedule and batch.
         rng: draws the batches.
         progress: told ``config.num_checks`` times.
+        validation_loss: what is measured on the validation tasks; ``loss`` when omitted.
 
     Raises:
         FloatingPointError: a loss is not finite.
@@ -64,7 +67,9 @@ def fit_network(
         recent = losses[previous_check:step]
         _refuse_non_finite(recent, previous_check)
         mean_loss, previous_check = float(recent.mean()), step
-        held_out_loss = None if held_out is None else _measure(loss, held_out, step)
+        held_out_loss = None
+        if held_out is not None:
+            held_out_loss = _measure(validation_loss or loss, held_out, step)
         curve.append((step, mean_loss, held_out_loss))
         if (
             held_out_loss is not None

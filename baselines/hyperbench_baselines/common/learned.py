@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -20,12 +20,13 @@ from hyperbench.errors import DataError, NotFittedError
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator, Progress, no_progress
 from hyperbench.policy import MLPPolicies
 from hyperbench.seeding import child_seed
-from hyperbench.task import TaskSpec
+from hyperbench.task import TaskSpec, spec_matrix
 from hyperbench_baselines.common.batches import Batch, TaskData
 from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.fitting import fit_network
 from hyperbench_baselines.common.normalizer import Normalizer
 from hyperbench_baselines.common.policies import Layers, to_policies
+from hyperbench_baselines.common.values import Valuation
 
 _ARRAYS = "generator.safetensors"
 _DESCRIPTION = "generator.json"
@@ -35,11 +36,15 @@ _NETWORK_PREFIX = "network."
 
 @dataclass(frozen=True)
 class Dimensions:
-    """What a network must know of a family: how long specs, observations and actions are."""
+    """What a network must know of a family: how long specs, observations and actions are.
+
+    And, for methods that keep something per task, the scaled specs of the source tasks.
+    """
 
     num_features: int
     observation_dim: int
     action_dim: int
+    source_specs: Sequence[Sequence[float]] = ()
 
 
 class LearnedGenerator(PolicyGenerator):
@@ -49,6 +54,8 @@ class LearnedGenerator(PolicyGenerator):
     """
 
     Config: ClassVar[type[MethodConfig]] = LearningConfig
+    Data: ClassVar[type[TaskData]] = TaskData
+    """What batches are drawn from."""
 
     def __init__(self, config: MethodConfig | None = None) -> None:
         super().__init__(config)
@@ -67,6 +74,14 @@ class LearnedGenerator(PolicyGenerator):
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Compute what the fit minimises, a scalar."""
 
+    def validation_loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Compute what weights are chosen by, on validation tasks; the loss, where not said."""
+        return self.loss(network, batch)
+
+    def valuation(self, demonstrations: Demonstrations) -> Valuation | None:  # noqa: ARG002
+        """Say how steps are valued, if the loss needs batches with transitions."""
+        return None
+
     def fit(
         self,
         demonstrations: Demonstrations,
@@ -81,17 +96,19 @@ class LearnedGenerator(PolicyGenerator):
             len(demonstrations.specs[0].space),
             demonstrations.observation_dim,
             demonstrations.action_dim,
+            spec_matrix(demonstrations.specs).tolist(),
         )
         normalizer = Normalizer.of(demonstrations)
         network = self.build(dimensions, _rng(seed, "initialisation")).to(place)
         report = fit_network(
             network,
             lambda batch: self.loss(network, batch),
-            TaskData(demonstrations, normalizer, place),
-            None if validation is None else TaskData(validation, normalizer, place),
+            self.Data(demonstrations, normalizer, place, self.valuation(demonstrations)),
+            None if validation is None else self.Data(validation, normalizer, place),
             self.config,
             _rng(seed, "batches"),
             progress,
+            validation_loss=lambda batch: self.validation_loss(network, batch),
         )
         self._dimensions, self._normalizer, self._network = dimensions, normalizer, network.cpu()
         return report
@@ -101,19 +118,39 @@ class LearnedGenerator(PolicyGenerator):
         specs: Sequence[TaskSpec],
         support: Demonstrations | None = None,  # noqa: ARG002 - methods here are zero-shot
     ) -> MLPPolicies:
+        [policies] = self.generate_stages(specs, lambda network, vector: [network(vector)])
+        return policies
+
+    def generate_stages(
+        self, specs: Sequence[TaskSpec], stages: Callable[[nn.Module, Tensor], list[Layers]]
+    ) -> list[MLPPolicies]:
+        """Generate policies in any number of stages.
+
+        Args:
+            specs: of the tasks.
+            stages: called with the network and one spec (1, num_features); its stages.
+
+        Raises:
+            NotFittedError: neither ``fit`` nor ``load`` was called before.
+            FloatingPointError: a weight is not finite.
+        """
         if self._network is None or self._normalizer is None:
             raise NotFittedError(self)
         with torch.no_grad():
             # One spec at a time: a product over more rows rounds differently, and a policy must
             # not depend, not even in its last bit, on the specs it is generated beside.
-            each: list[Layers] = [
-                self._network(torch.tensor(spec.vector).unsqueeze(0)) for spec in specs
-            ]
-            layers = [
-                (torch.cat([w for w, _ in layer]), torch.cat([b for _, b in layer]))
-                for layer in zip(*each, strict=True)
-            ]
-        return to_policies(layers, self._normalizer, self.config.policy_activation)
+            each = [stages(self._network, torch.tensor(spec.vector).unsqueeze(0)) for spec in specs]
+            policies = []
+            for stage in zip(*each, strict=True):
+                layers = [
+                    (torch.cat([w for w, _ in layer]), torch.cat([b for _, b in layer]))
+                    for layer in zip(*stage, strict=True)
+                ]
+                _refuse_non_finite(layers, specs)
+                policies.append(
+                    to_policies(layers, self._normalizer, self.config.policy_activation)
+                )
+        return policies
 
     def save(self, path: Path) -> None:
         if self._network is None or self._normalizer is None or self._dimensions is None:
@@ -168,6 +205,16 @@ _UNREADABLE = (
     SafetensorError,
     ValidationError,
 )
+
+
+def _refuse_non_finite(layers: Layers, specs: Sequence[TaskSpec]) -> None:
+    for tensor in (tensor for layer in layers for tensor in layer):
+        broken = [not row.isfinite().all() for row in tensor]
+        if any(broken):
+            raise FloatingPointError(
+                f"The policy generated for {specs[broken.index(True)].label} has weights that are "
+                "not finite: the fit diverged, or the spec lies too far out."
+            )
 
 
 def _rng(seed: int, purpose: str) -> torch.Generator:

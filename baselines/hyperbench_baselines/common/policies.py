@@ -11,13 +11,33 @@ from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.normalizer import Normalizer
 
 Layers = list[tuple[Tensor, Tensor]]
-"""Policies: per layer, weights (num_tasks, num_in, num_out) and biases (num_tasks, num_out)."""
+"""Networks of one shape, usually policies, one per task: per layer, weights
+(num_tasks, num_in, num_out) and biases (num_tasks, num_out)."""
 
 _ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
+def apply(layers: Layers, inputs: Tensor, activation: Activation) -> Tensor:
+    """Apply each task's network to that task's inputs; one batched product a layer.
+
+    Args:
+        layers: the networks, whose last layer is linear.
+        inputs: (num_tasks, num_samples, num_in).
+        activation: of the hidden layers.
+
+    Returns:
+        (num_tasks, num_samples, num_out).
+    """
+    hidden = inputs
+    for i, (weight, bias) in enumerate(layers):
+        if i > 0:
+            hidden = _ACTIVATIONS[activation](hidden)
+        hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight)
+    return hidden
+
+
 def act(layers: Layers, observations: Tensor, activation: Activation) -> Tensor:
-    """Apply each task's policy to that task's observations; one batched product a layer.
+    """Let each task's policy act in that task's observations.
 
     The last layer is linear before the tanh.
 
@@ -29,12 +49,7 @@ def act(layers: Layers, observations: Tensor, activation: Activation) -> Tensor:
     Returns:
         (num_tasks, num_samples, action_dim), in [-1, 1].
     """
-    hidden = observations
-    for i, (weight, bias) in enumerate(layers):
-        if i > 0:
-            hidden = _ACTIVATIONS[activation](hidden)
-        hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight)
-    return torch.tanh(hidden)
+    return torch.tanh(apply(layers, observations, activation))
 
 
 def cloning_loss(layers: Layers, batch: Batch, activation: Activation) -> Tensor:

@@ -1,0 +1,108 @@
+"""Interpolation: one clone per source task, and the mean of the nearest ones for any other task.
+
+No paper: what a hypernetwork has to beat. The weights of two networks can be averaged where both
+grew from the same initial ones (Wortsman et al., "Model soups", ICML 2022), so all clones start
+equal.
+
+    theta_i     = argmin MSE of the actions of source task i,       from one theta_0 for all i
+    theta(M)    = sum_i c_i(M) theta_i                              c >= 0, sum c = 1
+
+The coefficients c(M) are those of linear interpolation in the scaled spec space. Inside the convex
+hull of the source specs M = sum_i c_i M_i, carried by the corners of the Delaunay simplex that M
+lies in; with one feature these are the two neighbours. Outside, M is replaced by the nearest point
+of the hull: with weights as with anything else, extrapolation amplifies what is wrong with them.
+At a source spec the policy is that task's clone.
+
+Nothing but the clones is learned. Budget and batches are those of every method here, see
+``common``: where there are more source tasks than a batch holds, each clone sees a share of them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from scipy.optimize import linprog, nnls
+from torch import Tensor, nn
+
+from hyperbench.generator import MethodConfig
+from hyperbench.task import FloatArray
+from hyperbench_baselines.common.batches import Batch
+from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
+from hyperbench_baselines.common.policies import Layers, cloning_loss
+from hyperbench_baselines.common.shared_policy import SharedPolicy
+
+_SUM_WEIGHT = 1e4
+"""How much more a sum of coefficients other than 1 counts than a distance in scaled spec space."""
+
+
+class InterpolationConfig(LearningConfig):
+    """Hyper-parameters of the clones."""
+
+    learning_rate: float = Field(3e-3, gt=0)
+    """Adam's learning rate until the decay; chosen on validation tasks of cheetah-speed."""
+
+
+class Clones(nn.Module):
+    """Specs (num_tasks, num_features) -> policies, each a mean of the source tasks' clones."""
+
+    def __init__(self, dimensions: Dimensions, config: InterpolationConfig, rng: torch.Generator):
+        super().__init__()
+        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
+        self._specs = [tuple(spec) for spec in dimensions.source_specs]
+        initial = SharedPolicy(sizes, rng)(len(self._specs))
+        self.weight = nn.ParameterList(weight.detach().clone() for weight, _ in initial)
+        self.bias = nn.ParameterList(bias.detach().clone() for _, bias in initial)
+        # At a source spec the task's own clone and, to the last bit, no other one's.
+        self._rows = dict(zip(self._specs, np.eye(len(self._specs)), strict=True))
+
+    def forward(self, specs: Tensor) -> Layers:
+        rows = np.stack([self._row(tuple(spec)) for spec in specs.tolist()])
+        coefficients = torch.from_numpy(rows).to(self.weight[0])  # (num_tasks, num_source)
+        return [
+            (torch.tensordot(coefficients, weight, 1), coefficients @ bias)
+            for weight, bias in zip(self.weight, self.bias, strict=True)
+        ]
+
+    def _row(self, spec: tuple[float, ...]) -> FloatArray:
+        if spec not in self._rows:
+            self._rows[spec] = interpolation(np.array(self._specs), np.array(spec))
+        return self._rows[spec]
+
+
+def interpolation(points: FloatArray, point: FloatArray) -> FloatArray:
+    """Find the coefficients of linear interpolation.
+
+    Args:
+        points: (num_points, num_features), distinct; flat and small sets are welcome.
+        point: (num_features,), inside or outside their convex hull.
+
+    Returns:
+        (num_points,), not negative, of sum 1, at most num_features + 1 of them positive.
+    """
+    conditions = np.vstack([points.T, np.ones(len(points))])
+    scale = np.append(np.ones(len(point)), _SUM_WEIGHT)
+    nearest, _ = nnls(conditions * scale[:, None], np.append(point, 1.0) * scale)
+    projected = points.T @ (nearest / nearest.sum())
+    # Lifted onto a paraboloid, the simplices of Delaunay's triangulation are the faces seen from
+    # below; so the cheapest combination is the one of the simplex that the point lies in.
+    costs = ((points - projected) ** 2).sum(axis=1)
+    found = linprog(costs, A_eq=conditions, b_eq=np.append(projected, 1.0), method="highs-ds")
+    coefficients = nearest if found.x is None else found.x
+    return coefficients / coefficients.sum()
+
+
+class Interpolation(LearnedGenerator):
+    """Linear interpolation of clones."""
+
+    Config: ClassVar[type[MethodConfig]] = InterpolationConfig
+
+    def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
+        return Clones(dimensions, self.config, rng)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """MSE of the clones' actions; on validation tasks that of the interpolated policies."""
+        return cloning_loss(network(batch.specs), batch, self.config.policy_activation)

@@ -1,0 +1,72 @@
+"""UVFA: the conditional policy, whose embedding also serves a value function.
+
+The baseline "UVFA" of Ren et al. (ICLR 2025) and Rezaei-Shoshtari et al. (AAAI 2023); after Schaul
+et al., "Universal Value Function Approximators", ICML 2015.
+
+    z = psi(M)                                      task embedding
+    a = pi([s, z])                                  as the conditional policy
+    q = w_2 relu(W_s s + W_a a + W_z z + b_1) + b_2     the Q head, of the same z
+
+As in the policy, z is constant within a task and W_z z + b_1 a bias: both are ordinary networks of
+the observation (and the action), which differ from other tasks' in the bias of their first layer.
+The loss adds the value and TD terms of ``common.critic``; what is generated is the policy alone.
+
+Deviations from the paper: values are returns-to-go of the demonstrations, not estimates of the
+expert's own critic; schedule, clipping and batches are those of every method here, see ``common``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from hyperbench.generator import MethodConfig
+from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator
+from hyperbench_baselines.common.layers import TaskEmbedding
+from hyperbench_baselines.common.learned import Dimensions
+from hyperbench_baselines.common.policies import Layers
+from hyperbench_baselines.conditional import ConditionedPolicy
+
+
+class UvfaConfig(CriticConfig):
+    """Hyper-parameters of UVFA."""
+
+    learning_rate: float = Field(3e-3, gt=0)
+    """Adam's learning rate until the decay; that of the conditional policy."""
+    embedding_width: int = Field(256, ge=4, multiple_of=4)
+    """Length of the task embedding z."""
+
+
+class UvfaNetwork(nn.Module):
+    """Specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
+
+    def __init__(self, dimensions: Dimensions, config: UvfaConfig, rng: torch.Generator):
+        super().__init__()
+        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
+        width = config.embedding_width
+        self.embedding = TaskEmbedding(dimensions.num_features, width, rng)
+        self.policy = ConditionedPolicy(sizes, width, rng)
+        self.critic = None
+        if config.has_critic:
+            self.critic = ConditionedPolicy(config.critic_sizes(dimensions), width, rng)
+
+    def forward(self, specs: Tensor) -> Layers:
+        layers: Layers = self.policy(self.embedding(specs))
+        return layers
+
+    def policy_and_critic(self, specs: Tensor) -> tuple[Layers, Layers | None]:
+        """Both networks of each task; None where no term needs Q."""
+        embedding = self.embedding(specs)
+        return self.policy(embedding), self.critic(embedding) if self.critic else None
+
+
+class Uvfa(CriticGenerator):
+    """UVFA, cloned."""
+
+    Config: ClassVar[type[MethodConfig]] = UvfaConfig
+
+    def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
+        return UvfaNetwork(dimensions, self.config, rng)

@@ -1,0 +1,154 @@
+"""Studies: what ``tune`` has tried so far, and what it tries next."""
+
+from __future__ import annotations
+
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hyperbench.errors import DataError, HyperbenchError
+from hyperbench.files import new_folder
+from hyperbench.protocol import EvalProtocol
+from hyperbench.provenance import Provenance
+from hyperbench.search import Choice, Range, SearchSpace, Setting
+from hyperbench.seeding import child_seed
+
+STUDY = "study.json"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Trial(_Frozen):
+    """One choice of settings, fitted and played once per family and split."""
+
+    number: int
+    """Counts from 0, which is the method as it is shipped."""
+    settings: dict[str, Setting]
+    """The settings that are searched for."""
+    status: Literal["ok", "failed"]
+    score: float | None = None
+    """Mean over families, splits and validation tasks; None if it failed."""
+    scores: tuple[float, ...] = ()
+    """The same, one for each family and split."""
+    seconds: float
+    """Wall-clock time of fits and episodes."""
+    error: str | None = None
+    """Of a failed trial: the error, in one line."""
+
+
+class Study(_Frozen):
+    """A search for one method's settings; complete enough to go on with, and to report."""
+
+    schema_version: Literal[1] = 1
+    key: str
+    """Content hash of everything that decides the trials."""
+    method: str
+    method_version: int
+    overrides: dict[str, Any]
+    """Settings that the user fixed."""
+    config: dict[str, Any]
+    """All settings of trial 0."""
+    search: dict[str, Range | Choice]
+    """Per setting where it is searched for."""
+    seed: int
+    """Of the search."""
+    families: tuple[str, ...]
+    protocol: EvalProtocol
+    """The rules; its seeds are the study's own."""
+    device: str
+    trials: tuple[Trial, ...] = ()
+    optuna: str = Field(default_factory=lambda: metadata.version("optuna"))
+    """Version of the library that searches."""
+    provenance: Provenance
+
+    @property
+    def ranked(self) -> list[Trial]:
+        """The trials that succeeded, best first; of equal ones the earlier."""
+        done = [trial for trial in self.trials if trial.status == "ok"]
+        return sorted(done, key=lambda trial: -(trial.score or 0.0))
+
+    def next_settings(self) -> dict[str, Setting]:
+        """What to try next: at first the settings as they are, then what the search proposes.
+
+        A function of the study alone, so that one which was interrupted goes on as if it had not
+        been.
+        """
+        if not self.trials:
+            return {name: self.config[name] for name in self.search}
+        return _propose(self.search, self.trials, child_seed(self.seed, "trial", len(self.trials)))
+
+
+def read_study(folder: Path) -> Study | None:
+    """Read the study in a folder; None if there is none.
+
+    Raises:
+        DataError: it is damaged or of an unknown schema.
+    """
+    path = folder / STUDY
+    try:
+        return Study.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValidationError) as error:
+        problem = " ".join(str(error).split())
+        raise DataError(f"{path} is not a study: {problem} Remove it to start anew.") from error
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Write a study whole or not at all, replacing its earlier state.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    with new_folder(folder, "Choose another place with --output-dir.") as draft:
+        (draft / STUDY).write_text(study.model_dump_json(indent=1) + "\n")
+
+
+def require_optuna() -> None:
+    """Find out before anything is done whether there is a library to search with.
+
+    Raises:
+        HyperbenchError: there is none.
+    """
+    if util.find_spec("optuna") is None:
+        raise HyperbenchError(
+            "Tuning needs the package 'optuna', which is not installed. "
+            "Install it with: pip install hyperbench-rl[tune]"
+        )
+
+
+def _propose(search: SearchSpace, trials: tuple[Trial, ...], seed: int) -> dict[str, Setting]:
+    """Ask a tree-structured Parzen estimator (Bergstra et al. 2011), told of all trials."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {name: _distribution(where) for name, where in search.items()}
+    told = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed % 2**32)
+    )
+    worst = min((trial.score for trial in trials if trial.score is not None), default=0.0)
+    for trial in trials:
+        told.add_trial(
+            optuna.trial.create_trial(
+                params=dict(trial.settings),
+                distributions=distributions,
+                # Passed over in silence, a failure would be no reason to look elsewhere.
+                value=worst if trial.score is None else trial.score,
+            )
+        )
+    settings: dict[str, Setting] = told.ask(distributions).params
+    return settings
+
+
+def _distribution(where: Range | Choice) -> Any:
+    from optuna import distributions
+
+    if isinstance(where, Choice):
+        return distributions.CategoricalDistribution(where.options)
+    if isinstance(where.low, int) and isinstance(where.high, int):
+        return distributions.IntDistribution(where.low, where.high, log=where.log)
+    return distributions.FloatDistribution(where.low, where.high, log=where.log)

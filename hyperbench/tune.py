@@ -1,0 +1,232 @@
+"""Tuning: settings are judged on validation tasks, under splits that no board uses.
+
+The same for every method: tasks, demonstrations, budget of a fit, number of trials. What differs is
+the space, which each method's config declares. Target tasks appear nowhere in this file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperbench import statistics
+from hyperbench.collect import dataset, load
+from hyperbench.conductor import Notify, single_threaded
+from hyperbench.demonstration import Demonstrations
+from hyperbench.errors import HyperbenchError, ProtocolError
+from hyperbench.family import TaskFamily
+from hyperbench.generator import PolicyGenerator
+from hyperbench.plan import Run
+from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair
+from hyperbench.provenance import provenance
+from hyperbench.references import RandomPolicies
+from hyperbench.registry import Registry
+from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.search import SearchSpace
+from hyperbench.seeding import child_seed, content_hash
+from hyperbench.study import Study, Trial, write_study
+from hyperbench.task import TaskSpec
+
+_FIRST_SPLIT_SEED = 10_000
+"""Far from the seeds of boards, which count from 0 where a protocol names none."""
+_SEED_ROOT = 0
+"""Every setting, and every method, plays the same episodes."""
+
+
+def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
+    """The same rules for splits that no registered protocol's board uses.
+
+    Raises:
+        ProtocolError: the rules leave no validation tasks.
+    """
+    if protocol.validation_fraction == 0:
+        raise ProtocolError(f"Protocol {protocol.id} has no validation tasks to tune on.")
+    taken = {pair.split for known in PROTOCOLS.values() for pair in known.seeds}
+    free = (seed for seed in count(_FIRST_SPLIT_SEED) if seed not in taken)
+    seeds = tuple(SeedPair(split=seed, fit=seed) for seed in islice(free, num_splits))
+    return protocol.model_copy(update={"seeds": seeds})
+
+
+def new_study(runs: Sequence[Run], search: SearchSpace, seed: int) -> Study:
+    """Begin a study.
+
+    Args:
+        runs: of one method, one per family and pair of seeds, as planned under a tuning protocol.
+        search: the method's search space.
+        seed: of the search.
+
+    Raises:
+        HyperbenchError: nothing is left to search for.
+    """
+    first = runs[0]
+    left = {name: where for name, where in search.items() if name not in first.overrides}
+    if not left:
+        reason = "--set fixes all of it" if search else "its Config declares no SEARCH"
+        raise HyperbenchError(f"Method {first.method!r} has no search space: {reason}.")
+    identity = {
+        "runs": [run.key for run in runs],
+        "search": {name: repr(where) for name, where in left.items()},
+        "seed": seed,
+    }
+    return Study(
+        key=content_hash(identity),
+        method=first.method,
+        method_version=first.method_version,
+        overrides=dict(first.overrides),
+        config=dict(first.config),
+        search=left,
+        seed=seed,
+        families=tuple(dict.fromkeys(run.family for run in runs)),
+        protocol=first.protocol,
+        device=first.device,
+        provenance=provenance(),
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """What settings are judged on: one family under one split.
+
+    Args:
+        run: which.
+        family: plays.
+        tasks: the validation tasks.
+        source: demonstrations of the source tasks.
+        validation: demonstrations of the validation tasks.
+        seeds: (num_tasks, num_episodes) of the episodes.
+        random: (num_tasks,) mean returns of random actions.
+        expert: (num_tasks,) mean returns of the experts.
+    """
+
+    run: Run
+    family: TaskFamily
+    tasks: tuple[TaskSpec, ...]
+    source: Demonstrations
+    validation: Demonstrations
+    seeds: npt.NDArray[np.int64]
+    random: npt.NDArray[np.float64]
+    expert: npt.NDArray[np.float64]
+
+
+def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) -> Case:
+    """Load a run's demonstrations and play the references that its scores are read against.
+
+    Raises:
+        DataError: there are no demonstrations.
+        ProtocolError: on no validation task does the expert earn other than random actions.
+    """
+    family = registry.make_family(run.family)
+    split = run.protocol.split(family.tasks, run.seeds.split)
+    tasks = split.validation
+    found = dataset(family, run.protocol.num_demonstrations, data_dir)
+    seeds = episode_seeds(_SEED_ROOT, "tuning episode", tasks, run.protocol.num_episodes)
+    with single_threaded():
+        random, expert = (
+            rollout(family, tasks, policies, seeds, num_threads=num_threads).returns.mean(axis=1)
+            for policies in (RandomPolicies(family, tasks), family.expert(tasks))
+        )
+    if (random == expert).all():
+        raise ProtocolError(f"Validation tasks of {run.family} cannot tell policies apart.")
+    return Case(
+        run=run,
+        family=family,
+        tasks=tasks,
+        source=load(family, found, split.source),
+        validation=load(family, found, tasks),
+        seeds=seeds,
+        random=random,
+        expert=expert,
+    )
+
+
+def continue_study(
+    study: Study,
+    cases: Sequence[Case],
+    registry: Registry,
+    folder: Path,
+    *,
+    num_trials: int,
+    num_threads: int,
+    notify: Notify,
+) -> Study:
+    """Try settings until there are ``num_trials``; a trial that fails is recorded, too.
+
+    Args:
+        study: with the trials so far.
+        cases: one per run of the study.
+        registry: resolves the method.
+        folder: where the study is written after each trial.
+        num_trials: in all.
+        num_threads: physics threads.
+        notify: told how far each trial, known by its number, is.
+
+    Returns:
+        The study with all trials.
+    """
+    method = registry.method_class(study.method)
+    while len(study.trials) < num_trials:
+        key = str(len(study.trials))
+        settings = study.next_settings()
+        started = time.perf_counter()
+        outcome: dict[str, Any]
+        try:
+            config = method.Config.model_validate(study.config | settings)
+            scores = [
+                validation_score(method(config), case, num_threads, partial(notify, key))
+                for case in cases
+            ]
+        except Exception as error:  # whatever a method raises makes a failed trial
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            outcome = {"status": "failed", "error": reason}
+        else:
+            outcome = {"status": "ok", "score": float(np.mean(scores)), "scores": tuple(scores)}
+        trial = Trial(
+            number=len(study.trials),
+            settings=settings,
+            seconds=time.perf_counter() - started,
+            **outcome,
+        )
+        study = study.model_copy(update={"trials": (*study.trials, trial)})
+        write_study(folder, study)
+        notify(key, trial.status)
+    return study
+
+
+def validation_score(
+    generator: PolicyGenerator, case: Case, num_threads: int, notify: Callable[..., None]
+) -> float:
+    """Fit, generate for the validation tasks, play.
+
+    Args:
+        generator: a fresh one.
+        case: what it is judged on.
+        num_threads: physics threads.
+        notify: told stage, step, number of steps and loss.
+
+    Returns:
+        The mean score over the validation tasks. Not the interquartile mean of boards: of a dozen
+        tasks that would overlook the very ones on which some settings fail.
+    """
+    run = case.run
+    stage = f"fitting {run.family}, split {run.seeds.split}"
+    support = case.validation.first(run.num_support) if run.num_support else None
+    with single_threaded():
+        generator.fit(
+            case.source,
+            validation=case.validation,
+            seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
+            device=run.device,
+            progress=partial(notify, stage),
+        )
+        policies = generator.generate(case.tasks, support)
+        table = rollout(case.family, case.tasks, policies, case.seeds, num_threads=num_threads)
+    scores = statistics.score(table.returns.mean(axis=1), case.random, case.expert)
+    return float(np.nanmean(scores))

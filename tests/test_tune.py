@@ -1,0 +1,374 @@
+"""Tuning: what may be seen and played, that a study goes on where it was, what is refused."""
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperbench import cli, hookimpl, study
+from hyperbench.conductor import ensure_demonstrations
+from hyperbench.errors import DataError, HyperbenchError, ProtocolError
+from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.plan import plan
+from hyperbench.policy import MLPPolicies
+from hyperbench.protocol import FEW_SHOT, PAPER, PROTOCOLS, STANDARD
+from hyperbench.provenance import Provenance
+from hyperbench.registry import PluginSource, Registry
+from hyperbench.search import Choice, Range
+from hyperbench.study import Study, Trial, read_study, write_study
+from hyperbench.testing import LineFamily
+from hyperbench.tune import continue_study, make_case, new_study, tuning_protocol
+
+SMALL = {"num_demonstrations": 2, "num_episodes": 2}
+RULES = STANDARD.model_copy(update=SMALL)
+
+
+class SpyFamily(LineFamily):
+    """Remembers which tasks are played."""
+
+    played: ClassVar[set] = set()
+
+    def make_vec(self, tasks, num_threads=1):
+        SpyFamily.played |= set(tasks)
+        return super().make_vec(tasks, num_threads)
+
+
+class Dial(PolicyGenerator):
+    """The expert, whose actions are multiplied by a setting: best at 1."""
+
+    class Config(MethodConfig):
+        SEARCH: ClassVar = {"gain": Range(0.1, 2.0), "name": Choice(("a", "b"))}
+
+        gain: float = 0.2
+        """Factor of the actions."""
+        name: str = "a"
+        """Means nothing."""
+        fail_above: float = 10.0
+        """Gains above this break the fit."""
+
+    seen: ClassVar[list] = []
+
+    def fit(self, demonstrations, *, validation, seed, device="cpu", progress=None):
+        Dial.seen.append((demonstrations.specs, validation.specs, seed, device))
+        if self.config.gain > self.config.fail_above:
+            raise FloatingPointError("loss is nan at step 7")
+        progress(1, 1, 0.5)
+        return FitReport(num_steps=1, chosen_step=1, final_loss=0.5, num_parameters=1)
+
+    def generate(self, specs, support=None):
+        Dial.seen.append((tuple(specs), support))
+        expert = LineFamily().expert(specs)
+        return MLPPolicies(
+            tuple(np.float32(self.config.gain) * weight for weight in expert.weights),
+            expert.biases,
+            expert.observation_mean,
+            expert.observation_std,
+            expert.action_low,
+            expert.action_high,
+            squash="clip",
+        )
+
+    def save(self, path):
+        raise NotImplementedError
+
+    def load(self, path):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    door = types.ModuleType("door_of_tune_tests")
+    door.Dial, door.SpyFamily = Dial, SpyFamily
+    family = FamilyEntry("testing/line-v1", "door_of_tune_tests:SpyFamily", "a line")
+    door.hyperbench_families = hookimpl(lambda: [family])
+    door.hyperbench_suites = hookimpl(lambda: [SuiteEntry("testing", ["testing/line-v1"], "one")])
+    target = "door_of_tune_tests:Dial"
+    shown = MethodEntry("shown", target, "the same with support", track="few-shot")
+    door.hyperbench_methods = hookimpl(lambda: [MethodEntry("dial", target, "a dial"), shown])
+    for name in ("families", "suites", "methods"):
+        hook = getattr(door, f"hyperbench_{name}")
+        hook.__name__ = f"hyperbench_{name}"
+    monkeypatch.setitem(sys.modules, door.__name__, door)
+    monkeypatch.setattr(Dial, "seen", [])
+    monkeypatch.setattr(SpyFamily, "played", set())
+    return Registry([PluginSource("testing", "testing", "1", lambda: door)])
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    ensure_demonstrations(LineFamily(), RULES, folder, num_threads=1, notify=lambda *_, **__: None)
+    return folder
+
+
+@pytest.fixture
+def runs_of(registry: Registry, data_dir: Path):
+    def make(method="dial", protocol=RULES, num_splits=2, settings=()):
+        rules = tuning_protocol(protocol, num_splits)
+        planned = plan(registry, [method], "testing", rules, settings=settings, data_dir=data_dir)
+        return [run for run in planned if not run.is_arm]
+
+    return make
+
+
+@pytest.fixture
+def tune(registry: Registry, data_dir: Path, tmp_path: Path):
+    def run(runs, num_trials, begun=None, seed=0) -> Study:
+        return continue_study(
+            begun or new_study(runs, Dial.Config.SEARCH, seed),
+            [make_case(run, registry, data_dir, 1) for run in runs],
+            registry,
+            tmp_path / "study",
+            num_trials=num_trials,
+            num_threads=1,
+            notify=lambda *_, **__: None,
+        )
+
+    return run
+
+
+def timeless(trials) -> list[Trial]:
+    return [trial.model_copy(update={"seconds": 0.0}) for trial in trials]
+
+
+@given(st.integers(1, 50), st.sampled_from([p for p in PROTOCOLS.values() if p is not PAPER]))
+def test_splits_are_no_boards(num_splits, protocol) -> None:
+    tuning = tuning_protocol(protocol, num_splits)
+    seeds = {pair.split for pair in tuning.seeds}
+    assert len(seeds) == num_splits
+    assert not seeds & {pair.split for known in PROTOCOLS.values() for pair in known.seeds}
+    assert tuning.rules_hash == protocol.rules_hash
+
+
+def test_without_validation_tasks_there_is_no_tuning() -> None:
+    with pytest.raises(ProtocolError, match="paper-v1 has no validation tasks"):
+        tuning_protocol(PAPER, 1)
+
+
+def test_no_target_task_is_seen_or_played(runs_of, tune) -> None:
+    runs = runs_of(num_splits=1)
+    split = RULES.split(LineFamily.tasks, runs[0].seeds.split)
+    tune(runs, 2)
+    assert SpyFamily.played == set(split.validation)
+    fits, generated = Dial.seen[::2], Dial.seen[1::2]
+    assert len(fits) == len(generated) == 2
+    assert {call[:2] for call in fits} == {(split.source, split.validation)}
+    assert generated == [(split.validation, None)] * 2
+
+
+def test_in_the_few_shot_track_support_is_that_of_validation_tasks(runs_of, tune) -> None:
+    rules = FEW_SHOT.model_copy(update={**SMALL, "num_support": 1})
+    runs = runs_of("shown", rules, num_splits=1)
+    tune(runs, 1)
+    specs, support = Dial.seen[-1]
+    assert support.specs == specs == rules.split(LineFamily.tasks, runs[0].seeds.split).validation
+    assert {len(row) for row in support.episodes} == {1}
+
+
+def test_every_trial_has_the_same_seeds(runs_of, tune) -> None:
+    tune(runs_of(), 3)
+    fits = [call for call in Dial.seen if len(call) == 4]
+    assert len(fits) == 6
+    assert fits[:2] == fits[2:4] == fits[4:]
+    assert fits[0][2] != fits[1][2]
+
+
+def test_it_begins_with_the_defaults_and_finds_better(runs_of, tune) -> None:
+    done = tune(runs_of(), 12)
+    assert done.trials[0].settings == {"gain": 0.2, "name": "a"}
+    assert [trial.number for trial in done.trials] == list(range(12))
+    assert done.ranked[0].score > done.trials[0].score + 0.1
+    assert done.ranked[0].settings["gain"] > 0.3
+    for trial in done.trials:
+        assert trial.score == pytest.approx(np.mean(trial.scores))
+        assert len(trial.scores) == 2
+
+
+def test_a_study_that_was_interrupted_goes_on_as_if_it_had_not_been(
+    runs_of, tune, tmp_path: Path
+) -> None:
+    runs = runs_of(num_splits=1)
+    whole = tune(runs, 12)
+    tune(runs, 4)
+    again = tune(runs, 12, begun=read_study(tmp_path / "study"))
+    assert timeless(again.trials) == timeless(whole.trials)
+    assert len({trial.settings["gain"] for trial in whole.trials}) == 12
+    other = tune(runs, 2, seed=1)
+    assert other.trials[1].settings != whole.trials[1].settings
+    assert other.key != whole.key
+
+
+def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(runs_of, tune) -> None:
+    done = tune(runs_of(num_splits=1, settings=["fail_above=0.9"]), 10)
+    failed = [trial for trial in done.trials if trial.status == "failed"]
+    assert len(done.trials) == 10
+    assert 0 < len(failed) < 10
+    for trial in failed:
+        assert trial.settings["gain"] > 0.9
+        assert trial.error == "FloatingPointError: loss is nan at step 7"
+        assert trial.score is None
+    assert len(done.ranked) == 10 - len(failed)
+    gains = [trial.settings["gain"] for trial in failed]
+    assert len(set(gains)) == len(gains)
+
+
+def test_what_the_user_fixes_is_not_searched_for(runs_of, tune) -> None:
+    done = tune(runs_of(num_splits=1, settings=["gain=0.5"]), 3)
+    assert {tuple(trial.settings) for trial in done.trials} == {("name",)}
+    assert done.config["gain"] == 0.5
+    with pytest.raises(HyperbenchError, match="'dial' has no search space: --set fixes all of it"):
+        new_study(runs_of(settings=["gain=0.5", "name=b"]), Dial.Config.SEARCH, 0)
+    with pytest.raises(HyperbenchError, match="its Config declares no SEARCH"):
+        new_study(runs_of(), {}, 0)
+
+
+SEARCH = {
+    "width": Range(8, 64),
+    "rate": Range(1e-4, 1e-1, log=True),
+    "depth": Choice((1, 2, 4)),
+    "norm": Choice((False, True)),
+}
+
+
+def study_of(*trials: Trial) -> Study:
+    return Study(
+        key="k",
+        method="dial",
+        method_version=1,
+        overrides={},
+        config={"width": 16, "rate": 0.01, "depth": 2, "norm": True},
+        search=SEARCH,
+        seed=0,
+        families=("testing/line-v1",),
+        protocol=RULES,
+        device="cpu",
+        trials=trials,
+        provenance=Provenance(
+            created="", versions={}, machine="", num_cores=1, commit=None, dirty=None
+        ),
+    )
+
+
+def test_proposals_lie_in_the_space_and_survive_a_file(tmp_path: Path) -> None:
+    one = study_of()
+    for number in range(14):
+        settings = one.next_settings()
+        assert all(settings[name] in where for name, where in SEARCH.items())
+        assert [type(settings[name]) for name in SEARCH] == [int, float, int, bool]
+        trial = Trial(number=number, settings=settings, status="ok", score=number, seconds=1.0)
+        one = one.model_copy(update={"trials": (*one.trials, trial)})
+        write_study(tmp_path / "study", one)
+        assert read_study(tmp_path / "study") == one
+    assert one.trials[0].settings == one.config
+    assert len({trial.settings["width"] for trial in one.trials}) > 5
+    assert [trial.number for trial in one.ranked] == list(range(13, -1, -1))
+
+
+def test_a_damaged_study_is_an_error_and_none_is_none(tmp_path: Path) -> None:
+    assert read_study(tmp_path) is None
+    (tmp_path / "study.json").write_text('{"key": 3}')
+    with pytest.raises(DataError, match=r"is not a study: .* Remove it to start anew"):
+        read_study(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Range(2, 2), lambda: Range(0, 1, log=True), lambda: Choice(("a",))]
+)
+def test_a_space_without_room_is_refused(make) -> None:
+    with pytest.raises(ValueError, match=r"no range|nothing to choose"):
+        make()
+
+
+def test_a_space_that_names_no_field_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Wrong\.SEARCH names 'rate', which is no field"):
+
+        class Wrong(MethodConfig):
+            SEARCH: ClassVar = {"rate": Range(0.1, 1.0)}
+
+
+@pytest.fixture
+def say(data_dir, tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(data_dir))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hyperbench", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+COMMAND = (
+    *("tune", "-m", "spec-blind", "-s", "pointmass", "-p", "quick-v1", "--splits", "1"),
+    *("--set", "num_steps=5", "--set", "policy_width=8", "--set", "samples_per_task=8"),
+)
+
+
+def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) -> None:
+    code, out, err = say(*COMMAND, "--trials", "2")
+    assert code == 0
+    assert "[2/2] trial 1: ok" in err
+    assert "0 (default)" in out
+    assert "Best: --set learning_rate=" in out
+    [file] = (tmp_path / "studies").glob("*/study.json")
+    assert str(file) in out
+    first = json.loads(file.read_text())
+    assert [pair["split"] for pair in first["protocol"]["seeds"]] == [10000]
+    assert first["overrides"]["num_steps"] == "5"
+    code, again, err = say(*COMMAND, "--trials", "2")
+    assert (code, again, err) == (0, out, "")
+    assert say(*COMMAND, "--trials", "3")[0] == 0
+    [file] = (tmp_path / "studies").glob("*/study.json")
+    longer = json.loads(file.read_text())
+    assert longer["trials"][:2] == first["trials"]
+    assert len(longer["trials"]) == 3
+
+
+def test_a_study_in_which_all_failed_is_an_error(say, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> float:
+        raise ValueError("it broke")
+
+    monkeypatch.setattr("hyperbench.tune.validation_score", broken)
+    code, out, err = say(*COMMAND, "--trials", "1")
+    assert code == 2
+    assert "All 1 trials of 'spec-blind' failed" in err
+    assert "trial 0: ValueError: it broke" in out
+    assert "Best:" not in out
+
+
+def test_info_shows_where_is_searched(say) -> None:
+    assert "0.0002 to 0.02, by magnitude" in say("info", "spec-blind")[1]
+
+
+def test_without_optuna_the_error_says_what_to_install(say, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(study.util, "find_spec", lambda name: None)
+    code, _, err = say(*COMMAND)
+    assert code == 2
+    assert "Install it with: pip install hyperbench-rl[tune]" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "learning_rate=0.1"], "Method 'spec-blind' has no search space"),
+        (["-p", "paper-v1"], "Protocol paper-v1 has no validation tasks"),
+        (["--output-dir", "file/studies"], "Choose another folder with --output-dir"),
+    ],
+)
+def test_bad_input_is_answered(say, tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = say(*COMMAND, *arguments)
+    assert code == 2
+    assert message in err
+    assert not out
