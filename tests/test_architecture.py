@@ -19,8 +19,8 @@ FLOORS = [
     {"task", "demonstration", "policy", "generator", "family", "protocol"},
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "leaderboard", "report"},
-    {"console", "commands", "describe", "testing", "cli", "__main__"},
+    {"plan", "conductor", "executors", "film", "leaderboard", "report"},
+    {"chart", "console", "commands", "describe", "render", "testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 
