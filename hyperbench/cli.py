@@ -6,12 +6,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hyperbench import __version__
 from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.options import (
+    DataDir,
+    Device,
+    JsonFlag,
+    Protocol,
+    Settings,
+    Suite,
+    Threads,
+    read_config,
+)
 
 if TYPE_CHECKING:
     from hyperbench.protocol import EvalProtocol
@@ -49,74 +59,6 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
     """Take the options that stand before a command."""
-
-
-def _read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Let a YAML file set the command's options; what is given on the command line wins."""
-    if path is None:
-        return None
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise HyperbenchError(f"Config file {path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise HyperbenchError(f"Config file {path} must be a mapping of option names to values.")
-    options = {
-        option.removeprefix("--"): param.name or ""
-        for param in context.command.params
-        for option in param.opts
-        if option.startswith("--") and param.name != "config"
-    }
-    given: dict[str, Any] = {}
-    for key, value in content.items():
-        option = str(key).replace("_", "-")
-        if option not in options:
-            raise UnknownNameError(f"option in {path}", str(key), options)
-        if option == "set" and isinstance(value, dict):
-            value = [f"{setting}={wanted}" for setting, wanted in value.items()]
-        given[options[option]] = value
-    context.default_map = {**(context.default_map or {}), **given}
-    return path
-
-
-Suite = Annotated[
-    str,
-    typer.Option("--suite", "-s", envvar="HYPERBENCH_SUITE", help="A suite, or one family of it."),
-]
-Protocol = Annotated[
-    str, typer.Option("--protocol", "-p", envvar="HYPERBENCH_PROTOCOL", help="The rules.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", envvar="HYPERBENCH_SET", help="name=value, or method.name=value; repeatable."
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        envvar="HYPERBENCH_DEVICE", help="For fitting: cpu, cuda, or auto: cuda if there is one."
-    ),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="HYPERBENCH_DATA_DIR", help="Root of all demonstrations [default: user cache]."
-    ),
-]
-Threads = Annotated[
-    int,
-    typer.Option(
-        envvar="HYPERBENCH_THREADS",
-        min=0,
-        help="Physics threads; 0 takes the cores. Results do not depend on it.",
-    ),
-]
-JsonFlag = Annotated[
-    bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print the board as JSON.")
-]
 
 
 @app.command()
@@ -173,7 +115,7 @@ def run(
         typer.Option(
             "--config",
             "-c",
-            callback=_read_config,
+            callback=read_config,
             is_eager=True,
             envvar="HYPERBENCH_CONFIG",
             help="YAML file with any of these options.",
@@ -291,6 +233,59 @@ def inspect(
     inspect_command(folders, _data_dir(data_dir), as_json)
 
 
+@app.command()
+def render(
+    suite: Suite,
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            "-t",
+            envvar="HYPERBENCH_TASK",
+            help="Feature values, e.g. speed=3,length=0.4, or the first digits of a task's key.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help=".mp4 or .gif.")
+    ],
+    policy: Annotated[
+        str,
+        typer.Option(
+            envvar="HYPERBENCH_POLICY",
+            help="expert, random, zero-action, or the folder of a run that `run` wrote.",
+        ),
+    ] = "expert",
+    seed: Annotated[
+        int,
+        typer.Option(envvar="HYPERBENCH_SEED", min=0, help="What the environment is reset with."),
+    ] = 0,
+    num_steps: Annotated[
+        int | None,
+        typer.Option(envvar="HYPERBENCH_NUM_STEPS", min=1, help="Stop after so many."),
+    ] = None,
+    fps: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_FPS",
+            min=1,
+            help="Pictures a second, at the simulation's pace; if not given, at most 50.",
+        ),
+    ] = None,
+) -> None:
+    """Film one episode of an expert, or of a policy that a run has generated."""
+    from hyperbench.render import render_command
+
+    render_command(
+        suite=suite,
+        task=task,
+        policy=policy,
+        output=output,
+        seed=seed,
+        num_steps=num_steps,
+        fps=fps,
+    )
+
+
 @app.command("list")
 def list_() -> None:
     """Show suites, families, methods, control arms and protocols by name."""
@@ -302,11 +297,39 @@ def list_() -> None:
 @app.command()
 def info(
     name: Annotated[str, typer.Argument(help="A suite, family, method or protocol.")],
+    protocol: Annotated[
+        str | None,
+        # No environment variable: what is set for runs must not ask for the split of a method.
+        typer.Option("--protocol", "-p", help="Show a family's split by it."),
+    ] = None,
+    split: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_SPLIT",
+            min=0,
+            help="Seed of that split; the protocol's first if not given.",
+        ),
+    ] = None,
+    num_episodes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_NUM_EPISODES",
+            min=0,
+            help="Per task, by expert and at random; if not given, 1 of a single family.",
+        ),
+    ] = None,
 ) -> None:
     """Describe a suite, family, method or protocol."""
     from hyperbench.describe import info_command
 
-    info_command(name)
+    if split is not None and protocol is None:
+        protocol = "quick-v1"
+    info_command(
+        name,
+        protocol=None if protocol is None else _protocol(protocol, None),
+        split_seed=split,
+        num_episodes=num_episodes,
+    )
 
 
 @app.command()

@@ -22,7 +22,7 @@ _NUM_TRIALS_SHOWN = 10
 
 
 class LiveProgress:
-    """One bar for all runs and one for each run that is going on; a ``conductor.Notify``.
+    """One bar for each run that is going on, and one for several together; a ``conductor.Notify``.
 
     Args:
         labels: per run key what the run is called.
@@ -40,7 +40,9 @@ class LiveProgress:
             TextColumn("{task.fields[loss]}"),
             console=console,
         )
-        self._total = self._progress.add_task("[bold]runs", total=len(labels), loss="")
+        self._total = self._progress.add_task(
+            "[bold]runs", total=len(labels), visible=len(labels) > 1, loss=""
+        )
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from rich.console import Console
 from rich.markup import escape
 
-from hyperbench.console import print_listing, standard_output
-from hyperbench.protocol import PROTOCOLS
-from hyperbench.references import ARMS
-from hyperbench.registry import Registry, installed
+from hyperbench import chart
+from hyperbench.conductor import single_threaded
+from hyperbench.console import print_listing, progress_display, standard_output
+from hyperbench.errors import HyperbenchError, ProtocolError
+from hyperbench.family import TaskFamily
+from hyperbench.protocol import PROTOCOLS, EvalProtocol
+from hyperbench.references import ARMS, RandomPolicies
+from hyperbench.registry import installed
+from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
+from hyperbench.task import TaskSpec
 
 out = standard_output()
+err = Console(stderr=True)
 
 
 def list_command() -> None:
@@ -29,9 +42,28 @@ def list_command() -> None:
         out.print("\nSome plugins could not be loaded; see: hyperbench plugins")
 
 
-def info_command(name: str) -> None:
-    """Describe whatever is called ``name``."""
+def info_command(
+    name: str,
+    *,
+    protocol: EvalProtocol | None = None,
+    split_seed: int | None = None,
+    num_episodes: int | None = None,
+) -> None:
+    """Describe whatever is called ``name``.
+
+    Args:
+        name: of a suite, family, method or protocol.
+        protocol: of which a family's split is shown.
+        split_seed: of that split; None takes the protocol's first.
+        num_episodes: to play on each of a family's tasks, by its expert and at random. None: one,
+            but none where a split is asked for or a suite has several families.
+
+    Raises:
+        HyperbenchError: the name is unknown, or the other arguments do not go with it.
+    """
     registry = installed()
+    if name in (*PROTOCOLS, *registry.methods) and (protocol is not None or num_episodes):
+        raise HyperbenchError(f"{name!r} is no family: there is nothing to split or to play.")
     if name in PROTOCOLS:
         fields = type(PROTOCOLS[name]).model_fields
         rows = [
@@ -56,8 +88,16 @@ def info_command(name: str) -> None:
             space = [(setting, str(where)) for setting, where in config.SEARCH.items()]
             print_listing("Where tune searches", space, out)
     else:
-        for entry_ in registry.select_families(name):
-            _describe_family(registry, entry_.id)
+        entries = registry.select_families(name)
+        if num_episodes is None:
+            num_episodes = int(len(entries) == 1 and protocol is None)
+        for entry_ in entries:
+            family = registry.make_family(entry_.id)
+            _describe(family)
+            if protocol is not None:
+                _show_split(family, protocol, split_seed)
+            if num_episodes:
+                _show_returns(family, num_episodes)
 
 
 def plugins_command() -> None:
@@ -70,11 +110,10 @@ def plugins_command() -> None:
     print_listing("Plugins", rows, out)
 
 
-def _describe_family(registry: Registry, id_: str) -> None:
-    family = registry.make_family(id_)
+def _describe(family: TaskFamily) -> None:
     info = family.info
     print_listing(
-        f"Family {id_}: {info.summary}",
+        f"Family {info.id}: {info.summary}",
         [
             ("tasks", str(len(family.tasks))),
             ("horizon", f"{info.horizon} control steps"),
@@ -94,3 +133,76 @@ def _describe_family(registry: Registry, id_: str) -> None:
         grid = f"{len(values)} values from {values[0]:g} to {values[-1]:g}"
         rows.append((feature.name, f"{grid} {feature.unit}".strip(), f"changes the {feature.kind}"))
     print_listing("Features", rows, out)
+    print_listing("Tasks under each protocol", [_sizes(family, p) for p in PROTOCOLS.values()], out)
+
+
+def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:
+    try:
+        split = protocol.split(family.tasks, protocol.seeds[0].split)
+    except ProtocolError as error:  # a family of few tasks; the other protocols may do
+        return protocol.id, str(error)
+    return protocol.id, ", ".join(f"{len(tasks)} {part}" for part, tasks in vars(split).items())
+
+
+def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | None) -> None:
+    seed = protocol.seeds[0].split if split_seed is None else split_seed
+    parts: dict[str, tuple[TaskSpec, ...]] = vars(protocol.split(family.tasks, seed))
+    rows = [
+        (part, " ".join(task.label.replace(" ", "") for task in tasks))
+        for part, tasks in parts.items()
+    ]
+    print_listing(f"Split {seed} of {protocol.id}", rows, out)
+    marks = {task.key: part[0].upper() for part, tasks in parts.items() for task in tasks}
+    legend = ", ".join(f"{part[0].upper()} {part}" for part in parts)
+    lines = chart.grid(family.tasks, [marks[task.key] for task in family.tasks])
+    _print_chart(f"{chart.axes(family.spec_space.features)}: {legend}", lines)
+
+
+def _show_returns(family: TaskFamily, num_episodes: int) -> None:
+    players = {
+        "expert": family.expert(family.tasks),
+        "random": RandomPolicies(family, family.tasks),
+    }
+    seeds = episode_seeds(0, "info", family.tasks, num_episodes)
+    tables = {}
+    id_ = family.info.id
+    started = time.perf_counter()
+    with progress_display({id_: id_}, err) as notify, single_threaded():
+        for name, policies in players.items():
+            tables[name] = rollout(
+                family,
+                family.tasks,
+                policies,
+                seeds,
+                num_threads=os.cpu_count() or 1,
+                progress=partial(notify, id_, name),
+            )
+        notify(id_, "ok")
+    seconds = time.perf_counter() - started
+    rows = [(name, *_summary(table)) for name, table in tables.items()]
+    print_listing(f"Return (episodes per task: {num_episodes}; {seconds:.1f} s)", rows, out)
+    returns = {name: table.returns.mean(axis=1).tolist() for name, table in tables.items()}
+    symbols = chart.BLOCKS if out.is_terminal and not out.options.ascii_only else chart.ASCII
+    where = chart.axes(family.spec_space.features)
+    if len(family.spec_space) == 1:
+        lines = chart.bars(family.tasks, returns["expert"], returns["random"], symbols)
+        _print_chart(
+            f"Return over {where}: {symbols.bar[-1]} expert, {symbols.floor} random", lines
+        )
+    else:
+        shades, legend = chart.shades(returns["expert"], symbols)
+        lines = chart.grid(family.tasks, shades, fill=True)
+        _print_chart(f"Return of the expert; {where}", [*lines, legend] if lines else [])
+
+
+def _summary(table: EpisodeTable) -> tuple[str, ...]:
+    means = table.returns.mean(axis=1)
+    row = (f"{means.mean():.4g} on average", f"{means.min():.4g} to {means.max():.4g} by task")
+    if table.successes is None:
+        return row
+    return (*row, f"success {100 * table.successes.mean():.3g} %")
+
+
+def _print_chart(title: str, lines: Sequence[str]) -> None:
+    text = "\n  ".join(["", title, *lines] if lines else ["", "Too many tasks for a picture."])
+    out.print(text, highlight=False, markup=False, soft_wrap=True)

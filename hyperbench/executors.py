@@ -16,6 +16,7 @@ from hyperbench.plan import Run
 from hyperbench.record import RunRecord
 from hyperbench.registry import Registry, installed
 
+_LAST_REPORT_SECONDS = 5.0
 _queue: Any = None
 """In a worker: where its progress goes."""
 
@@ -63,7 +64,9 @@ def run_in_processes(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         queue.put(None)
-        drain.join()
+        # A worker that died while it reported holds the queue's lock for ever.
+        drain.join(timeout=_LAST_REPORT_SECONDS)
+        queue.cancel_join_thread()
         queue.close()
 
 

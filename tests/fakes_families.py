@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from gymnasium import spaces
@@ -22,6 +23,16 @@ def family_of(env_class, **attributes):
 
     for name, value in attributes.items():
         setattr(Broken, name, value)
+    return Broken
+
+
+def vec_of(env_class):
+    """A LineFamily that plays ``env_class``, but only in ``make_vec``."""
+
+    class Broken(LineFamily):
+        def make_vec(self, tasks, num_threads=1):
+            return SyncVectorEnv([partial(env_class, task) for task in tasks])
+
     return Broken
 
 
@@ -111,14 +122,37 @@ class NoGainEnv(LineEnv):
         self.gain = 1.0
 
 
-class UnseededVec(LineFamily):
-    def make_vec(self, tasks, num_threads=1):
-        return SyncVectorEnv([lambda task=task: UnseededEnv(task) for task in tasks])
+class NoGoalEnv(LineEnv):
+    def __init__(self, task):
+        super().__init__(task)
+        self.goal = 0.0
 
 
-class SilentVec(LineFamily):
+class KeptEnvs(LineFamily):
+    """A task asked for again gets the environment it had."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def make(self, task, render_mode=None):
+        return self.kept.setdefault(task, LineEnv(task))
+
+
+class KeptVecEnvs(LineFamily):
+    def __init__(self):
+        self.kept = {}
+
     def make_vec(self, tasks, num_threads=1):
-        return SyncVectorEnv([lambda task=task: SilentEnv(task) for task in tasks])
+        envs = [self.kept.setdefault(task, LineEnv(task)) for task in tasks]
+        return SyncVectorEnv([lambda env=env: env for env in envs])
+
+
+class OneEnvPerTaskVec(LineFamily):
+    """Episodes of one task share an environment, but only within a batch."""
+
+    def make_vec(self, tasks, num_threads=1):
+        envs = {task: LineEnv(task) for task in tasks}
+        return SyncVectorEnv([lambda task=task: envs[task] for task in tasks])
 
 
 class HeavierVec(LineFamily):
@@ -213,7 +247,7 @@ BROKEN_FAMILIES = {
     ),
     "unseeded make_vec": (
         family_episodes.check_seed_repeats_the_episode,
-        UnseededVec,
+        vec_of(UnseededEnv),
         "of make_vec must repeat",
     ),
     "leftover velocity": (
@@ -222,6 +256,11 @@ BROKEN_FAMILIES = {
         "used before",
     ),
     "one start": (family_episodes.check_starts_differ, family_of(SameStartEnv), "seeds 1 and 2"),
+    "one start in make_vec": (
+        family_episodes.check_starts_differ,
+        vec_of(SameStartEnv),
+        "episodes in make_vec",
+    ),
     "endless": (family_episodes.check_horizon, family_of(EndlessEnv), "still running"),
     "horizon too short": (
         family_episodes.check_horizon,
@@ -229,7 +268,7 @@ BROKEN_FAMILIES = {
         "within info.horizon, 19 steps",
     ),
     "no success": (family_declared.check_success, family_of(SilentEnv), "from make,"),
-    "no success in make_vec": (family_declared.check_success, SilentVec, "from make_vec,"),
+    "no success in make_vec": (family_declared.check_success, vec_of(SilentEnv), "from make_vec,"),
     "heavier make_vec": (family_episodes.check_make_equals_make_vec, HeavierVec, "same episode"),
     "shared state": (
         family_episodes.check_environments_share_nothing,
@@ -241,8 +280,24 @@ BROKEN_FAMILIES = {
         family_of(SharedModelEnv),
         "of make must not notice",
     ),
+    "kept environments": (
+        family_episodes.check_environments_share_nothing,
+        KeptEnvs,
+        "of make must not notice",
+    ),
+    "kept environments in make_vec": (
+        family_episodes.check_environments_share_nothing,
+        KeptVecEnvs,
+        "of make_vec must not notice",
+    ),
+    "one environment per task": (
+        family_episodes.check_batch_does_not_matter,
+        OneEnvPerTaskVec,
+        "alone first",
+    ),
     "neighbourly": (family_episodes.check_batch_does_not_matter, NeighbourlyVec, "alone first"),
     "threaded": (family_episodes.check_threads_do_not_matter, ThreadedVec, "num_threads"),
+    "goal ignored": (family_declared.check_features_matter, family_of(NoGoalEnv), "'goal'"),
     "gain ignored": (family_declared.check_features_matter, family_of(NoGainEnv), "'gain'"),
 }
 """What is broken: (the check that must reject it, the family class, words of the message)."""

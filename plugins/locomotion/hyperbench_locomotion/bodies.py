@@ -15,6 +15,11 @@ HORIZON = 1000
 """Control steps per episode, as in dm_control."""
 
 
+def judged_seconds(suite: str, body: Body) -> float:
+    """Over how long a suite takes the mean of a body's speed before judging it [s]."""
+    return body.stroke_seconds if suite == "tracking" else 0.0
+
+
 def reward_function(suite: str, body: Body) -> RewardFunction:
     """The reward for speed of a suite, for a body.
 

@@ -42,6 +42,10 @@ class Body(ABC):
     """Target speeds, in ``speed_unit``, of the families that vary speed and length, one sign."""
     tracking_range: ClassVar[tuple[float, float]]
     """Fastest speeds backwards and forwards, in ``speed_unit``, that tracking asks for."""
+    slowest_tracked: ClassVar[float] = 0.0
+    """Slowest target, in ``speed_unit``, that tracking asks for."""
+    stroke_seconds: ClassVar[float] = 0.0
+    """Over how long tracking takes the mean of a speed that comes in strokes [s]; 0: not at all."""
     slow_speed: ClassVar[float]
     """Below this target, in ``speed_unit``, tracking stops being stricter with slower targets."""
     length_range: ClassVar[tuple[float, float]]
@@ -65,18 +69,25 @@ class Body(ABC):
     def speed(self, physics: Physics) -> Array:
         """(num_envs,) signed speeds, in ``speed_unit``."""
 
-    def reward(self, physics: Physics, targets: Array, speed_reward: RewardFunction) -> Array:
+    def reward(
+        self,
+        physics: Physics,  # noqa: ARG002 - a body may judge more of the states than their speed
+        speeds: Array,
+        targets: Array,
+        speed_reward: RewardFunction,
+    ) -> Array:
         """Judge the step that led to the current states.
 
         Args:
             physics: the states.
+            speeds: (num_envs,) speeds to judge, in ``speed_unit``.
             targets: (num_envs,) target speeds, in ``speed_unit``.
             speed_reward: the suite's reward for speed.
 
         Returns:
             (num_envs,) rewards in [0, 1].
         """
-        return speed_reward(self.speed(physics), targets)
+        return speed_reward(speeds, targets)
 
     def speeds(self) -> tuple[float, ...]:
         """The published target speeds, in ``speed_unit``, ascending, without 0."""

@@ -10,7 +10,7 @@ import numpy as np
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import MLPPolicies
 from hyperbench.task import Feature, FeatureKind, SpecSpace, TaskSpec
-from hyperbench_locomotion.bodies import BODIES, HORIZON, reward_function
+from hyperbench_locomotion.bodies import BODIES, HORIZON, judged_seconds, reward_function
 from hyperbench_locomotion.env import LocomotionEnv
 from hyperbench_locomotion.experts.networks import expert_version, shipped_experts
 from hyperbench_locomotion.grids import LENGTH_FAMILY_TARGET, grid
@@ -79,6 +79,7 @@ class LocomotionFamily(TaskFamily):
             targets,
             reward_function(self._suite, self.body),
             horizon=HORIZON,
+            judged_seconds=judged_seconds(self._suite, self.body),
             num_threads=num_threads,
         )
 

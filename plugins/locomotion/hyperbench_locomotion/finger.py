@@ -46,6 +46,8 @@ class Finger(Body):
     speed_unit = "rad/s"
     joint_speeds = (3.0, 6.0, 9.0, 12.0, 15.0)
     tracking_range = (-15.0, 15.0)
+    slowest_tracked = 2.0
+    stroke_seconds = 1.0
     slow_speed = 3.0
     length_range = (0.1, 0.4)
     nominal_length = 0.16

@@ -27,7 +27,8 @@ def grid(suite: str, body: Body, features: Sequence[str]) -> dict[str, tuple[flo
       gives the cheetah's speeds, 1 to 5 m/s, and fits the walker; the finger's are three times
       these numbers, so that they too span the range of its speed family.
 
-    Tracking drops the speeds outside ``tracking_range``, which no expert reaches.
+    Tracking drops the speeds outside ``tracking_range``, which no expert reaches, and those slower
+    than ``slowest_tracked``, which earn most at rest.
 
     Args:
         suite: ``"locomotion"`` or ``"tracking"``.
@@ -43,7 +44,8 @@ def grid(suite: str, body: Body, features: Sequence[str]) -> dict[str, tuple[flo
         speeds = (*(-s for s in reversed(body.joint_speeds)), *body.joint_speeds)
     if suite == "tracking":
         low, high = body.tracking_range
-        speeds = tuple(speed for speed in speeds if low <= speed <= high)
+        slowest = body.slowest_tracked
+        speeds = tuple(s for s in speeds if low <= s <= high and abs(s) >= slowest)
     values = {
         "speed": speeds,
         "length": _every(*body.length_range, _JOINT_LENGTH_STEP if joint else _LENGTH_STEP),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
@@ -13,6 +13,17 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+
+_STEPPED = int(
+    mujoco.mjtState.mjSTATE_QPOS
+    | mujoco.mjtState.mjSTATE_QVEL
+    | mujoco.mjtState.mjSTATE_WARMSTART
+    | mujoco.mjtState.mjSTATE_CTRL
+)
+"""What ``SteppedPhysics`` remembers of an environment, as MuJoCo's bits."""
+_MIN_SHARED_STEPS = 5
+"""With fewer physics steps a call, threads spend more on handing over Python's lock than they win:
+fingers, of 2, were advanced 1.4 times slower by two threads than by one (docs/performance.md)."""
 
 
 class Physics(ABC):
@@ -149,22 +160,34 @@ class RolloutPhysics(Physics):
 
 
 class SteppedPhysics(Physics):
-    """Physics that remembers everything between steps: one ``MjData`` per environment.
+    """Physics that remembers the solver's last solution, stepped from Python.
 
     Agrees with dm_control bit by bit, because the constraint solver starts from its last solution
-    and sensor values belong to the end of the last physics step. ``mujoco.rollout`` can do neither
-    for many environments; where a control step has several physics steps it is no faster.
+    and sensor values belong to the end of the last physics step. ``mujoco.rollout`` can do neither.
+
+    Environments take turns on one ``MjData`` per thread: all that a step needs of the one before
+    are a few dozen numbers, and a simulation that stays in the processor's cache is faster.
     """
 
     def __init__(self, models: Sequence[mujoco.MjModel], num_threads: int) -> None:
         super().__init__(models, num_threads)
         model = self.models[0]
-        self._data = [mujoco.MjData(model) for _ in self.models]
-        self._views = [(d.ctrl, d.qpos, d.qvel, d.sensordata) for d in self._data]
-        self._chunks = np.array_split(np.arange(len(self.models)), self.num_threads)
+        self._data = [mujoco.MjData(model) for _ in range(self.num_threads)]
         self._pool = ThreadPoolExecutor(self.num_threads) if self.num_threads > 1 else None
-        self.qpos: Array = np.zeros((len(self.models), model.nq))
-        self.qvel: Array = np.zeros((len(self.models), model.nv))
+        every = np.arange(len(self.models))
+        self._chunks = [chunk.tolist() for chunk in np.array_split(every, self.num_threads)]
+        # A row is qpos, qvel, the solver's last solution, control.
+        self._state: Array = np.zeros((len(self.models), mujoco.mj_stateSize(model, _STEPPED)))
+        self._sees_motion = bool((model.sensor_needstage != mujoco.mjtStage.mjSTAGE_ACC).any())
+
+    @property
+    def qpos(self) -> Array:  # type: ignore[override]
+        return self._state[:, : self.models[0].nq]
+
+    @property
+    def qvel(self) -> Array:  # type: ignore[override]
+        model = self.models[0]
+        return self._state[:, model.nq : model.nq + model.nv]
 
     def place(
         self,
@@ -175,45 +198,42 @@ class SteppedPhysics(Physics):
     ) -> None:
         if model is not None:
             self.models[index] = model
-        data = self._data[index]
-        mujoco.mj_resetData(self.models[index], data)
+        model, data = self.models[index], self._data[0]
+        mujoco.mj_resetData(model, data)
         data.qpos[:] = qpos
         data.qvel[:] = 0.0 if qvel is None else qvel
         # dm_control resets with actuation disabled, which at zero control changes nothing.
-        mujoco.mj_forward(self.models[index], data)
-        self._collect(np.array([index]))
+        mujoco.mj_forward(model, data)
+        self._keep(index, data)
 
     def advance(self, control: Array, num_steps: int) -> None:
-        def work(chunk: Indices) -> None:
-            self._step(chunk, control, num_steps)
-
-        if self._pool is None:
-            work(self._chunks[0])
+        self._state[:, -control.shape[1] :] = control
+        if self._pool is None or num_steps < _MIN_SHARED_STEPS:
+            self._step(self._data[0], range(len(self.models)), num_steps)
         else:
-            list(self._pool.map(work, self._chunks))
-        self._collect(np.arange(len(self.models)))
+            steps = [num_steps] * self.num_threads
+            list(self._pool.map(self._step, self._data, self._chunks, steps))
 
     def settle(self, chosen: Indices, num_steps: int) -> None:
         if num_steps:
-            self._step(chosen, np.zeros((len(self.models), self.models[0].nu)), num_steps)
-            self._collect(chosen)
+            self._state[chosen, -self.models[0].nu :] = 0.0
+            self._step(self._data[0], chosen.tolist(), num_steps)
 
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def _step(self, chosen: Indices, control: Array, num_steps: int) -> None:
+    def _step(self, data: mujoco.MjData, chosen: Iterable[int], num_steps: int) -> None:
         for i in chosen:
-            model, data = self.models[i], self._data[i]
-            self._views[i][0][:] = control[i]
-            # The last call brings positions, velocities and sensors up to the new state; the first
-            # one therefore only has to finish the step (dm_control's Physics.step does the same).
-            mujoco.mj_step2(model, data)
-            if num_steps > 1:
-                mujoco.mj_step(model, data, num_steps - 1)
-            mujoco.mj_step1(model, data)
+            model = self.models[i]
+            mujoco.mj_setState(model, data, self._state[i], _STEPPED)
+            mujoco.mj_step(model, data, num_steps)
+            if self._sees_motion:
+                # Sensors of positions and velocities are still those of the last step's start;
+                # those of forces are left there, as dm_control does.
+                mujoco.mj_step1(model, data)
+            self._keep(i, data)
 
-    def _collect(self, chosen: Indices) -> None:
-        _, qpos, qvel, sensors = zip(*(self._views[i] for i in chosen), strict=True)
-        self.qpos[chosen], self.qvel[chosen] = qpos, qvel
-        self.sensors[chosen] = sensors
+    def _keep(self, index: int, data: mujoco.MjData) -> None:
+        mujoco.mj_getState(self.models[index], data, self._state[index], _STEPPED)
+        self.sensors[index] = data.sensordata

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperbench_locomotion.physics import Array
 
@@ -57,6 +58,33 @@ def tracking_reward(speed: Array, target: Array, slow: float) -> Array:
     error = np.abs(speed - target) / np.maximum(np.abs(target), slow)
     result: Array = np.clip((1.0 - error) / (1.0 - TRACKING_TOLERANCE), 0.0, 1.0) ** 2
     return result
+
+
+class RecentMean:
+    """Mean of each environment's values since its episode began, the recent ones weighing most.
+
+    A value of ``memory`` ago weighs 1/e of the present one.
+
+    Args:
+        num_envs: environments.
+        memory: in values; with 0 the mean is the present value.
+    """
+
+    def __init__(self, num_envs: int, memory: float) -> None:
+        self._decay = np.exp(-1.0 / memory) if memory > 0 else 0.0
+        self._sums: Array = np.zeros(num_envs)
+        self._weights: Array = np.zeros(num_envs)
+
+    def restart(self, chosen: npt.NDArray[np.int64]) -> None:
+        """Forget what the chosen environments have shown."""
+        self._sums[chosen] = 0.0
+        self._weights[chosen] = 0.0
+
+    def update(self, values: Array) -> Array:
+        """Take in the present values (num_envs,) and return the means (num_envs,)."""
+        self._sums = self._decay * self._sums + values
+        self._weights = self._decay * self._weights + 1.0
+        return self._sums / self._weights
 
 
 def gaussian_tolerance(value: Array, lower: float, margin: float) -> Array:

@@ -15,7 +15,7 @@ from gymnasium.vector.utils import batch_space
 
 from hyperbench_locomotion.body import Body
 from hyperbench_locomotion.physics import Array, Physics, RolloutPhysics, SteppedPhysics
-from hyperbench_locomotion.rewards import RewardFunction
+from hyperbench_locomotion.rewards import RecentMean, RewardFunction
 
 Observations = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -37,6 +37,8 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         targets: (num_envs,) target speeds, in the body's unit.
         reward: (speeds, targets) -> rewards, each (num_envs,).
         horizon: control steps per episode.
+        judged_seconds: over how long the mean is taken of the speed that is rewarded [s]; with 0
+            it is the present speed.
         num_threads: physics threads. Results do not depend on it.
     """
 
@@ -50,6 +52,7 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         reward: RewardFunction,
         *,
         horizon: int,
+        judged_seconds: float = 0.0,
         num_threads: int = 1,
     ) -> None:
         self.body = body
@@ -60,6 +63,8 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         self.horizon = horizon
         self.rngs: list[np.random.Generator | None] = [None] * self.num_envs
         self._reward = reward
+        step_seconds = models[0].opt.timestep * body.num_substeps
+        self._speeds = RecentMean(self.num_envs, judged_seconds / step_seconds)
         self.single_observation_space = observation_space(body)
         self.single_action_space = action_space(models[0])
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -99,7 +104,7 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         for i in chosen.tolist():
             self.physics.place(i, self._initial_qpos(i, seed[i]))
         self.physics.settle(chosen, self.body.num_settling_steps)
-        self._elapsed_steps[chosen] = 0
+        self.begin(chosen)
         return self.observe(), {}
 
     def step(
@@ -117,10 +122,16 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         control = np.clip(actions, *self._action_bounds)
         self.physics.advance(control, self.body.num_substeps)
         self._elapsed_steps += 1
-        rewards = self.body.reward(self.physics, self.targets, self._reward)
+        speeds = self._speeds.update(self.body.speed(self.physics))
+        rewards = self.body.reward(self.physics, speeds, self.targets, self._reward)
         terminations = np.zeros(self.num_envs, dtype=bool)
         truncations = self._elapsed_steps >= self.horizon
         return self.observe(), rewards, terminations, truncations, {}
+
+    def begin(self, chosen: npt.NDArray[np.int64]) -> None:
+        """Let episodes of the chosen environments begin in the states they are in."""
+        self._elapsed_steps[chosen] = 0
+        self._speeds.restart(chosen)
 
     def observe(self) -> Observations:
         """(num_envs, obs_dim) observations of the current states."""

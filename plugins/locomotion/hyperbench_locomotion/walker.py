@@ -49,7 +49,7 @@ class Walker(Body):
     speed_step = 0.25
     speed_unit = "m/s"
     joint_speeds = (1.0, 2.0, 3.0, 4.0, 5.0)
-    tracking_range = (-5.0, 5.0)
+    tracking_range = (-3.5, 5.0)
     slow_speed = 0.5
     length_range = (0.1, 0.5)
     nominal_length = 0.3
@@ -102,12 +102,14 @@ class Walker(Body):
         # The model's only sensor is the velocity of the centre of mass: x, y, z.
         return physics.sensors[:, 0]
 
-    def reward(self, physics: Physics, targets: Array, speed_reward: RewardFunction) -> Array:
+    def reward(
+        self, physics: Physics, speeds: Array, targets: Array, speed_reward: RewardFunction
+    ) -> Array:
         """Weigh the reward for speed with dm_control's reward for standing upright."""
         height = physics.qpos[:, 0] + TORSO_HEIGHT
         upright = (1.0 + np.cos(physics.qpos[:, 2])) / 2.0
         standing = gaussian_tolerance(height, STAND_HEIGHT, STAND_HEIGHT / 2.0)
-        move = super().reward(physics, targets, speed_reward)
+        move = super().reward(physics, speeds, targets, speed_reward)
         return (3.0 * standing + upright) / 4.0 * (5.0 * move + 1.0) / 6.0
 
 

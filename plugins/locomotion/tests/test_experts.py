@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from hyperbench_locomotion.experts.evaluate import card_path, expert_returns
 from hyperbench_locomotion.experts.networks import ExpertNetworks, expert_path, shipped_experts
+from hyperbench_locomotion.experts.pairs import best_pair, cross_returns, report_pairs
 from hyperbench_locomotion.families import LocomotionFamily
-from hyperbench_locomotion.plugin import ENTRIES, FAMILIES
+from hyperbench_locomotion.plugin import FAMILIES
 
 from hyperbench.errors import DataError
 from hyperbench.files import sha256_file
+from hyperbench.rollout import rollout
+from hyperbench.seeding import child_seed
 
 # Of the published experts, HyPoGen's table; "tracking" is ours and asks for 800.
 BARS = {
@@ -29,6 +32,13 @@ BARS = {
     "locomotion/finger-speed-length-v1": 913,
 }
 TRACKING_BAR = 800
+
+
+TRACKING = [
+    entry
+    for entry in FAMILIES
+    if entry.arguments["suite"] == "tracking" and "speed" in entry.arguments["features"]
+]
 
 
 @pytest.mark.parametrize("entry", FAMILIES, ids=lambda entry: entry.id)
@@ -50,10 +60,10 @@ class TestShipped:
     def test_card_agrees_with_a_new_evaluation(self, entry):
         family = LocomotionFamily(**entry.arguments)
         card = json.loads(card_path(entry.id).read_text())
-        tasks = family.tasks[2::12]
+        tasks = family.tasks[2 :: len(family.tasks) // 4]
         expected = [card["task_returns"][task.label] for task in tasks]
-        # The card's first episodes: the same seeds, but fewer of them.
-        found = expert_returns(family, tasks, 5).mean(axis=1)
+        # The same episodes, but rounding may differ in other company, and a gait is chaotic.
+        found = expert_returns(family, tasks, card["episodes_per_task"]).mean(axis=1)
         np.testing.assert_allclose(found, expected, rtol=0.1)
 
     def test_policy_of_a_task_ignores_the_others(self, entry):
@@ -64,6 +74,36 @@ class TestShipped:
             np.testing.assert_array_equal(a[4], b[0])
         for a, b in zip(together.biases, alone.biases, strict=True):
             np.testing.assert_allclose(a[4], b[0], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.slow  # plays every expert on every task: up to 8100 episodes
+@pytest.mark.parametrize("entry", TRACKING, ids=lambda entry: entry.id)
+def test_one_expert_each_way_does_not_solve_tracking(entry):
+    assert report_pairs(LocomotionFamily(**entry.arguments)) < 0.6
+
+
+def test_cross_returns_are_of_the_named_expert_on_the_named_task():
+    family = LocomotionFamily("tracking", "cheetah", ("speed",))
+    tasks = [family.task(speed=speed) for speed in (2, 4, 6)]
+    returns = cross_returns(family, tasks)
+    seeds = np.array([[child_seed(0, "pairs", tasks[1].key)]])
+    alone = rollout(family, tasks[1:2], family.expert(tasks[:1]), seeds).returns
+    np.testing.assert_allclose(returns[0, 1], alone[0, 0], rtol=0.05)
+    assert returns[0, 1] > 2 * returns[1, 0]
+    assert (returns.argmax(axis=0) == np.arange(len(tasks))).all()
+
+
+def test_best_pair_goes_one_each_way():
+    returns = np.array(
+        [
+            [9.0, 1.0, 0.0, 0.0],
+            [7.0, 8.0, 0.0, 0.0],
+            [0.0, 9.0, 8.0, 0.0],
+            [0.0, 0.0, 3.0, 6.0],
+        ]
+    )
+    assert best_pair(returns, np.array([-2.0, -1.0, 1.0, 2.0])) == (0, 2, 6.5)
+    assert best_pair(returns[:, ::-1], np.array([-2.0, -1.0, -0.5, 2.0])) == (1, 3, 6.0)
 
 
 def test_missing_experts_and_uncovered_specs_are_named():
@@ -79,7 +119,7 @@ def test_missing_experts_and_uncovered_specs_are_named():
 
 def test_presets_cover_every_family():
     settings = pytest.importorskip("hyperbench_locomotion.experts.settings")
-    for entry in ENTRIES:
+    for entry in FAMILIES:
         family = LocomotionFamily(**entry.arguments)
         specs = family._specs(family.tasks)
         covered = np.zeros(len(specs), dtype=bool)
@@ -97,7 +137,9 @@ def small():
     """Settings of a training that takes a second."""
     settings = pytest.importorskip("hyperbench_locomotion.experts.settings")
     preset = settings.PRESETS["locomotion-cheetah"]
-    return replace(preset, num_steps=1024, num_envs=4, rollout_steps=16, batch_size=64)
+    return replace(
+        preset, num_steps=1024, num_envs=4, num_starts=8, rollout_steps=16, batch_size=64
+    )
 
 
 def test_training_killed_while_saving_goes_on(tmp_path, small, monkeypatch):

@@ -2,16 +2,15 @@
 
 import subprocess
 import sys
-from functools import partial
 
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from hyperbench_locomotion.bodies import BODIES
 from hyperbench_locomotion.families import LocomotionFamily
-from hyperbench_locomotion.plugin import ENTRIES, FAMILIES, hyperbench_suites
+from hyperbench_locomotion.plugin import FAMILIES, hyperbench_suites
 
 from hyperbench.errors import HyperbenchError, SpecError
-from hyperbench.policy import MLPPolicies
 from hyperbench.testing.family import (
     check_expert_beats_random,
     check_expert_beats_zero_action,
@@ -21,32 +20,10 @@ from hyperbench.testing.family_declared import check_tasks
 
 NUM_STEPS = 50
 
-# What is registered, and every body and feature under the other reward.
-PLAYED = [
-    entry
-    for entry in ENTRIES
-    if entry in FAMILIES
-    or (entry.id.startswith("tracking/") and entry.arguments["features"] == ("speed", "length"))
-]
 
-
-@pytest.fixture(scope="module", params=PLAYED, ids=lambda entry: entry.id)
+@pytest.fixture(scope="module", params=FAMILIES, ids=lambda entry: entry.id)
 def family(request):
-    family = LocomotionFamily(**request.param.arguments)
-    if request.param not in FAMILIES:
-        family.expert = partial(stand_in, family)
-    return family
-
-
-def stand_in(family, tasks):
-    """Policies that do something, where experts are still missing; the same for every task."""
-    rng = np.random.default_rng(0)
-    shape = (family.observation_space.shape[0], family.action_space.shape[0])
-    weight = np.broadcast_to(rng.normal(size=shape).astype(np.float32), (len(tasks), *shape))
-    bias = np.zeros((len(tasks), shape[1]), np.float32)
-    mean, std = np.zeros(shape[0], np.float32), np.ones(shape[0], np.float32)
-    low, high = family.action_space.low, family.action_space.high
-    return MLPPolicies((weight,), (bias,), mean, std, low, high)
+    return LocomotionFamily(**request.param.arguments)
 
 
 def play(env, actions, seed=None):
@@ -72,13 +49,28 @@ def test_plugin_module_imports_no_simulator():
 
 
 def test_entries_and_families_agree():
-    for entry in ENTRIES:
+    for entry in FAMILIES:
         family = LocomotionFamily(**entry.arguments)
         assert family.info.id == entry.id
         check_tasks(family)
     assert [name for suite in hyperbench_suites() for name in suite.families] == [
         entry.id for entry in FAMILIES
     ]
+
+
+def test_every_family_says_what_it_is():
+    units = {"cheetah": "m/s", "walker": "m/s", "finger": "rad/s"}
+    for entry in FAMILIES:
+        family = LocomotionFamily(**entry.arguments)
+        for feature in family.spec_space.features:
+            speed = feature.name == "speed"
+            assert feature.unit == (units[entry.arguments["body"]] if speed else "m")
+            assert feature.kind == ("reward" if speed else "dynamics")
+        assert family.info.licence.startswith("MIT")
+        assert "Apache-2.0" in family.info.licence
+        assert "dm_control" in family.info.citation
+        assert family.info.horizon == 1000
+        assert not family.info.has_success
 
 
 def test_published_speeds():
@@ -102,10 +94,14 @@ def test_published_speeds():
         ("locomotion/finger-speed-length-v1", 70, (-15.0, 0.1), (15.0, 0.4)),
         ("tracking/cheetah-speed-v1", 30, (-6.0,), (9.0,)),
         ("tracking/cheetah-speed-length-v1", 90, (-5.0, 0.3), (5.0, 0.7)),
+        ("tracking/walker-speed-v1", 34, (-3.5,), (5.0,)),
+        ("tracking/walker-speed-length-v1", 72, (-3.0, 0.1), (5.0, 0.5)),
+        ("tracking/finger-speed-v1", 28, (-15.0,), (15.0,)),
+        ("tracking/finger-speed-length-v1", 70, (-15.0, 0.1), (15.0, 0.4)),
     ],
 )
 def test_grids(family, num_tasks, first, last):
-    entry = next(entry for entry in ENTRIES if entry.id == family)
+    entry = next(entry for entry in FAMILIES if entry.id == family)
     tasks = LocomotionFamily(**entry.arguments).tasks
     assert len(tasks) == num_tasks
     assert (tasks[0].values, tasks[-1].values) == (first, last)
@@ -142,11 +138,19 @@ def test_family_keeps_the_contract(family):
     check_family(family, except_for=PLAY_ALL_TASKS)
 
 
-@pytest.mark.slow  # each check plays 160 episodes; the card's test plays a few by default
+@pytest.mark.slow  # plays up to 720 episodes
 @pytest.mark.parametrize("check", PLAY_ALL_TASKS)
 @pytest.mark.parametrize("entry", FAMILIES, ids=lambda entry: entry.id)
 def test_expert_keeps_the_contract(entry, check):
     check(LocomotionFamily(**entry.arguments))
+
+
+@pytest.mark.parametrize("check", PLAY_ALL_TASKS)
+@pytest.mark.parametrize("entry", FAMILIES, ids=lambda entry: entry.id)
+def test_expert_keeps_the_contract_at_both_ends(entry, check):
+    family = LocomotionFamily(**entry.arguments)
+    family.tasks = (family.tasks[0], family.tasks[-1])
+    check(family)
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is")  # unbounded on purpose
@@ -233,10 +237,21 @@ def test_actions_are_clipped(family):
     np.testing.assert_array_equal(play(family.make(task), beyond, 0)[0], clipped[0])
 
 
-def test_rendering(family):
+@pytest.mark.parametrize("entry", FAMILIES, ids=lambda entry: entry.id)
+def test_render_mode_is_accepted_or_refused(entry):
+    family = LocomotionFamily(**entry.arguments)
+    env = family.make(family.tasks[0], "rgb_array")
+    assert env.render_mode == "rgb_array"
+    assert env.metadata["render_fps"] > 0
+    env.close()
     with pytest.raises(ValueError, match="render_mode"):
         family.make(family.tasks[0], "human")
-    env = family.make(family.tasks[0], "rgb_array")
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_rendering(body):
+    family = LocomotionFamily("locomotion", body, ("length",))
+    env = family.make(family.tasks[-1], "rgb_array")
     env.reset(seed=0)
     try:
         first = env.render()
@@ -246,7 +261,8 @@ def test_rendering(family):
         env.step(action)
     second = env.render()
     env.close()
-    assert first.shape == (360, 480, 3)
+    assert first.ndim == 3
+    assert first.shape[2] == 3
     assert first.dtype == np.uint8
     assert first.std() > 10, "the picture is empty"
     assert (first != second).any(), "the body does not move"

@@ -118,11 +118,13 @@ class PointMassEnv(gymnasium.Env[FloatArray, Array]):
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), success
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """Draw [-1.5, 1.5]^2 m on (150, 150, 3) pixels: green goal, blue mass."""
+        """Draw [-1.5, 1.5]^2 m, lined every 0.5 m, on (300, 300, 3): green goal, blue mass."""
         if self.render_mode != "rgb_array":
             return None
-        image = np.full((150, 150, 3), 255, dtype=np.uint8)
-        x, y = np.meshgrid(np.linspace(-1.5, 1.5, 150), np.linspace(1.5, -1.5, 150))
+        image = np.full((300, 300, 3), 255, dtype=np.uint8)
+        x, y = np.meshgrid(np.linspace(-1.5, 1.5, 300), np.linspace(1.5, -1.5, 300))
+        from_line = np.minimum(abs(x - np.round(2 * x) / 2), abs(y - np.round(2 * y) / 2))
+        image[from_line < 0.005] = 225
         for center, radius, color in (
             (self._masses.goal[0], 0.1, (80, 180, 80)),
             (self._masses.position[0], 0.06, (40, 80, 200)),

@@ -72,9 +72,9 @@ def test_render_draws_goal_and_mass():
     env = FAMILY.make(FAMILY.task(goal_x=0.8, goal_y=0.8, drag=0), render_mode="rgb_array")
     env.reset(seed=0)
     image = env.render()
-    assert image.shape == (150, 150, 3)
+    assert image.shape == (300, 300, 3)
     assert image.dtype == np.uint8
-    assert (image[35, 115] == (80, 180, 80)).all()  # y points up
+    assert (image[70, 230] == (80, 180, 80)).all()  # y points up
     assert (image == (40, 80, 200)).all(axis=-1).any()
     assert FAMILY.make(FAMILY.tasks[0]).render() is None
 

@@ -1,4 +1,4 @@
-"""``python -m hyperbench_locomotion.experts train | export | evaluate``."""
+"""``python -m hyperbench_locomotion.experts train | export | evaluate | pairs``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from hyperbench_locomotion.experts.settings import PRESETS, Settings
+from hyperbench_locomotion.plugin import FAMILIES
 
 
 def _truth(word: str) -> bool:
@@ -42,6 +43,11 @@ def main() -> None:
     evaluate.add_argument("--episodes", type=int, default=10, help="per task")
     evaluate.add_argument("--threads", type=int, default=1, help="physics threads")
 
+    pairs = commands.add_parser("pairs", help="what the best two experts earn, one each way")
+    speeds = {entry.id: entry for entry in FAMILIES if "speed" in entry.arguments["features"]}
+    pairs.add_argument("family", choices=speeds, metavar="family", help="one that varies speed")
+    pairs.add_argument("--threads", type=int, default=1, help="physics threads")
+
     arguments = parser.parse_args()
     if arguments.command == "train":
         from hyperbench_locomotion.experts.train import train as run_training
@@ -55,6 +61,11 @@ def main() -> None:
         from hyperbench_locomotion.experts.export import export as run_export
 
         run_export(arguments.folders, arguments.least_speed)
+    elif arguments.command == "pairs":
+        from hyperbench_locomotion.experts.pairs import report_pairs
+        from hyperbench_locomotion.families import LocomotionFamily
+
+        report_pairs(LocomotionFamily(**speeds[arguments.family].arguments), arguments.threads)
     else:
         from hyperbench_locomotion.experts.evaluate import evaluate as run_evaluation
 

@@ -14,14 +14,14 @@ from hyperbench.task import TaskSpec
 from hyperbench_locomotion.experts.networks import DATA
 from hyperbench_locomotion.families import LocomotionFamily
 from hyperbench_locomotion.physics import Array
-from hyperbench_locomotion.plugin import ENTRIES
+from hyperbench_locomotion.plugin import FAMILIES
 
 
 def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
     """Play every task of a family, print the returns and write the family's card.
 
     Args:
-        family_id: of any family of this package, registered or about to be.
+        family_id: of a family of this package.
         num_episodes: per task.
         num_threads: physics threads.
 
@@ -31,7 +31,7 @@ def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
     Raises:
         UnknownNameError: no family of this package has this id.
     """
-    entries = {entry.id: entry for entry in ENTRIES}
+    entries = {entry.id: entry for entry in FAMILIES}
     if family_id not in entries:
         raise UnknownNameError("family", family_id, entries)
     family = LocomotionFamily(**entries[family_id].arguments)

@@ -26,6 +26,8 @@ class Settings:
         fast_share: extra weight of the fastest targets, as a share of the weight of all targets.
         varied_lengths: share of episodes on bodies of other than nominal length.
         start: folder of an earlier training to start from; empty starts afresh.
+        num_starts: start states of each length, drawn beforehand. With 64 a walker learned by heart
+            how to get up from each, and from no other.
         num_steps: environment steps.
         num_envs: parallel environments.
         rollout_steps: steps of each environment between updates.
@@ -47,6 +49,7 @@ class Settings:
     fast_share: float = 0.0
     varied_lengths: float = 0.0
     start: str = ""
+    num_starts: int = 1024
     num_steps: int = 45_000_000
     num_envs: int = 384
     rollout_steps: int = 64

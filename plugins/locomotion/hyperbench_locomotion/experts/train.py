@@ -23,7 +23,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from hyperbench.errors import DataError
 from hyperbench.provenance import provenance
-from hyperbench_locomotion.bodies import BODIES, HORIZON, reward_function
+from hyperbench_locomotion.bodies import BODIES, HORIZON, judged_seconds, reward_function
 from hyperbench_locomotion.experts.settings import Settings
 from hyperbench_locomotion.experts.training_env import TrainingEnv
 
@@ -60,7 +60,9 @@ def train(settings: Settings, folder: Path, num_threads: int = 1, command: str =
         tasks,
         probabilities,
         horizon=HORIZON,
+        judged_seconds=judged_seconds(settings.suite, body),
         num_envs=settings.num_envs,
+        num_starts=settings.num_starts,
         num_threads=num_threads,
         # A resumed training must not draw the same tasks again.
         seed=settings.seed + record["steps"],

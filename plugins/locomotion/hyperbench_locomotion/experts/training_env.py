@@ -14,8 +14,6 @@ from hyperbench_locomotion.physics import Array
 from hyperbench_locomotion.rewards import RewardFunction
 from hyperbench_locomotion.vector_env import LocomotionVectorEnv
 
-_MIN_STARTS = 64
-
 
 class TrainingEnv(VecEnv):
     """``num_envs`` bodies whose observation ends with the features that vary, scaled to [-1, 1].
@@ -29,7 +27,9 @@ class TrainingEnv(VecEnv):
         tasks: (num_tasks, 2) speed and length of the tasks to draw from.
         probabilities: (num_tasks,) how often each is drawn.
         horizon: control steps per episode.
+        judged_seconds: over how long the mean is taken of the speed that is rewarded [s].
         num_envs: environments.
+        num_starts: start states in the bank, of each length.
         num_threads: physics threads.
         seed: of tasks, start states and phases.
     """
@@ -42,7 +42,9 @@ class TrainingEnv(VecEnv):
         probabilities: Array,
         *,
         horizon: int,
+        judged_seconds: float,
         num_envs: int,
+        num_starts: int,
         num_threads: int,
         seed: int,
     ) -> None:
@@ -52,11 +54,17 @@ class TrainingEnv(VecEnv):
         varies = varying_features(tasks)
         self._scaled = (2.0 * (tasks - low) / (high - low) - 1.0)[:, varies].astype(np.float32)
         self._models = {length: body.model(length) for length in np.unique(tasks[:, 1])}
-        self._starts = self._settled_starts(body, reward, num_envs, seed)
+        self._starts = self._settled_starts(body, reward, num_starts, seed)
         self._current = self._draw(num_envs)
         models = [self._models[tasks[i, 1]] for i in self._current]
         self._env = LocomotionVectorEnv(
-            body, models, tasks[self._current, 0], reward, horizon=horizon, num_threads=num_threads
+            body,
+            models,
+            tasks[self._current, 0],
+            reward,
+            horizon=horizon,
+            judged_seconds=judged_seconds,
+            num_threads=num_threads,
         )
         self._elapsed = self._rng.integers(0, horizon, num_envs)
         self._returns = np.zeros(num_envs)
@@ -73,6 +81,7 @@ class TrainingEnv(VecEnv):
     def reset(self) -> npt.NDArray[np.float32]:
         for i in range(self.num_envs):
             self._start(i)
+        self._env.begin(np.arange(self.num_envs))
         return self._observe()
 
     def step_async(self, actions: npt.NDArray[np.float32]) -> None:
@@ -108,10 +117,9 @@ class TrainingEnv(VecEnv):
         return [False] * self.num_envs
 
     def _settled_starts(
-        self, body: Body, reward: RewardFunction, num_envs: int, seed: int
+        self, body: Body, reward: RewardFunction, num_starts: int, seed: int
     ) -> dict[float, list[tuple[Array, Array]]]:
         """Joint positions and velocities to start from, per length."""
-        num_starts = max(_MIN_STARTS, num_envs // len(self._models))
         starts = {}
         for length, model in self._models.items():
             env = LocomotionVectorEnv(
@@ -143,6 +151,7 @@ class TrainingEnv(VecEnv):
         self._current[ended] = self._draw(len(ended))
         for i in ended:
             self._start(i)
+        self._env.begin(ended)
         self._returns[ended] = 0.0
         self._elapsed[ended] = 0
         return infos

@@ -1,0 +1,172 @@
+"""What the command that films an episode does: find task and policy, film, say what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from hyperbench.console import progress_display, standard_output
+from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownNameError
+from hyperbench.family import TaskFamily
+from hyperbench.film import check_output, film
+from hyperbench.plan import method_label
+from hyperbench.policy import PolicyBatch
+from hyperbench.record import POLICIES, RECORD, find_runs, read_policies, read_record
+from hyperbench.references import RandomPolicies, ZeroActionPolicies
+from hyperbench.registry import installed
+from hyperbench.task import TaskSpec
+
+out = standard_output()
+err = Console(stderr=True)
+
+_PLAYERS: dict[str, Callable[[TaskFamily, TaskSpec], PolicyBatch]] = {
+    "expert": lambda family, task: family.expert([task]),
+    "random": lambda family, task: RandomPolicies(family, [task]),
+    "zero-action": lambda family, task: ZeroActionPolicies(family, [task]),
+}
+
+
+def render_command(
+    *,
+    suite: str,
+    task: str,
+    policy: str,
+    output: Path,
+    seed: int,
+    num_steps: int | None,
+    fps: int | None,
+) -> None:
+    """Film one episode of one policy on one task."""
+    check_output(output)
+    registry = installed()
+    entries = registry.select_families(suite)
+    if len(entries) > 1:
+        names = ", ".join(entry.id for entry in entries)
+        raise HyperbenchError(f"Suite {suite!r} has {len(entries)} families. Name one: {names}.")
+    family = registry.make_family(entries[0].id)
+    spec = find_task(family, task)
+    policies = find_policy(family, spec, policy)
+    with progress_display({policy: policy}, err) as notify:
+        progress = partial(notify, policy, "filming")
+        made = film(
+            family, spec, policies, seed, output, num_steps=num_steps, fps=fps, progress=progress
+        )
+        notify(policy, "ok")
+    length = int(made.table.lengths[0, 0])
+    success = ""
+    if made.table.successes is not None:
+        success = ", success" if made.table.successes[0, 0] else ", no success"
+    lines = [
+        f"{policy} on {spec.label} of {family.info.id}, seed {seed}: return "
+        f"{made.table.returns[0, 0]:.6g}{success} in {length} of {family.info.horizon} steps",
+        f"{output.resolve()}: {made.num_pictures / made.fps:.1f} s at {made.fps} pictures a "
+        f"second, {output.stat().st_size / 1e3:.0f} kB",
+    ]
+    if spec not in family.tasks:
+        nearest = nearest_task(family, dict(zip(spec.space.names, spec.values, strict=True)))
+        lines.append(f"{spec.label} is no task of the family; the nearest is {nearest.label}.")
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def find_task(family: TaskFamily, asked: str) -> TaskSpec:
+    """The task that a person means, one of the family's or any other of its spec space.
+
+    Args:
+        family: whose task.
+        asked: the value of every feature, such as ``"speed=3,length=0.4"``, or as many digits of a
+            task's key as tell it from the family's others.
+
+    Raises:
+        SpecError: no task, or several, are meant.
+        UnknownNameError: a feature that the family does not have.
+    """
+    if "=" not in asked:
+        found = [task for task in family.tasks if task.key.startswith(asked)]
+        if len(found) != 1:
+            raise SpecError(
+                f"Task {asked!r}: {len(found)} tasks of {family.info.id} have a key that begins so."
+                f" Give feature values, such as {family.tasks[0].label.replace(' ', '')}."
+            )
+        return found[0]
+    names = family.spec_space.names
+    values: dict[str, float] = {}
+    for part in asked.split(","):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in names:
+            raise UnknownNameError(f"feature of {family.info.id}", name, names)
+        if name in values:
+            raise SpecError(f"Task {asked!r} gives {name!r} twice.")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise SpecError(f"Task {asked!r}: {name} is {value!r}, which is no number.") from None
+    try:
+        spec = family.task(**values)
+    except SpecError as error:
+        nearest = nearest_task(family, values).label
+        raise SpecError(f"{error} The nearest of the family's tasks is {nearest}.") from None
+    # A label rounds: what is written as goal_x=0.333333 means the task with 1/3.
+    return next((task for task in family.tasks if task.label == spec.label), spec)
+
+
+def nearest_task(family: TaskFamily, values: Mapping[str, float]) -> TaskSpec:
+    """The family's task nearest to some of the features' values, each scaled to its range."""
+    given = [feature for feature in family.spec_space.features if feature.name in values]
+
+    def distance(task: TaskSpec) -> float:
+        return sum(((task[f.name] - values[f.name]) / (f.high - f.low)) ** 2 for f in given)
+
+    return min(family.tasks, key=distance)
+
+
+def find_policy(family: TaskFamily, task: TaskSpec, asked: str) -> PolicyBatch:
+    """The policy that a person means, for one task.
+
+    Args:
+        family: whose task it is.
+        task: the task.
+        asked: ``"expert"``, ``"random"``, ``"zero-action"``, or the folder of a run.
+
+    Raises:
+        UnknownNameError: it is neither.
+        DataError: the run keeps no policy for the task.
+    """
+    if asked in _PLAYERS:
+        return _PLAYERS[asked](family, task)
+    folder = Path(asked)
+    if not folder.is_dir():
+        raise UnknownNameError(
+            "policy", asked, _PLAYERS, "Or give the folder of a run that `hyperbench run` wrote."
+        )
+    if not (folder / RECORD).is_file():
+        raise DataError(f"Folder {folder} is not one run. {_runs_with_policies(family, folder)}")
+    record = read_record(folder)
+    if record.family != family.info.id:
+        raise DataError(f"The run in {folder} is of {record.family}, not of {family.info.id}.")
+    if record.split is None or POLICIES not in record.sha256:
+        raise DataError(
+            f"The run in {folder} keeps no policies: it is of {record.method!r}, "
+            f"{'a control arm' if record.is_arm else f'and its status is {record.status!r}'}."
+        )
+    targets = {entry.key: i for i, entry in enumerate(record.split.target)}
+    if task.key not in targets:
+        labels = [family.task(**entry.features).label for entry in record.split.target]
+        raise DataError(
+            f"Task {task.label} is not a target task of the run in {folder}, which has policies "
+            f"for {'; '.join(labels)}."
+        )
+    return read_policies(folder, record).take([targets[task.key]])
+
+
+def _runs_with_policies(family: TaskFamily, folder: Path) -> str:
+    records = [(run, read_record(run)) for run in find_runs([folder])]
+    known = [
+        f"{run} ({method_label(record)}, split {record.seeds.split})"
+        for run, record in records
+        if record.family == family.info.id and POLICIES in record.sha256
+    ]
+    return f"It has these with policies for {family.info.id}: {', '.join(known) or 'none'}."
