@@ -20,7 +20,7 @@ FLOORS = [
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
     {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"},
-    {"chart", "console", "commands", "describe", "inspection", "options", "render"}
+    {"chart", "console", "commands", "describe", "inspection", "render"}
     | {"testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

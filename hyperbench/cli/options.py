@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hyperbench.errors import HyperbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from hyperbench.protocol import EvalProtocol
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -76,3 +81,32 @@ Threads = Annotated[
 JsonFlag = Annotated[
     bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print the board as JSON.")
 ]
+
+
+@contextmanager
+def goes_on(kept: str) -> Iterator[None]:
+    """Tell whoever interrupts a command how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted. {kept} are kept; the same command goes on.", err=True)
+        raise typer.Exit(130) from None
+
+
+def protocol_named(name: str, seeds: str | None) -> EvalProtocol:
+    """The registered protocol of that name, with other seeds where some are asked for."""
+    from hyperbench.protocol import PROTOCOLS
+
+    if name not in PROTOCOLS:
+        raise UnknownNameError("protocol", name, PROTOCOLS)
+    protocol = PROTOCOLS[name]
+    return protocol if seeds is None else protocol.with_seeds(seeds)
+
+
+def data_dir_or_cache(given: Path | None) -> Path:
+    """Where demonstrations are: the folder given, or the user's cache."""
+    import platformdirs
+
+    if given is not None:
+        return given
+    return Path(platformdirs.user_cache_dir("hyperbench")) / "demonstrations"

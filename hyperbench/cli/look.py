@@ -1,0 +1,132 @@
+"""Commands that show what there is: plugins, families, methods, runs and films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hyperbench.cli.app import app
+from hyperbench.cli.options import DataDir, Suite, data_dir_or_cache, protocol_named
+
+
+@app.command()
+def inspect(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote.")],
+    data_dir: DataDir = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each task's, as JSON.")
+    ] = False,
+) -> None:
+    """Show how well a run's policies clone source and validation tasks, after each block."""
+    from hyperbench.inspection import inspect_command
+
+    inspect_command(folders, data_dir_or_cache(data_dir), as_json)
+
+
+@app.command()
+def render(
+    suite: Suite,
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            "-t",
+            envvar="HYPERBENCH_TASK",
+            help="Feature values, e.g. speed=3,length=0.4, or the first digits of a task's key.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help=".mp4 or .gif.")
+    ],
+    policy: Annotated[
+        str,
+        typer.Option(
+            envvar="HYPERBENCH_POLICY",
+            help="expert, random, zero-action, or the folder of a run that `run` wrote.",
+        ),
+    ] = "expert",
+    seed: Annotated[
+        int,
+        typer.Option(envvar="HYPERBENCH_SEED", min=0, help="What the environment is reset with."),
+    ] = 0,
+    num_steps: Annotated[
+        int | None,
+        typer.Option(envvar="HYPERBENCH_NUM_STEPS", min=1, help="Stop after so many."),
+    ] = None,
+    fps: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_FPS",
+            min=1,
+            help="Pictures a second, at the simulation's pace; if not given, at most 50.",
+        ),
+    ] = None,
+) -> None:
+    """Film one episode of an expert, or of a policy that a run has generated."""
+    from hyperbench.render import render_command
+
+    render_command(
+        suite=suite,
+        task=task,
+        policy=policy,
+        output=output,
+        seed=seed,
+        num_steps=num_steps,
+        fps=fps,
+    )
+
+
+@app.command("list")
+def list_() -> None:
+    """Show suites, families, methods, control arms and protocols by name."""
+    from hyperbench.describe import list_command
+
+    list_command()
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="A suite, family, method or protocol.")],
+    protocol: Annotated[
+        str | None,
+        # No environment variable: what is set for runs must not ask for the split of a method.
+        typer.Option("--protocol", "-p", help="Show a family's split by it."),
+    ] = None,
+    split: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_SPLIT",
+            min=0,
+            help="Seed of that split; the protocol's first if not given.",
+        ),
+    ] = None,
+    num_episodes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_NUM_EPISODES",
+            min=0,
+            help="Per task, by expert and at random; if not given, 1 of a single family.",
+        ),
+    ] = None,
+) -> None:
+    """Describe a suite, family, method or protocol."""
+    from hyperbench.describe import info_command
+
+    if split is not None and protocol is None:
+        protocol = "quick-v1"
+    info_command(
+        name,
+        protocol=None if protocol is None else protocol_named(protocol, None),
+        split_seed=split,
+        num_episodes=num_episodes,
+    )
+
+
+@app.command()
+def plugins() -> None:
+    """Show the installed plugins, and why any could not be loaded."""
+    from hyperbench.describe import plugins_command
+
+    plugins_command()

@@ -1,0 +1,165 @@
+"""Commands that measure: they plan, fit, judge and keep what came out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hyperbench.cli.app import app
+from hyperbench.cli.options import (
+    DataDir,
+    Device,
+    JsonFlag,
+    Protocol,
+    Settings,
+    Suite,
+    Threads,
+    data_dir_or_cache,
+    goes_on,
+    protocol_named,
+    read_config,
+)
+
+
+@app.command()
+def run(
+    method: Annotated[
+        list[str],
+        typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
+    ],
+    suite: Suite,
+    protocol: Protocol = "quick-v1",
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYPERBENCH_SEEDS",
+            help="How many pairs of split and fit seed, or the seeds, e.g. 0,1,2.",
+        ),
+    ] = None,
+    settings: Settings = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            envvar="HYPERBENCH_BASELINES", help="Also measure the registered baseline methods."
+        ),
+    ] = True,
+    shuffled_spec: Annotated[
+        bool,
+        typer.Option(
+            "--shuffled-spec",
+            envvar="HYPERBENCH_SHUFFLED_SPEC",
+            help="Also measure each method asked for with the specs permuted, as a control.",
+        ),
+    ] = False,
+    device: Device = "cpu",
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            envvar="HYPERBENCH_JOBS",
+            min=0,
+            help="Runs at a time; 0 takes the cores. Results do not depend on it.",
+        ),
+    ] = 0,
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For runs.")
+    ] = Path("runs"),
+    data_dir: DataDir = None,
+    dry_run: Annotated[
+        bool, typer.Option(envvar="HYPERBENCH_DRY_RUN", help="Show the plan and stop.")
+    ] = False,
+    as_json: JsonFlag = False,
+    config: Annotated[  # noqa: ARG001 (its callback has used it)
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            callback=read_config,
+            is_eager=True,
+            envvar="HYPERBENCH_CONFIG",
+            help="YAML file with any of these options.",
+        ),
+    ] = None,
+) -> None:
+    """Measure methods on unseen tasks, beside the control arms, and show the board."""
+    from hyperbench.commands import run_command
+
+    with goes_on("Finished runs"):
+        failed = run_command(
+            methods=method,
+            suite=suite,
+            protocol=protocol_named(protocol, seeds),
+            settings=settings or [],
+            baselines=baselines,
+            shuffled_spec=shuffled_spec,
+            device=device,
+            num_jobs=jobs,
+            output_dir=output_dir,
+            data_dir=data_dir_or_cache(data_dir),
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def tune(
+    method: Annotated[
+        str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
+    ],
+    suite: Suite,
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials", "-n", envvar="HYPERBENCH_TRIALS", min=1, help="In all, the defaults first."
+        ),
+    ] = 20,
+    protocol: Protocol = "standard-v1",
+    splits: Annotated[
+        int,
+        typer.Option(envvar="HYPERBENCH_SPLITS", min=1, help="Splits of each family to judge by."),
+    ] = 3,
+    seed: Annotated[int, typer.Option(envvar="HYPERBENCH_SEED", min=0, help="Of the search.")] = 0,
+    settings: Settings = None,
+    device: Device = "cpu",
+    output_dir: Annotated[
+        Path,
+        typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For studies."),
+    ] = Path("studies"),
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+) -> None:
+    """Search a method's settings on validation tasks, under splits that no board uses."""
+    from hyperbench.commands import tune_command
+
+    with goes_on("Finished trials"):
+        tune_command(
+            method=method,
+            suite=suite,
+            protocol=protocol_named(protocol, None),
+            num_splits=splits,
+            num_trials=trials,
+            seed=seed,
+            settings=settings or [],
+            device=device,
+            output_dir=output_dir,
+            data_dir=data_dir_or_cache(data_dir),
+            num_threads=threads,
+        )
+
+
+@app.command()
+def prepare(
+    suite: Suite,
+    protocol: Protocol = "quick-v1",
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+) -> None:
+    """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
+    from hyperbench.commands import prepare_command
+
+    prepare_command(suite, protocol_named(protocol, None), data_dir_or_cache(data_dir), threads)
