@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -13,12 +14,16 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table as RichTable
 
 from hyperbench.board import Board
-from hyperbench.report.tables import Table, cost_table, score_table
+from hyperbench.report.tables import Table, tables
 from hyperbench.search import Setting
 from hyperbench.study import Study
 
 _ENDED = ("ok", "failed")
 _NUM_TRIALS_SHOWN = 10
+_PADDING = 3
+"""Columns of space beside each."""
+_AFTER = re.compile(r"(?<=/)|(?<=-)(?!v\d)")
+"""Where names of families, which are long, may be broken: not before their version."""
 
 
 class LiveProgress:
@@ -130,10 +135,9 @@ def progress_display(labels: dict[str, str], console: Console) -> LiveProgress |
 def print_boards(boards: Sequence[Board], console: Console) -> None:
     """Show each board: scores, cost, failures, notes."""
     for board in boards:
-        console.print(_rich(score_table(board)))
-        costs = cost_table(board)
-        if costs.rows:
-            console.print(_rich(costs))
+        for table in tables(board):
+            for part in _that_fit(table, console.width):
+                console.print(part)
         for failure in board.failures:
             console.print(f"[red]failed[/]  {escape(failure)}", highlight=False)
         for note in board.notes:
@@ -190,11 +194,28 @@ def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console)
     console.print(grid, highlight=False)
 
 
-def _rich(table: Table) -> RichTable:
+def _that_fit(table: Table, width: int) -> Iterator[RichTable]:
+    """The table in as few parts as fit the width, each beginning with the first column."""
+    header = [_AFTER.sub("\n", name) for name in table.header]
+    widths = [
+        max(map(len, (*name.splitlines(), *cells))) + _PADDING
+        for name, *cells in zip(header, *table.rows, strict=True)
+    ]
+    part, used = [0], widths[0] + _PADDING
+    for i in range(1, len(header)):
+        if len(part) > 1 and used + widths[i] > width:
+            yield _rich(table, header, part)
+            part, used = [0], widths[0] + _PADDING
+        part.append(i)
+        used += widths[i]
+    yield _rich(table, header, part)
+
+
+def _rich(table: Table, header: Sequence[str], columns: Sequence[int]) -> RichTable:
     shown = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left")
-    for i, name in enumerate(table.header):
-        shown.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+    for i in columns:
+        shown.add_column(escape(header[i]), justify="left" if i == 0 else "right", no_wrap=True)
     for cells, dim in zip(table.rows, table.dimmed, strict=True):
         # Names such as "hypogen [num_blocks=8]" would be read as markup.
-        shown.add_row(*map(escape, cells), style="dim" if dim else None)
+        shown.add_row(*(escape(cells[i]) for i in columns), style="dim" if dim else None)
     return shown

@@ -6,12 +6,15 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
+from rich.console import Console
 
 from hyperbench.board import Board, Row
+from hyperbench.console import print_boards
 from hyperbench.report.tables import (
     MISSING,
     cost_table,
     csv_text,
+    family_table,
     json_text,
     latex,
     markdown,
@@ -101,7 +104,7 @@ def test_a_pipe_in_a_setting_does_not_split_a_cell():
 
 
 def test_columns_appear_with_what_they_are_for(two_families):
-    """Success only where a family has it, failures only if there are any, families if several."""
+    """Success only where a family has it, failures only if there are any."""
     plain = score_table(BOARD).header
     assert "success" not in plain
     assert "failed" not in plain
@@ -111,10 +114,29 @@ def test_columns_appear_with_what_they_are_for(two_families):
     assert column(found, "success") == ["0.000", MISSING]
     assert column(found, "failed") == ["2", "0"]
 
-    several = score_table(two_families)
-    assert several.title == "2 families, test-v1"
-    assert column(several, "toy/other-v1") == [MISSING]
-    assert column(several, "toy/size-v1") == ["0.250"]
+
+def test_several_families_have_a_column_each_without_what_they_share(two_families):
+    assert family_table(BOARD) is None
+    assert score_table(two_families).title == "2 families, test-v1"
+    found = family_table(two_families)
+    assert found.title == "Score in each family of toy"
+    assert column(found, "other-v1") == [MISSING]
+    assert column(found, "size-v1") == ["0.250"]
+    assert "| method | other-v1 | size-v1 |" in markdown(two_families)
+    assert "method & other-v1 & size-v1" in latex(two_families)
+
+
+def test_on_a_narrow_terminal_families_are_shown_in_parts(two_families):
+    """Nothing is cut off: every name and number is there, the method's beside each."""
+    wide, narrow = (Console(width=width, file=io.StringIO()) for width in (120, 46))
+    for console in (wide, narrow):
+        print_boards([two_families], console)
+        text = console.file.getvalue()
+        assert "…" not in text
+        assert "0.250" in text
+        assert "fit [s]" in text
+    titles = [console.file.getvalue().count("Score in each family") for console in (wide, narrow)]
+    assert titles == [1, 2]
 
 
 def test_arms_are_dimmed_and_cost_nothing():

@@ -38,16 +38,35 @@ def score_table(board: Board) -> Table:
         ("interp.", lambda row: _fixed(row.interpolation, 3)),
         ("extrap.", lambda row: _fixed(row.extrapolation, 3)),
     ]
-    if len(board.families) > 1:
-        columns += [
-            (family, lambda row, family=family: _fixed(row.family_scores[family], 3))  # type: ignore[misc]
-            for family in board.families
-        ]
     columns.append(("runs", lambda row: str(row.num_runs)))
     if any(row.num_failed for row in board.rows):
         columns.append(("failed", lambda row: str(row.num_failed)))
     where = board.families[0] if len(board.families) == 1 else f"{len(board.families)} families"
     return _table(f"{where}, {board.protocol}", board, columns)
+
+
+def family_table(board: Board) -> Table | None:
+    """The scores of each family in a column of its own; None for a board of one family."""
+    if len(board.families) == 1:
+        return None
+    suites = {family.partition("/")[0] for family in board.families}
+    prefix = f"{suites.pop()}/" if len(suites) == 1 else ""
+    columns: list[tuple[str, Callable[[Row], str]]] = [("method", lambda row: row.method)]
+    columns += [
+        (
+            family.removeprefix(prefix),
+            lambda row, family=family: _fixed(row.family_scores[family], 3),  # type: ignore[misc]
+        )
+        for family in board.families
+    ]
+    where = f" of {prefix.removesuffix('/')}" if prefix else ""
+    return _table(f"Score in each family{where}", board, columns)
+
+
+def tables(board: Board) -> list[Table]:
+    """All tables of a board that have rows: scores, scores in each family, cost."""
+    shown = (score_table(board), family_table(board), cost_table(board))
+    return [table for table in shown if table is not None and table.rows]
 
 
 def cost_table(board: Board) -> Table:
@@ -70,11 +89,9 @@ def cost_table(board: Board) -> Table:
 
 
 def markdown(board: Board) -> str:
-    """Both tables, failures and notes."""
+    """All tables, failures and notes."""
     parts = []
-    for table in (score_table(board), cost_table(board)):
-        if not table.rows:
-            continue
+    for table in tables(board):
         lines = [f"### {table.title}", "", _pipes(table.header)]
         lines.append(_pipes(("---", *["---:"] * (len(table.header) - 1))))
         for row, dim in zip(table.rows, table.dimmed, strict=True):
@@ -87,8 +104,12 @@ def markdown(board: Board) -> str:
 
 
 def latex(board: Board) -> str:
-    """The score table for a paper, with booktabs."""
-    table = score_table(board)
+    """The tables of scores for a paper, with booktabs."""
+    shown = (score_table(board), family_table(board))
+    return "\n".join(_booktabs(table) for table in shown if table is not None)
+
+
+def _booktabs(table: Table) -> str:
     lines = [f"% {table.title}; needs \\usepackage{{booktabs}}"]
     lines.append(f"\\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}")
     lines += ["\\toprule", _ampersands(table.header), "\\midrule"]
