@@ -11,6 +11,7 @@ import pytest
 
 from hyperbench import cli
 from hyperbench.commands import run_command
+from hyperbench.errors import HyperbenchError
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +87,7 @@ def test_an_unknown_option_is_answered(say) -> None:
 
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["hyperbench", "--debug", "info", "nothing"])
-    with pytest.raises(cli.HyperbenchError):
+    with pytest.raises(HyperbenchError):
         cli.main()
 
 
