@@ -146,6 +146,11 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
     )
 
 
+def print_table(table: Table, console: Console) -> None:
+    """Show one table."""
+    console.print(_rich(table))
+
+
 def print_study(study: Study, console: Console) -> None:
     """Show a study's best trials, what failed, and how to run a board with the best settings."""
     shown = RichTable(
@@ -191,9 +196,9 @@ def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console)
 
 
 def _rich(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left")
+    shown = RichTable(title=escape(table.title), box=box.SIMPLE_HEAD, title_justify="left")
     for i, name in enumerate(table.header):
-        shown.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+        shown.add_column(escape(name), justify="left" if i == 0 else "right", no_wrap=True)
     for cells, dim in zip(table.rows, table.dimmed, strict=True):
         # Names such as "hypogen [num_blocks=8]" would be read as markup.
         shown.add_row(*map(escape, cells), style="dim" if dim else None)
