@@ -28,6 +28,15 @@ class Row:
     policy_parameters: int | None
     fit_seconds: float | None
     generate_seconds: float | None
+    rank: int | None = None
+    """Among learned methods; shared where the paired interval of the difference contains 0."""
+    mean: float | None = None
+    median: float | None = None
+    optimality_gap: float | None = None
+    """How far scores fall short of 1 on average, those above 1 counted as 1."""
+    success_interval: tuple[float, float] | None = None
+    num_missing: int = 0
+    """Runs that the protocol asks for on this board's families and of which there is no record."""
 
 
 @dataclass(frozen=True)

@@ -136,8 +136,7 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
     """Show each board: scores, cost, failures, notes."""
     for board in boards:
         for table in tables(board):
-            for part in _that_fit(table, console.width):
-                console.print(part)
+            print_table(table, console)
         for failure in board.failures:
             console.print(f"[red]failed[/]  {escape(failure)}", highlight=False)
         for note in board.notes:
@@ -148,6 +147,12 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         style="dim",
         highlight=False,
     )
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Show one table, in parts where it is wider than the console."""
+    for part in _that_fit(table, console.width):
+        console.print(part)
 
 
 def print_study(study: Study, console: Console) -> None:
@@ -212,7 +217,7 @@ def _that_fit(table: Table, width: int) -> Iterator[RichTable]:
 
 
 def _rich(table: Table, header: Sequence[str], columns: Sequence[int]) -> RichTable:
-    shown = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left")
+    shown = RichTable(title=escape(table.title), box=box.SIMPLE_HEAD, title_justify="left")
     for i in columns:
         shown.add_column(escape(header[i]), justify="left" if i == 0 else "right", no_wrap=True)
     for cells, dim in zip(table.rows, table.dimmed, strict=True):

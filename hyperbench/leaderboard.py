@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hyperbench import statistics
-from hyperbench.board import Board, Row
+from hyperbench.board import Board
 from hyperbench.errors import DataError
 from hyperbench.plan import method_label
 from hyperbench.record import RunRecord, read_episodes, read_record
-from hyperbench.seeding import child_seed, content_hash
+from hyperbench.rows import MethodRuns, make_rows, missing_notes
+from hyperbench.seeding import content_hash
 
 RANDOM, EXPERT = "random", "expert"
 """The control arms that define score 0 and score 1."""
@@ -28,6 +28,16 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
 
     Raises:
         DataError: a record or its episodes are damaged, or two records of one run disagree.
+    """
+    return [_board(title, records, table) for title, records, table in board_tables(folders)]
+
+
+def board_tables(
+    folders: Iterable[Path],
+) -> list[tuple[str, list[tuple[RunRecord, Path]], pd.DataFrame]]:
+    """What each board is made of: its title, its runs and their ``task_table``.
+
+    Arguments and errors as of ``make_boards``.
     """
     records: dict[str, tuple[RunRecord, Path]] = {}
     for folder in sorted(folders):
@@ -45,7 +55,7 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
         by_rules.setdefault(rules, []).append((record, folder))
     ambiguous = len({id_ for id_, _ in by_rules}) < len(by_rules)
     return [
-        _board(f"{id_} ({rules[:6]})" if ambiguous else id_, found)
+        (f"{id_} ({rules[:6]})" if ambiguous else id_, found, task_table(found))
         for (id_, rules), found in sorted(by_rules.items())
     ]
 
@@ -103,58 +113,28 @@ def task_table(records: Sequence[tuple[RunRecord, Path]]) -> pd.DataFrame:
     return table.drop(columns=[RANDOM, EXPERT])
 
 
-def _board(protocol: str, records: Sequence[tuple[RunRecord, Path]]) -> Board:
-    table = task_table(records)
+def _board(protocol: str, records: Sequence[tuple[RunRecord, Path]], table: pd.DataFrame) -> Board:
     methods = _method_labels([record for record, _ in records])
     labels = _family_labels([record for record, _ in records])
     families = tuple(sorted(set(labels.values())))
     by_method: dict[str, list[RunRecord]] = {}
     for record, _ in records:
         by_method.setdefault(methods[record.key], []).append(record)
-    rows = [
-        _row(method, runs, table[table["method"] == method], families)
-        for method, runs in by_method.items()
-    ]
-    rows.sort(key=lambda row: (-(row.score if row.score is not None else -np.inf), row.method))
+    rows = make_rows(
+        [
+            MethodRuns(method, runs, table[table["method"] == method])
+            for method, runs in by_method.items()
+        ],
+        labels,
+    )
     failures = tuple(
         f"{methods[record.key]} on {labels[record.key]} "
         f"(split {record.seeds.split}, fit {record.seeds.fit}): {record.error}"
         for record, _ in records
         if record.status == "failed"
     )
-    return Board(protocol, families, tuple(rows), failures, _notes(table))
-
-
-def _row(
-    method: str, runs: Sequence[RunRecord], table: pd.DataFrame, families: tuple[str, ...]
-) -> Row:
-    def iqm_of(part: pd.DataFrame) -> float | None:
-        return _number(statistics.iqm(part["score"].to_numpy(float)))
-
-    strata = {
-        str(family): [run["score"].to_numpy(float) for _, run in group.groupby("run")]
-        for family, group in table.groupby("family")
-    }
-    rng = np.random.default_rng(child_seed(0, "bootstrap", method))
-    interval = statistics.bootstrap_interval(strata, rng)
-    costs = [record.cost for record in runs if record.status == "ok"]
-    return Row(
-        method=method,
-        is_arm=runs[0].is_arm or runs[0].shuffled_spec,
-        score=iqm_of(table),
-        interval=interval if interval is None or np.isfinite(interval).all() else None,
-        mean_return=_number(table["mean_return"].mean()),
-        success_rate=_number(table["success_rate"].mean()),
-        interpolation=iqm_of(table[table["region"] == "interpolation"]),
-        extrapolation=iqm_of(table[table["region"] == "extrapolation"]),
-        family_scores={family: iqm_of(table[table["family"] == family]) for family in families},
-        num_runs=len(costs),
-        num_failed=len(runs) - len(costs),
-        num_parameters=_largest([cost.num_parameters for cost in costs]),
-        policy_parameters=_largest([cost.policy_parameters for cost in costs]),
-        fit_seconds=_mean([cost.fit_seconds for cost in costs]),
-        generate_seconds=_mean([cost.generate_seconds for cost in costs]),
-    )
+    notes = (*_notes(table), *missing_notes(rows))
+    return Board(protocol, families, tuple(rows), failures, notes)
 
 
 def _notes(table: pd.DataFrame) -> tuple[str, ...]:
@@ -200,16 +180,3 @@ def _labels(
         else f"{name(record)} ({variant(record)})"
         for record in records
     }
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _largest(values: Sequence[int | None]) -> int | None:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

@@ -139,6 +139,17 @@ def test_on_a_narrow_terminal_families_are_shown_in_parts(two_families):
     assert titles == [1, 2]
 
 
+def test_rank_interval_of_success_and_missing_runs_are_shown_where_there_are_any():
+    plain = score_table(BOARD).header
+    assert not {"rank", "of success", "missing"} & set(plain)
+    ranked = replace(LEARNED, rank=1, success_rate=0.5, success_interval=(0.25, 0.75))
+    found = score_table(of_rows(ranked, replace(ARM, num_missing=3)))
+    assert found.header[:3] == ("method", "rank", "score")
+    assert column(found, "rank") == ["1", MISSING]
+    assert column(found, "of success") == ["[0.250, 0.750]", MISSING]
+    assert column(found, "missing") == ["0", "3"]
+
+
 def test_arms_are_dimmed_and_cost_nothing():
     assert score_table(BOARD).dimmed == (False, True)
     assert column(cost_table(BOARD), "method") == [LEARNED.method]
@@ -175,7 +186,8 @@ def test_latex_prints_every_character():
 
 
 def test_csv_keeps_every_digit(two_families):
-    boards = [BOARD, replace(two_families, protocol="other-v1")]
+    learned = replace(LEARNED, rank=1, num_missing=2, success_interval=(0.1, 0.2))
+    boards = [of_rows(learned, ARM), replace(two_families, protocol="other-v1")]
     rows = list(csv.DictReader(io.StringIO(csv_text(boards))))
     assert [row["protocol"] for row in rows] == ["test-v1", "test-v1", "other-v1"]
     first, arm, other = rows
@@ -185,9 +197,12 @@ def test_csv_keeps_every_digit(two_families):
     assert (first["is_arm"], arm["is_arm"]) == ("False", "True")
     assert (float(first["interval_low"]), float(first["interval_high"])) == LEARNED.interval
     assert (arm["interval_low"], arm["interval_high"], arm["fit_seconds"]) == ("", "", "")
+    assert (float(first["success_low"]), float(first["success_high"])) == (0.1, 0.2)
+    assert (first["rank"], arm["rank"], first["num_missing"]) == ("1", "", "2")
     assert (first["toy/size-v1"], first["toy/other-v1"]) == ("0.12345", "")
     assert (other["toy/size-v1"], other["toy/other-v1"]) == ("0.25", "")
-    told = {name for name in Row.__dataclass_fields__ if name not in ("interval", "family_scores")}
+    several = ("interval", "success_interval", "family_scores")
+    told = {name for name in Row.__dataclass_fields__ if name not in several}
     assert told < set(first), "a field of the row is not in the file"
 
 

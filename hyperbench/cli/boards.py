@@ -24,3 +24,50 @@ def leaderboard(
     from hyperbench.commands import leaderboard_command
 
     leaderboard_command(folders, format_, output)
+
+
+RunFolders = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Folders with runs, or committed boards.", show_default="runs"),
+]
+
+
+@app.command()
+def compare(
+    one: Annotated[str, typer.Argument(help="A row, as the board names it.")],
+    other: Annotated[str, typer.Argument(help="Another one.")],
+    folders: RunFolders = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print it as JSON.")
+    ] = False,
+) -> None:
+    """Compare two rows, run by run and task by task, and say the result in words."""
+    from hyperbench.compare import compare_command
+
+    compare_command(one, other, folders or [Path("runs")], as_json)
+
+
+@app.command()
+def plan(
+    mde: Annotated[
+        float,
+        typer.Option(envvar="HYPERBENCH_MDE", help="The least difference of scores to be seen."),
+    ],
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method", "-m", envvar="HYPERBENCH_METHOD", help="A row, as the board names it."
+        ),
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYPERBENCH_AGAINST", help="Another row, to learn from paired differences."
+        ),
+    ] = None,
+    folders: RunFolders = None,
+) -> None:
+    """Say how many runs and episodes are needed to see a difference that small."""
+    from hyperbench.power import plan_command
+
+    plan_command(mde, method, against, folders or [Path("runs")])

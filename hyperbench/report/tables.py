@@ -30,10 +30,16 @@ def score_table(board: Board) -> Table:
         ("method", lambda row: row.method),
         ("score", lambda row: _fixed(row.score, 3)),
         ("95 % interval", lambda row: _interval(row.interval)),
+    ]
+    if any(row.rank is not None for row in board.rows):
+        columns.insert(1, ("rank", lambda row: _whole(row.rank)))
+    columns += [
         ("return", lambda row: _fixed(row.mean_return, 1)),
     ]
     if any(row.success_rate is not None for row in board.rows):
         columns.append(("success", lambda row: _fixed(row.success_rate, 3)))
+    if any(row.success_interval is not None for row in board.rows):
+        columns.append(("of success", lambda row: _interval(row.success_interval)))
     columns += [
         ("interp.", lambda row: _fixed(row.interpolation, 3)),
         ("extrap.", lambda row: _fixed(row.extrapolation, 3)),
@@ -41,6 +47,8 @@ def score_table(board: Board) -> Table:
     columns.append(("runs", lambda row: str(row.num_runs)))
     if any(row.num_failed for row in board.rows):
         columns.append(("failed", lambda row: str(row.num_failed)))
+    if any(row.num_missing for row in board.rows):
+        columns.append(("missing", lambda row: str(row.num_missing)))
     where = board.families[0] if len(board.families) == 1 else f"{len(board.families)} families"
     return _table(f"{where}, {board.protocol}", board, columns)
 
@@ -121,22 +129,20 @@ def _booktabs(table: Table) -> str:
 def csv_text(boards: list[Board]) -> str:
     """Every number of every row, unrounded; one column per field, one more per family."""
     families = sorted({family for board in boards for family in board.families})
-    scalar = [
-        name
-        for name in Row.__dataclass_fields__
-        if name not in ("interval", "family_scores", "fit_seconds", "generate_seconds")
-    ]
     times = ["fit_seconds", "generate_seconds"]  # last, since they alone differ between machines
+    several = ["interval", "success_interval", "family_scores"]
+    scalar = [name for name in Row.__dataclass_fields__ if name not in (*several, *times)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["protocol", *scalar, "interval_low", "interval_high", *families, *times])
+    bounds = ["interval_low", "interval_high", "success_low", "success_high"]
+    writer.writerow(["protocol", *scalar, *bounds, *families, *times])
     for board in boards:
         for row in board.rows:
-            low, high = row.interval or (None, None)
+            intervals = [*(row.interval or (None, None)), *(row.success_interval or (None, None))]
             scores = [row.family_scores.get(family) for family in families]
             values = [getattr(row, name) for name in scalar]
             spent = [getattr(row, name) for name in times]
-            writer.writerow([board.protocol, *values, low, high, *scores, *spent])
+            writer.writerow([board.protocol, *values, *intervals, *scores, *spent])
     return out.getvalue()
 
 

@@ -1,0 +1,219 @@
+"""``hyperbench compare``: one method against another, run by run and task by task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+
+from hyperbench import statistics
+from hyperbench.console import print_table, standard_output
+from hyperbench.errors import DataError, UnknownNameError
+from hyperbench.leaderboard import board_tables
+from hyperbench.pairing import RunKey, scores_by_run, strata
+from hyperbench.record import find_runs
+from hyperbench.report.tables import MISSING, Table
+from hyperbench.seeding import child_seed
+from hyperbench.statistics.scores import Array
+
+EVERYTHING = "all families"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods on one family, or on all together, over the pairs of runs that both finished.
+
+    None stands for "nothing to tell": too few pairs for an interval, or no scores.
+    """
+
+    family: str
+    num_pairs: int
+    one_score: float | None
+    """IQM of the one method's scores over the pairs."""
+    other_score: float | None
+    difference: float | None
+    """The one's score less the other's."""
+    difference_interval: statistics.Interval | None
+    probability: float | None
+    """That the one earns more on a target task; where both earn the same, half."""
+    probability_interval: statistics.Interval | None
+
+
+@dataclass(frozen=True)
+class BoardComparison:
+    """Two rows of a board: by family, and all families together last where there are several."""
+
+    protocol: str
+    one: str
+    other: str
+    comparisons: tuple[Comparison, ...]
+    missing: tuple[str, ...]
+    """One line per run that only one of the two has finished."""
+
+    @property
+    def sentence(self) -> str:
+        """The result in words."""
+        overall = self.comparisons[-1]
+        if overall.probability is None or overall.difference is None:
+            return f"{self.one} and {self.other} have no scores to compare under {self.protocol}."
+        probability = f"{overall.probability:.2f}{_bracket(overall.probability_interval, 2)}"
+        sign = -1 if overall.difference < 0 else 1
+        direction = "lower" if sign < 0 else "higher"
+        size = f"{sign * overall.difference:.3f}"
+        if overall.difference_interval is not None:
+            low, high = sorted(sign * bound for bound in overall.difference_interval)
+            size += _bracket((low, high), 3)
+        num_pairs = f"{overall.num_pairs} pair{'s' * (overall.num_pairs != 1)} of runs"
+        return (
+            f"{self.one} beats {self.other} with probability {probability}; "
+            f"its score is {direction} by {size} ({self.protocol}, {overall.family}, {num_pairs})."
+        )
+
+
+def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparison]:
+    """Compare two methods on every board that has both.
+
+    Args:
+        folders: run folders, as ``record.find_runs`` lists them.
+        one: a row, as the board names it.
+        other: another one.
+
+    Raises:
+        UnknownNameError: no board has such a row.
+        DataError: no board has both, or what ``make_boards`` raises.
+    """
+    tables = {title: table for title, _, table in board_tables(folders)}
+    boards_of = {
+        name: [title for title, table in tables.items() if (table["method"] == name).any()]
+        for name in sorted({str(name) for table in tables.values() for name in table["method"]})
+    }
+    for name in (one, other):
+        if name not in boards_of:
+            hint = "A method without a finished run cannot be compared."
+            raise UnknownNameError("row", name, boards_of, hint)
+    shared = [title for title in boards_of[one] if title in boards_of[other]]
+    if not shared:
+        raise DataError(
+            f"{one!r} and {other!r} are on no board together: {one!r} under "
+            f"{', '.join(boards_of[one])}, {other!r} under {', '.join(boards_of[other])}. "
+            "Run both under one protocol."
+        )
+    return [_compare(title, tables[title], one, other) for title in shared]
+
+
+def _compare(protocol: str, table: pd.DataFrame, one: str, other: str) -> BoardComparison:
+    lines = [table[table["method"] == name] for name in (one, other)]
+    runs = [scores_by_run(part) for part in lines]
+    is_arm = [bool(part["is_arm"].any()) for part in lines]
+    if is_arm[0] != is_arm[1]:
+        arm = is_arm.index(True)
+        runs[arm] = _for_each_fit(runs[arm], runs[1 - arm])
+    first, second = runs
+    pairs = {
+        key: np.column_stack([first[key], second[key]]) for key in sorted(first.keys() & second)
+    }
+    families = sorted({key.family for key in (*first, *second)})
+    comparisons = [
+        _comparison(family, {key: pair for key, pair in pairs.items() if key.family == family})
+        for family in families
+    ]
+    if len(families) > 1:
+        comparisons.append(_comparison(EVERYTHING, pairs))
+    missing = [
+        f"{key}: no finished run of {other if key in first else one}"
+        for key in sorted(first.keys() ^ second.keys())
+    ]
+    return BoardComparison(protocol, one, other, tuple(comparisons), tuple(missing))
+
+
+def _for_each_fit(
+    arm: Mapping[RunKey, Array], learned: Mapping[RunKey, Array]
+) -> dict[RunKey, Array]:
+    """An arm's runs as partners of a method's: all fits on one split meet the same one."""
+    by_split = {(key.family, key.split_seed): scores for key, scores in arm.items()}
+    partners = {
+        key: by_split[key.family, key.split_seed]
+        for key in learned
+        if (key.family, key.split_seed) in by_split
+    }
+    met = {(key.family, key.split_seed) for key in partners}
+    alone = {key: arm[key] for key in arm if (key.family, key.split_seed) not in met}
+    return alone | partners
+
+
+def _comparison(family: str, pairs: Mapping[RunKey, Array]) -> Comparison:
+    if not pairs:
+        return Comparison(family, 0, None, None, None, None, None, None)
+    both = np.concatenate(list(pairs.values()))
+    one_score, other_score = (statistics.iqm(both[:, side]) for side in (0, 1))
+    parts = strata(pairs)
+    rng = np.random.default_rng(child_seed(0, "comparison", *map(str, pairs)))
+    probability, probability_interval = statistics.probability_of_improvement(parts)
+    return Comparison(
+        family=family,
+        num_pairs=len(pairs),
+        one_score=_number(one_score),
+        other_score=_number(other_score),
+        difference=_number(one_score - other_score),
+        difference_interval=statistics.difference_interval(parts, rng),
+        probability=_number(probability),
+        probability_interval=probability_interval,
+    )
+
+
+def comparison_table(found: BoardComparison) -> Table:
+    """By family and over all: pairs, both scores, their difference and who does better."""
+    rows = tuple(
+        (
+            line.family,
+            str(line.num_pairs),
+            _fixed(line.one_score),
+            _fixed(line.other_score),
+            _fixed(line.difference) + _bracket(line.difference_interval, 3),
+            _fixed(line.probability) + _bracket(line.probability_interval, 3),
+        )
+        for line in found.comparisons
+    )
+    header = ("family", "pairs", found.one, found.other, "difference", f"P({found.one} better)")
+    title = f"{found.one} against {found.other}, {found.protocol}"
+    return Table(title, header, rows, (False,) * len(rows))
+
+
+def compare_command(one: str, other: str, folders: Sequence[Path], as_json: bool) -> None:
+    """Compare two rows and say it in words."""
+    found = compare(find_runs(folders), one, other)
+    if as_json:
+        content = [{**asdict(each), "sentence": each.sentence} for each in found]
+        print(json.dumps(content, indent=2, allow_nan=False))
+        return
+    out = standard_output()
+    for each in found:
+        print_table(comparison_table(each), out)
+        for line in each.missing:
+            out.print(f"[yellow]missing[/]  {escape(line)}", highlight=False)
+        if each.comparisons[-1].probability_interval is None:
+            out.print(
+                f"[yellow]note[/]  Fewer than {statistics.MIN_RUNS_FOR_INTERVAL} pairs of a family "
+                "tell nothing about the spread between runs: no interval.",
+                highlight=False,
+            )
+        out.print(escape(each.sentence), highlight=False, soft_wrap=True)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _fixed(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def _bracket(interval: statistics.Interval | None, num_decimals: int) -> str:
+    if interval is None:
+        return ""
+    return f" [{interval[0]:.{num_decimals}f}, {interval[1]:.{num_decimals}f}]"

@@ -1,0 +1,271 @@
+"""``hyperbench plan --mde``: how many runs and episodes show a difference of a given size.
+
+What is planned is a t-test of the difference between two methods' scores (the IQM over a run's
+target tasks), paired by seeds, two-sided at 5 %. The difference varies between runs, since another
+split and another initialisation give another score, which more runs alone average out; and within a
+run, since a task's return is the mean of few episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+from scipy import stats
+
+from hyperbench.console import print_table, standard_output
+from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
+from hyperbench.leaderboard import EXPERT, RANDOM, board_tables
+from hyperbench.pairing import RunKey
+from hyperbench.record import RunRecord, find_runs, read_episodes
+from hyperbench.report.tables import Table
+from hyperbench.statistics import MIN_RUNS_FOR_INTERVAL
+from hyperbench.statistics.scores import Array
+
+POWER, LEVEL = 0.8, 0.05
+"""Chance to find a difference that is there; chance to find one that is not."""
+_EPISODES = (1, 4, 10, 20, 50)
+_MOST_RUNS = 100_000
+_NUM_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much the difference of two methods' scores varies on one family.
+
+    Args:
+        family: its label.
+        num_runs: pairs of runs it was seen in.
+        num_tasks: target tasks of a run.
+        num_episodes: of each of them.
+        between: variance between runs, had they endless episodes.
+        within: variance within a run of one episode per task.
+    """
+
+    family: str
+    num_runs: int
+    num_tasks: int
+    num_episodes: int
+    between: float
+    within: float
+
+    def variance(self, num_episodes: int) -> float:
+        """Of a run with so many episodes per task."""
+        return self.between + self.within / num_episodes
+
+
+def spread_of(family: str, runs: Sequence[Array], num_methods: int) -> Spread:
+    """Take a family's variance apart.
+
+    Args:
+        family: its label.
+        runs: each (num_tasks, num_episodes) parts of the run's score: what each episode adds to it
+            is the mean over episodes, summed over tasks.
+        num_methods: 2 where the parts are differences; 1 where they are one method's, and another
+            is taken to vary as much, independently.
+    """
+    num_tasks, num_episodes = runs[0].shape
+    within = float(np.mean([run.var(axis=1, ddof=1).sum() for run in runs]))
+    total = float(np.var([run.mean(axis=1).sum() for run in runs], ddof=1))
+    factor = 2 / num_methods
+    return Spread(
+        family=family,
+        num_runs=len(runs),
+        num_tasks=num_tasks,
+        num_episodes=num_episodes,
+        between=factor * max(total - within / num_episodes, 0.0),
+        within=factor * within,
+    )
+
+
+def power_of(num_runs: int, variances: Sequence[float], difference: float) -> float:
+    """Chance that so many pairs of runs a family show a difference.
+
+    Args:
+        num_runs: pairs of runs on each family.
+        variances: per family, of one pair; what is tested is the mean over families.
+        difference: the true one.
+    """
+    parts = np.array(variances) / len(variances) ** 2
+    if not parts.any():
+        return 1.0
+    degrees = parts.sum() ** 2 / (parts**2 / (num_runs - 1)).sum()
+    critical = stats.t.ppf(1 - LEVEL / 2, degrees)
+    centre = difference / np.sqrt(parts.sum() / num_runs)
+    # The mean over what the estimated deviation may be: scipy's non-central t is NaN far out.
+    deviations = np.sqrt(stats.chi2.ppf((np.arange(_NUM_POINTS) + 0.5) / _NUM_POINTS, degrees))
+    bounds = critical * deviations / np.sqrt(degrees)
+    return float((stats.norm.sf(bounds - centre) + stats.norm.cdf(-bounds - centre)).mean())
+
+
+def num_runs_needed(variances: Sequence[float], difference: float) -> int:
+    """Fewest pairs of runs on each family that show a difference with ``POWER``.
+
+    At least 3, at most 100 000, whichever that shows; arguments as of ``power_of``.
+    """
+    low, high = MIN_RUNS_FOR_INTERVAL, _MOST_RUNS
+    while low < high:
+        middle = (low + high) // 2
+        if power_of(middle, variances, difference) >= POWER:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def spreads(
+    records: Sequence[tuple[RunRecord, Path]],
+    table: pd.DataFrame,
+    method: str,
+    against: str | None = None,
+) -> list[Spread]:
+    """What the runs seen so far say, for each family with enough of them.
+
+    Args:
+        records: of one board.
+        table: their ``task_table``.
+        method: a row.
+        against: another row, to learn from differences of paired runs; None for a method that
+            varies as much as the first, and independently of it.
+    """
+    parts = [_parts(records, table, name) for name in (method, against) if name is not None]
+    runs = parts[0]
+    if against is not None:
+        runs = {key: parts[0][key] - parts[1][key] for key in parts[0].keys() & parts[1]}
+    families = sorted({key.family for key in runs})
+    of_family = {
+        family: [runs[key] for key in sorted(runs) if key.family == family] for family in families
+    }
+    return [
+        spread_of(family, found, len(parts))
+        for family, found in of_family.items()
+        if len(found) >= MIN_RUNS_FOR_INTERVAL
+    ]
+
+
+def _parts(
+    records: Sequence[tuple[RunRecord, Path]], table: pd.DataFrame, method: str
+) -> dict[RunKey, Array]:
+    """Per run (num_tasks, num_episodes) what each episode adds to the run's score.
+
+    The score is the mean over the middle half of the tasks: the others add nothing.
+    """
+    folders = {record.key: (record, folder) for record, folder in records}
+    arms = table[table["is_arm"] & table["method"].isin([RANDOM, EXPERT])]
+    references = arms.pivot_table(
+        index=["family", "split_seed", "task"], columns="method", values="mean_return"
+    )
+    found = {}
+    for run, lines in table[table["method"] == method].groupby("run"):
+        if lines["score"].isna().any():
+            raise DataError(f"Run {run} of {method!r} has tasks without a score: see the board.")
+        record, folder = folders[str(run)]
+        episodes = pd.DataFrame(read_episodes(folder, record))
+        returns = episodes.pivot_table(index="task", columns="episode", values="return")
+        if returns.shape[1] < 2:
+            raise DataError(
+                f"Run {run} of {method!r} has one episode per task: what varies between episodes "
+                "and what between runs cannot be told apart."
+            )
+        family, split_seed, fit_seed = lines.iloc[0][["family", "split_seed", "fit_seed"]]
+        bounds = references.loc[[(family, split_seed, task) for task in returns.index]]
+        random, expert = bounds[RANDOM].to_numpy(float), bounds[EXPERT].to_numpy(float)
+        scores = (returns.to_numpy(float) - random[:, None]) / (expert - random)[:, None]
+        num_tasks, num_trimmed = len(scores), len(scores) // 4
+        order = np.argsort(scores.mean(axis=1), kind="stable")
+        weights = np.zeros((num_tasks, 1))
+        weights[order[num_trimmed : num_tasks - num_trimmed]] = 1 / (num_tasks - 2 * num_trimmed)
+        found[RunKey(str(family), int(split_seed), int(fit_seed))] = weights * scores
+    return found
+
+
+def power_table(title: str, found: Sequence[Spread], difference: float) -> Table:
+    """Pairs of runs needed on each family, and on all together, for several numbers of episodes."""
+    options = sorted({*_EPISODES, *(spread.num_episodes for spread in found)})
+
+    def needed(spreads: Sequence[Spread]) -> list[str]:
+        counts = (
+            num_runs_needed([spread.variance(num) for spread in spreads], difference)
+            for num in options
+        )
+        return [f"{count:,}" if count < _MOST_RUNS else f"> {_MOST_RUNS:,}" for count in counts]
+
+    rows = [
+        (
+            spread.family,
+            str(spread.num_runs),
+            f"{spread.between**0.5:.3f}",
+            f"{spread.within**0.5:.3f}",
+            *needed([spread]),
+        )
+        for spread in found
+    ]
+    if len(found) > 1:
+        rows.append(("all together", "", "", "", *needed(found)))
+    episodes = (f"{num} episode{'s' * (num > 1)}" for num in options)
+    header = ("family", "runs seen", "sd between runs", "sd of an episode", *episodes)
+    return Table(title, header, tuple(rows), (False,) * len(rows))
+
+
+def power_sentence(found: Sequence[Spread], difference: float) -> str:
+    """What the table says for the episodes that were judged so far, and how sure that is."""
+    num_episodes = found[0].num_episodes
+    variances = [spread.variance(num_episodes) for spread in found]
+    num_runs = num_runs_needed(variances, difference)
+    num_judged = num_runs * num_episodes * sum(spread.num_tasks for spread in found)
+    degrees = sum(spread.num_runs - 1 for spread in found)
+    fewest, most = (
+        num_runs_needed([degrees / quantile * part for part in variances], difference)
+        for quantile in (stats.chi2.ppf(tail, degrees) for tail in (1 - LEVEL / 2, LEVEL / 2))
+    )
+    return (
+        f"A difference of {difference:g} needs {num_runs:,} pairs of seeds with {num_episodes} "
+        f"episodes per target task: {num_judged:,} target episodes a method. The spread between "
+        f"runs is itself known from few, so between {fewest:,} and {most:,} pairs (95 %)."
+    )
+
+
+def plan_command(
+    difference: float, method: str, against: str | None, folders: Sequence[Path]
+) -> None:
+    """Show how many runs and episodes are needed, for each board with enough runs.
+
+    Raises:
+        HyperbenchError: a difference that is not positive, an unknown row, or too few runs.
+    """
+    if difference <= 0:
+        raise HyperbenchError(f"--mde {difference:g} must be above 0: a difference of scores.")
+    boards = board_tables(find_runs(folders))
+    rows = {str(name) for _, _, table in boards for name in table["method"]}
+    names = [method] if against is None else [method, against]
+    for name in names:
+        if name not in rows:
+            raise UnknownNameError("row", name, rows)
+    out = standard_output()
+    other = against or "a method that varies as much, independently"
+    shown = False
+    for title, records, table in boards:
+        found = (
+            spreads(records, table, method, against) if set(names) <= set(table["method"]) else []
+        )
+        if found:
+            shown = True
+            heading = f"Pairs of runs a family to tell {method} from {other}, {title}"
+            print_table(power_table(heading, found, difference), out)
+            out.print(escape(power_sentence(found, difference)), highlight=False, soft_wrap=True)
+    if not shown:
+        raise DataError(
+            f"{' and '.join(map(repr, names))}: fewer than {MIN_RUNS_FOR_INTERVAL} finished runs "
+            "on every family. The spread between runs has to be seen first: run with "
+            f"--seeds {MIN_RUNS_FOR_INTERVAL} or more."
+        )
+    out.print(
+        f"Paired t-test over pairs of seeds, power {POWER}, two-sided {LEVEL:.0%}. Deviations are "
+        "of the difference of two methods' scores, each the IQM over a run's target tasks.",
+        style="dim",
+        highlight=False,
+    )

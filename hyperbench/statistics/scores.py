@@ -1,0 +1,63 @@
+"""Single numbers made of returns and scores.
+
+Each is the same to the last digit in whatever order the scores come, and NaN of nothing and where a
+score is missing (NaN): what is missing must not pass for a value, or be left out unseen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def score(returns: Array, random: Array, expert: Array) -> Array:
+    """Rescale returns so that the random policy scores 0 and the expert 1 on the same task.
+
+    Not clipped: a policy may be worse than random or better than the expert. NaN where random and
+    expert earn the same: such a task cannot tell policies apart.
+
+    Args:
+        returns: mean returns, any shape.
+        random: the random policy's, broadcastable to it.
+        expert: the expert's, likewise.
+    """
+    span = np.where(expert == random, np.nan, expert - random)
+    return (returns - random) / span
+
+
+def iqm(scores: npt.ArrayLike) -> float:
+    """Interquartile mean: the mean of the middle half (Agarwal et al. 2021)."""
+    ordered = _ordered(scores)
+    num_trimmed = ordered.size // 4
+    return _mean(ordered[num_trimmed : ordered.size - num_trimmed])
+
+
+def mean(scores: npt.ArrayLike) -> float:
+    """Arithmetic mean."""
+    return _mean(_ordered(scores))
+
+
+def median(scores: npt.ArrayLike) -> float:
+    """The middle score, or the mean of the two in the middle."""
+    ordered = _ordered(scores)
+    return _mean(ordered[(ordered.size - 1) // 2 : ordered.size // 2 + 1])
+
+
+def optimality_gap(scores: npt.ArrayLike, target: float = 1.0) -> float:
+    """How far scores fall short of a target on average (Agarwal et al. 2021); 0 is best.
+
+    What lies above the target does not make up for what lies below.
+    """
+    return _mean(np.maximum(target - _ordered(scores), 0))
+
+
+def _ordered(scores: npt.ArrayLike) -> Array:
+    """All scores in ascending order; none where one of them is missing."""
+    ordered = np.sort(np.asarray(scores, dtype=np.float64), axis=None)
+    return ordered if ordered.size and not np.isnan(ordered[-1]) else ordered[:0]
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")

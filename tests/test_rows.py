@@ -1,0 +1,145 @@
+"""Rows of a board beyond their score: ranks, missing runs, intervals of success."""
+
+import numpy as np
+import pytest
+
+from hyperbench.leaderboard import make_boards
+from hyperbench.protocol import EvalProtocol, SeedPair
+from hyperbench.record import find_runs
+
+SEEDS = range(5)
+RUN_EFFECTS = np.random.default_rng(0).normal(0, 0.2, 5)
+TASK_EFFECTS = np.random.default_rng(1).normal(0, 0.05, 8)
+PROTOCOL = EvalProtocol(
+    id="test-v1", summary="for tests", seeds=tuple(SeedPair(split=i, fit=i) for i in SEEDS)
+)
+
+
+@pytest.fixture
+def board_of(tmp_path):
+    def make():
+        (board,) = make_boards(find_runs([tmp_path / "runs"]))
+        return board, {row.method: row for row in board.rows}
+
+    return make
+
+
+@pytest.fixture
+def write(write_run):
+    """Write a run of all seeds: (num_tasks,) levels, moved by what the run does to all methods."""
+
+    def write_seeds(method, level, seeds=SEEDS, **fields):
+        fields.setdefault("protocol", PROTOCOL)
+        for seed in seeds:
+            returns = level + RUN_EFFECTS[seed] + TASK_EFFECTS
+            write_run(method, returns, split_seed=seed, fit_seed=seed, **fields)
+
+    return write_seeds
+
+
+@pytest.fixture
+def write_arms(write_run):
+    for seed in SEEDS:
+        for arm, level in (("random", 0.0), ("expert", 1.0)):
+            write_run(arm, np.full(8, level), split_seed=seed, is_arm=True, protocol=PROTOCOL)
+
+
+def noise(seed):
+    return 0.02 * np.random.default_rng(seed).normal(size=8)
+
+
+def test_ranks_are_shared_where_paired_runs_cannot_tell(write, write_arms, board_of):
+    """Runs differ by 0.2, methods by less: their intervals overlap, their differences do not."""
+    write("best", 0.7 + noise(1))
+    write("tied", 0.7 + noise(2))
+    write("worse", 0.6 + noise(3))
+    _, rows = board_of()
+    assert {name: rows[name].rank for name in ("best", "tied", "worse")} in (
+        {"best": 1, "tied": 2, "worse": 3},
+        {"best": 1, "tied": 1, "worse": 3},
+        {"best": 2, "tied": 1, "worse": 3},
+    )
+    assert rows["worse"].interval[1] > rows["best"].interval[0]
+    assert rows["expert"].rank is rows["random"].rank is None
+
+
+def test_too_few_runs_have_no_rank(write, write_arms, board_of):
+    write("known", 0.5)
+    write("hardly", 0.9, seeds=(0, 1))
+    _, rows = board_of()
+    assert (rows["hardly"].rank, rows["known"].rank) == (None, 1)
+
+
+def test_missing_runs_are_counted_and_told(write, write_arms, write_run, board_of):
+    write("whole", 0.5)
+    write("partial", 0.6, seeds=(0, 1, 2))
+    write_run("partial", split_seed=3, fit_seed=3, protocol=PROTOCOL)
+    board, rows = board_of()
+    partial = rows["partial"]
+    assert (partial.num_runs, partial.num_failed, partial.num_missing) == (3, 1, 1)
+    assert rows["whole"].num_missing == rows["expert"].num_missing == 0
+    (note,) = board.notes
+    assert "partial (1 of 5)" in note
+    assert "whole" not in note
+
+
+def test_a_family_not_measured_is_missing(write, write_arms, board_of, write_run, make_tasks):
+    write("narrow", 0.5)
+    other = {"family": "toy/other-v1", "tasks": make_tasks(8, family="toy/other-v1")}
+    write("wide", 0.5)
+    write("wide", 0.5, **other)
+    _, rows = board_of()
+    assert rows["narrow"].num_missing == 5
+    assert rows["wide"].num_missing == 0
+
+
+def test_partly_common_runs_are_compared_on_those(write, write_arms, board_of):
+    """The one missed the two worst splits: on common ones the other is better."""
+    worst = np.argsort(RUN_EFFECTS)[:2]
+    write("lucky", 0.5, seeds=[seed for seed in SEEDS if seed not in worst])
+    write("better", 0.52)
+    _, rows = board_of()
+    assert rows["lucky"].score > rows["better"].score
+    assert rows["lucky"].rank == rows["better"].rank == 1
+
+
+def test_other_statistics_of_a_row(write_run, write_arms, board_of):
+    write_run("learned", np.array([-1, 0.5, 0.5, 0.5, 0.6, 0.7, 0.9, 3.0]), protocol=PROTOCOL)
+    _, rows = board_of()
+    learned = rows["learned"]
+    assert learned.mean == pytest.approx(5.7 / 8)
+    assert learned.median == pytest.approx(0.55)
+    assert learned.optimality_gap == pytest.approx((2 + 0.5 * 3 + 0.4 + 0.3 + 0.1) / 8)
+    assert learned.success_interval is None
+
+
+def test_interval_of_success(write_run, write_arms, board_of):
+    for seed in SEEDS:
+        for method, num_good in (("perfect", 8), ("some", 2 + seed)):
+            write_run(
+                method,
+                np.ones(8),
+                successes=[[i < num_good] for i in range(8)],
+                split_seed=seed,
+                fit_seed=seed,
+                protocol=PROTOCOL,
+            )
+    _, rows = board_of()
+    assert rows["perfect"].success_rate == 1
+    assert 0.3 < rows["perfect"].success_interval[0] < 0.8
+    assert rows["perfect"].success_interval[1] == 1
+    low, high = rows["some"].success_interval
+    assert low < rows["some"].success_rate == 0.5 < high
+
+
+def test_fits_on_one_split_are_no_substitute_for_splits(write_run, board_of):
+    """Three splits with two fits each: what differs is the split, so three runs' worth is known."""
+    for split in range(3):
+        for arm, level in (("random", 0.0), ("expert", 1.0)):
+            write_run(arm, np.full(8, level), split_seed=split, is_arm=True)
+        for fit in range(10):
+            write_run("crossed", np.full(8, 0.3 * split), split_seed=split, fit_seed=fit)
+        write_run("once", np.full(8, 0.3 * split), split_seed=split, fit_seed=0)
+    _, rows = board_of()
+    widths = [np.diff(rows[name].interval)[0] for name in ("crossed", "once")]
+    assert widths[0] == pytest.approx(widths[1], rel=0.1)
