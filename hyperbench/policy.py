@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench.errors import DataError
-from hyperbench.task import FloatArray
+from hyperbench.task import FloatArray, TaskSpec
 
 Activation = Literal["relu", "tanh"]
 Squash = Literal["tanh", "clip"]
@@ -134,6 +134,26 @@ class MLPPolicies:
             self.activation,
             self.squash,
         )
+
+    def refuse_non_finite(self, specs: Sequence[TaskSpec]) -> None:
+        """Check every number before a policy is handed on or played.
+
+        Args:
+            specs: what each policy was generated for.
+
+        Raises:
+            FloatingPointError: a number is not finite; says of which policy.
+        """
+        for name in _SHARED:
+            if not np.isfinite(getattr(self, name)).all():
+                raise FloatingPointError(f"{name} of the generated policies is not finite.")
+        for array in (*self.weights, *self.biases):
+            broken = ~np.isfinite(array).reshape(self.num_tasks, -1).all(axis=1)
+            if broken.any():
+                raise FloatingPointError(
+                    f"The policy generated for {specs[int(broken.argmax())].label} has weights "
+                    "that are not finite: the fit diverged, or the spec lies too far out."
+                )
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, str]]:
         """Named arrays and metadata, as a safetensors file stores them."""

@@ -19,8 +19,9 @@ FLOORS = [
     {"task", "demonstration", "policy", "generator", "family", "protocol"},
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"},
-    {"chart", "console", "commands", "describe", "inspection", "render"}
+    {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"}
+    | {"integrity", "verification"},
+    {"chart", "console", "commands", "describe", "inspection", "render", "verify"}
     | {"testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
