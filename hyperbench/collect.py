@@ -15,6 +15,7 @@ from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import DataError
 from hyperbench.family import TaskFamily
 from hyperbench.files import new_folder, sha256_file
+from hyperbench.policy import ARITHMETIC
 from hyperbench.rollout import EpisodeProgress, EpisodeTable, episode_seeds, rollout
 from hyperbench.seeding import content_hash
 from hyperbench.task import FloatArray, TaskSpec
@@ -75,6 +76,7 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
     """
     identity = {
         "format": _FORMAT_VERSION,
+        "arithmetic": ARITHMETIC,
         "family": family.info.id,
         "tasks": content_hash([task.key for task in family.tasks]),
         "experts": family.info.expert_version,

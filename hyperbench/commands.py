@@ -92,7 +92,7 @@ def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_thre
     """Make the demonstrations of a suite's families."""
     registry = installed()
     for entry in registry.select_families(suite):
-        _prepare(registry, entry.id, protocol, data_dir, num_threads or _num_cores())
+        _prepare(registry, entry.id, protocol, data_dir, num_threads or num_cores())
 
 
 def tune_command(
@@ -132,7 +132,7 @@ def tune_command(
     study = new_study(runs, search, seed)
     folder = output_dir / f"{method}-{study.key}"
     study = read_study(folder) or study
-    num_threads = num_threads or _num_cores()
+    num_threads = num_threads or num_cores()
     pending = range(len(study.trials), num_trials)
     if pending:
         _check_writable(output_dir)
@@ -187,11 +187,11 @@ def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | No
 
 
 def _execute(registry: Registry, pending: list[Run], places: Places, num_jobs: int) -> None:
-    num_jobs = min(num_jobs or _num_cores(), len(pending))
-    num_threads = max(1, _num_cores() // num_jobs)
+    num_jobs = min(num_jobs or num_cores(), len(pending))
+    num_threads = max(1, num_cores() // num_jobs)
     learning = {run.family: run.protocol for run in pending if not run.is_arm}
     for family, protocol in learning.items():
-        _prepare(registry, family, protocol, places.data, _num_cores(), quiet=True)
+        _prepare(registry, family, protocol, places.data, num_cores(), quiet=True)
     with progress_display({run.key: run.label for run in pending}, err) as notify:
         if num_jobs == 1:
             records = executors.run_here(
@@ -246,5 +246,6 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.plan import Run
-from hyperbench.policy import PolicyBatch
+from hyperbench.policy import MLPPolicies, PolicyBatch
 from hyperbench.protocol import EvalProtocol, Split
 from hyperbench.provenance import provenance
 from hyperbench.record import (
@@ -34,12 +35,9 @@ from hyperbench.record import (
 )
 from hyperbench.references import play_arm
 from hyperbench.registry import Registry
-from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
+from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.seeding import child_seed
 from hyperbench.task import TaskSpec
-
-_SEED_ROOT = 0
-"""Judged episodes are part of the benchmark: every method plays the same ones."""
 
 
 class Notify(Protocol):
@@ -130,7 +128,7 @@ def execute(
     """
     family = registry.make_family(run.family)
     split = run.protocol.split(family.tasks, run.seeds.split)
-    seeds = episode_seeds(_SEED_ROOT, "judged episode", split.target, run.protocol.num_episodes)
+    seeds = judged_seeds(split, run.protocol)
     generator: PolicyGenerator | None = None
     try:
         if run.is_arm:
@@ -211,13 +209,6 @@ def measure(
         num_threads: physics threads.
         notify: told how far it is.
     """
-
-    def fitting(step: int, num_steps: int, loss: float) -> None:
-        notify(run.key, "fitting", step, num_steps, loss)
-
-    def judging(step: int, num_steps: int) -> None:
-        notify(run.key, "judging", step, num_steps)
-
     validation = demonstrations.select(split.validation) if split.validation else None
     specs = split.shuffled_target() if run.shuffled_spec else split.target
     if support is not None:
@@ -228,11 +219,15 @@ def measure(
         validation=validation,
         seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
         device=run.device,
-        progress=fitting,
+        # Not a closure, from whose cells a method could take what else this function has.
+        progress=partial(notify, run.key, "fitting"),
     )
     fitted = time.perf_counter()
     policies = generator.generate(specs, support)
     generated = time.perf_counter()
+    if isinstance(policies, MLPPolicies):
+        policies.refuse_non_finite(specs)
+    judging = partial(notify, run.key, "judging")
     table = rollout(
         family, split.target, policies, seeds, num_threads=num_threads, progress=judging
     )
@@ -272,28 +267,9 @@ def single_threaded() -> Iterator[None]:
                 torch.set_num_threads(before)
 
 
-def _shared_entries(run: Run, family: TaskFamily, split: Split) -> dict[str, Any]:
-    return {
-        **vars(run),  # a record begins with all that its run is
-        "family_info": family.info,
-        "split": _split_entry(split),
-        "provenance": provenance(),
-    }
+def split_entry(split: Split) -> SplitEntry:
+    """A split as a record keeps it."""
 
-
-def _record_failure(
-    run: Run, family: TaskFamily, split: Split, places: Places, error: Exception
-) -> RunRecord:
-    record = RunRecord(
-        status="failed",
-        error=" ".join(f"{type(error).__name__}: {error}".split()),
-        traceback="".join(traceback.format_exception(error)),
-        **_shared_entries(run, family, split),
-    )
-    return write_record(places.runs, record)
-
-
-def _split_entry(split: Split) -> SplitEntry:
     def entries(tasks: tuple[TaskSpec, ...], judged: bool = False) -> tuple[TaskEntry, ...]:
         return tuple(
             TaskEntry(
@@ -310,3 +286,24 @@ def _split_entry(split: Split) -> SplitEntry:
         validation=entries(split.validation),
         target=entries(split.target, judged=True),
     )
+
+
+def _shared_entries(run: Run, family: TaskFamily, split: Split) -> dict[str, Any]:
+    return {
+        **vars(run),  # a record begins with all that its run is
+        "family_info": family.info,
+        "split": split_entry(split),
+        "provenance": provenance(),
+    }
+
+
+def _record_failure(
+    run: Run, family: TaskFamily, split: Split, places: Places, error: Exception
+) -> RunRecord:
+    record = RunRecord(
+        status="failed",
+        error=" ".join(f"{type(error).__name__}: {error}".split()),
+        traceback="".join(traceback.format_exception(error)),
+        **_shared_entries(run, family, split),
+    )
+    return write_record(places.runs, record)

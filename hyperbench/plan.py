@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from pydantic import ValidationError
 
 from hyperbench.collect import dataset
 from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
-from hyperbench.family import TaskFamily
+from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.generator import MethodConfig
+from hyperbench.policy import ARITHMETIC
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair, Track
 from hyperbench.record import RunRecord
 from hyperbench.references import ARMS
 from hyperbench.registry import Registry
 from hyperbench.seeding import content_hash
+from hyperbench.task import TaskSpec
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -161,6 +163,37 @@ def plan(
     return list({run.key: run for run in runs}.values())
 
 
+def run_key(run: Run | RunRecord, info: FamilyInfo, tasks: Sequence[TaskSpec]) -> str:
+    """Content hash of everything that decides a run's result.
+
+    Args:
+        run: what is planned, or the record of what was done.
+        info: of the run's family, as it was when the run was planned.
+        tasks: all of the family's.
+    """
+    identity: dict[str, Any] = {
+        "method": run.method,
+        "method_version": run.method_version,
+        "config": run.config,
+        "family": info.id,
+        "experts": info.expert_version,
+        "physics": info.physics,
+        "tasks": [task.key for task in tasks],
+        "protocol": run.protocol.rules_hash,
+        "split_seed": run.seeds.split,
+        "fit_seed": None if run.is_arm else run.seeds.fit,
+        "device": run.device,
+        "demonstrations": None if run.is_arm else run.demonstrations,
+        "arithmetic": ARITHMETIC,
+    }
+    # Left out where they are as they were before there was a choice: finished runs keep their keys.
+    if run.track != "zero-shot":
+        identity["track"] = run.track
+    if run.shuffled_spec:
+        identity["shuffled_spec"] = True
+    return content_hash(identity)
+
+
 def _resolve_device(asked: str) -> str:
     """The device that ``auto`` stands for, and whether one asked for by name is there."""
     torch = sys.modules.get("torch")  # there once a method that needs it has been imported
@@ -187,27 +220,8 @@ def _run(
     track: Track = "zero-shot",
     shuffled_spec: bool = False,
 ) -> Run:
-    identity: dict[str, Any] = {
-        "method": method,
-        "method_version": method_version,
-        "config": config,
-        "family": family.info.id,
-        "experts": family.info.expert_version,
-        "physics": family.info.physics,
-        "tasks": [task.key for task in family.tasks],
-        "protocol": protocol.rules_hash,
-        "split_seed": seeds.split,
-        "fit_seed": None if is_arm else seeds.fit,
-        "device": device,
-        "demonstrations": None if is_arm else demonstrations,
-    }
-    # Left out where they are as they were before there was a choice: finished runs keep their keys.
-    if track != "zero-shot":
-        identity["track"] = track
-    if shuffled_spec:
-        identity["shuffled_spec"] = True
-    return Run(
-        key=content_hash(identity),
+    run = Run(
+        key="",
         method=method,
         is_arm=is_arm,
         method_version=method_version,
@@ -221,6 +235,7 @@ def _run(
         track=track,
         shuffled_spec=shuffled_spec,
     )
+    return replace(run, key=run_key(run, family.info, family.tasks))
 
 
 def _overrides(settings: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Protocol, cast, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperbench.errors import DataError
-from hyperbench.task import FloatArray
+from hyperbench.task import FloatArray, TaskSpec
 
 Activation = Literal["relu", "tanh"]
 Squash = Literal["tanh", "clip"]
@@ -35,6 +36,11 @@ class PolicyBatch(Protocol):
 
     def reset(self) -> None:
         """Forget what was remembered of earlier steps; called before every batch of episodes."""
+
+
+ARITHMETIC = "float64"
+"""What ``MLPPolicies`` compute with. Part of the identity of demonstrations and runs: with another
+one the same weights would earn other returns."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +110,13 @@ class MLPPolicies:
 
     def act(self, observations: FloatArray) -> FloatArray:
         """(num_tasks, num_episodes, obs_dim) -> (num_tasks, num_episodes, action_dim)."""
-        hidden = (observations - self.observation_mean) / self.observation_std
+        # Rounded once, at the end: libraries, processors and products over more rows round sums
+        # differently in the last digits, which then seldom reach the actions, while in float32 they
+        # always do, and a chaotic body makes of them another gait.
+        exact = self._exact
+        hidden = (observations - exact.observation_mean) / exact.observation_std
         last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+        for layer, (weight, bias) in enumerate(zip(exact.weights, exact.biases, strict=True)):
             hidden = np.matmul(hidden, weight)
             hidden += bias[:, None, :]
             if layer < last:
@@ -115,8 +125,20 @@ class MLPPolicies:
                 else:
                     np.tanh(hidden, out=hidden)
         squashed = np.tanh(hidden) if self.squash == "tanh" else np.clip(hidden, -1.0, 1.0)
-        half_range = (self.action_high - self.action_low) / 2
-        return cast(FloatArray, self.action_low + (squashed + 1.0) * half_range)
+        half_range = (exact.action_high - exact.action_low) / 2
+        actions = exact.action_low + (squashed + 1.0) * half_range
+        return cast(FloatArray, actions.astype(np.float32))
+
+    @cached_property
+    def _exact(self) -> MLPPolicies:
+        """The same numbers in float64."""
+        shared = {name: getattr(self, name).astype(np.float64) for name in _SHARED}
+        return replace(
+            self,
+            weights=tuple(weight.astype(np.float64) for weight in self.weights),
+            biases=tuple(bias.astype(np.float64) for bias in self.biases),
+            **shared,
+        )
 
     def reset(self) -> None:
         """Do nothing: these policies remember nothing."""
@@ -134,6 +156,26 @@ class MLPPolicies:
             self.activation,
             self.squash,
         )
+
+    def refuse_non_finite(self, specs: Sequence[TaskSpec]) -> None:
+        """Check every number before a policy is handed on or played.
+
+        Args:
+            specs: what each policy was generated for.
+
+        Raises:
+            FloatingPointError: a number is not finite; says of which policy.
+        """
+        for name in _SHARED:
+            if not np.isfinite(getattr(self, name)).all():
+                raise FloatingPointError(f"{name} of the generated policies is not finite.")
+        for array in (*self.weights, *self.biases):
+            broken = ~np.isfinite(array).reshape(self.num_tasks, -1).all(axis=1)
+            if broken.any():
+                raise FloatingPointError(
+                    f"The policy generated for {specs[int(broken.argmax())].label} has weights "
+                    "that are not finite: the fit diverged, or the spec lies too far out."
+                )
 
     def to_arrays(self) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, str]]:
         """Named arrays and metadata, as a safetensors file stores them."""

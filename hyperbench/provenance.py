@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+from threadpoolctl import threadpool_info
 
 _LIBRARIES = (
     "numpy",
@@ -35,6 +36,9 @@ class Provenance(BaseModel):
     """Python, hyperbench's distributions and the libraries that decide results."""
     machine: str
     """Operating system and processor."""
+    kernels: str | None = None
+    """Of NumPy's linear algebra, chosen for the processor: what rounding depends on. None where the
+    library does not say, and in older records."""
     num_cores: int
     """Of the machine."""
     commit: str | None
@@ -50,10 +54,20 @@ def provenance() -> Provenance:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=_versions(),
         machine=f"{platform.system()} {platform.machine()}, {_processor()}",
+        kernels=_kernels(),
         num_cores=os.cpu_count() or 1,
         commit=commit,
         dirty=dirty,
     )
+
+
+def _kernels() -> str | None:
+    said = {
+        f"{library['internal_api']} {library['architecture']}"
+        for library in threadpool_info()
+        if "architecture" in library
+    }
+    return ", ".join(sorted(said)) or None
 
 
 @cache

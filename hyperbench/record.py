@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from hyperbench.policy import MLPPolicies, PolicyBatch
 from hyperbench.protocol import EvalProtocol, Region, SeedPair, Track
 from hyperbench.provenance import Provenance
 from hyperbench.rollout import EpisodeTable
+from hyperbench.seeding import content_hash
 
 RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
 GENERATOR = "generator"
@@ -71,7 +72,7 @@ class Cost(_Frozen):
 class RunRecord(_Frozen):
     """Everything known about one run, apart from its episodes and policies."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     key: str
     """Content hash of the run's identity; the name of its folder."""
     method: str
@@ -109,6 +110,8 @@ class RunRecord(_Frozen):
     sha256: dict[str, str] = Field(default_factory=dict)
     """Checksums of the other files of the run."""
     provenance: Provenance
+    content_sha256: str | None = None
+    """Checksum of all the rest of the record; None in records from before there was one."""
 
 
 def write_record(
@@ -128,7 +131,7 @@ def write_record(
         generator: fitted, of a method's run; saved with the record.
 
     Returns:
-        The record with its checksums.
+        The record with its checksums, its own included.
 
     Raises:
         DataError: the folder cannot be written.
@@ -152,8 +155,23 @@ def write_record(
             file.chmod(0o644)  # safetensors lets only the owner read; a record is shared
         checksums = {file.relative_to(draft).as_posix(): sha256_file(file) for file in files}
         record = record.model_copy(update={"sha256": checksums})
+        content = json.loads(record.model_dump_json())
+        record = record.model_copy(update={"content_sha256": content_checksum(content)})
         (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
     return record
+
+
+def content_checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what a ``record.json`` says, apart from this checksum; its layout does not matter.
+
+    Args:
+        content: the parsed file.
+
+    Raises:
+        ValueError: it holds a bare NaN or Infinity, which ``write_record`` never writes.
+    """
+    said = {name: value for name, value in content.items() if name != "content_sha256"}
+    return content_hash(said, 64)
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -170,7 +188,14 @@ def read_record(folder: Path) -> RunRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path} is not a run's record: {where}: {first['msg']}.") from error
+        advice = ""
+        if where == "schema_version":
+            advice = (
+                " It is of another version of hyperbench: measure it again with that or this one."
+            )
+        raise DataError(
+            f"{path} is not a run's record: {where}: {first['msg']}.{advice}"
+        ) from error
 
 
 def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]]:
@@ -180,12 +205,16 @@ def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]
     where the family has the notion, ``success``.
 
     Raises:
-        DataError: the file is missing or altered.
+        DataError: the file is missing, altered or unreadable.
     """
     path = _checked(folder, EPISODES, record)
+    import pyarrow
     from pyarrow import parquet
 
-    columns = parquet.read_table(path).to_pydict()
+    try:
+        columns = parquet.read_table(path).to_pydict()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
     return {name: np.asarray(values) for name, values in columns.items()}
 
 
@@ -193,15 +222,18 @@ def read_policies(folder: Path, record: RunRecord) -> MLPPolicies:
     """The generated policies of a finished run, in the order of its target tasks.
 
     Raises:
-        DataError: the file is missing or altered.
+        DataError: the file is missing, altered or unreadable.
     """
     path = _checked(folder, POLICIES, record)
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
-        return MLPPolicies.from_arrays(arrays, metadata)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    return MLPPolicies.from_arrays(arrays, metadata)
 
 
 def saved_generator(folder: Path, record: RunRecord) -> Path:

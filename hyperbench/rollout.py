@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
+from hyperbench.protocol import EvalProtocol, Split
 from hyperbench.seeding import child_seed
 from hyperbench.task import FloatArray, TaskSpec
 
@@ -19,6 +20,8 @@ EpisodeProgress = Callable[[int, int], None]
 """Told (steps done, horizon)."""
 
 _PROGRESS_EVERY = 50
+_JUDGED_ROOT = 0
+"""Judged episodes are part of the benchmark: every method plays the same ones."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,16 @@ def episode_seeds(
         [child_seed(root, purpose, task.key, i) for i in range(num_episodes)] for task in tasks
     ]
     return np.array(seeds, dtype=np.int64)
+
+
+def judged_seeds(split: Split, protocol: EvalProtocol) -> npt.NDArray[np.int64]:
+    """Seeds (num_target_tasks, num_episodes) of the episodes that a run is judged on.
+
+    Args:
+        split: whose target tasks are judged.
+        protocol: how many episodes of each.
+    """
+    return episode_seeds(_JUDGED_ROOT, "judged episode", split.target, protocol.num_episodes)
 
 
 def rollout(

@@ -1,6 +1,8 @@
-"""A method in sixty lines that keeps its contract."""
+"""A method in sixty lines that keeps its contract, and two variants whose runs are special."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -91,3 +93,18 @@ class RandomFeatures(PolicyGenerator):
         if not (path / "weights.safetensors").exists():
             raise DataError(f"{path} holds no weights.safetensors of RandomFeatures.")
         self.fitted = load_file(path / "weights.safetensors")
+
+
+class Failing(RandomFeatures):
+    """Its fit diverges."""
+
+    def fit(self, demonstrations, **options):
+        raise FloatingPointError("Training loss is nan at step 7.")
+
+
+class Remembering(RandomFeatures):
+    """Policies that are no stacked weights, and so are not stored."""
+
+    def generate(self, specs, support=None):
+        policies = super().generate(specs, support)
+        return SimpleNamespace(num_tasks=policies.num_tasks, act=policies.act, reset=policies.reset)

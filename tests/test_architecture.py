@@ -20,8 +20,9 @@ FLOORS = [
     {"rollout", "collect", "record", "statistics", "board"},
     {"references", "hookspecs", "registry"},
     {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"}
-    | {"pairing", "rows"},
+    | {"integrity", "pairing", "rows", "verification"},
     {"chart", "commands", "compare", "console", "describe", "inspection", "power", "render"}
+    | {"verify"}
     | {"testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -20,6 +20,7 @@ from hyperbench.conductor import (
     single_threaded,
 )
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
+from hyperbench.executors import run_here
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.plan import method_label, plan
@@ -220,8 +221,8 @@ def test_keys_of_runs_never_change(registry) -> None:
     """A key that moves makes every finished run of that kind be done again."""
     runs = plan(registry, ["spy"], "testing", PROTOCOL, baselines=False)
     keys = {run.method: run.key for run in runs}
-    assert keys["spy"] == "196e1d6cc15dbddd"
-    assert keys["random"] == "74fbfcb20fda1de2"
+    assert keys["spy"] == "8eb508c8d9644ee9"
+    assert keys["random"] == "22ae3b15db48ace0"
 
 
 @pytest.mark.parametrize(("has_gpu", "device"), [(True, "cuda"), (False, "cpu")])
@@ -262,7 +263,7 @@ def test_the_record_is_complete_and_its_policies_earn_its_returns(go, registry, 
     ("fail", "named"),
     [
         ("loss", "loss is nan at step 7"),
-        ("nan", "action is not finite"),
+        ("nan", "has weights that are not finite"),
         ("save", "ValueError: no room"),
     ],
 )
@@ -274,6 +275,30 @@ def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, 
     assert read_record(places.runs / run.key) == record
     assert not is_finished(run, places.runs)
     assert events[-1][:2] == (run.key, "failed")
+
+
+def test_policies_that_are_not_finite_are_never_played(go, monkeypatch) -> None:
+    def played(*_, **__):
+        raise AssertionError("played")
+
+    monkeypatch.setattr("hyperbench.conductor.rollout", played)
+    _, record = go("fail=nan")
+    first = Spy.seen["specs"][0].label
+    assert record.error.startswith(f"FloatingPointError: The policy generated for {first} has")
+
+
+def test_a_failing_run_does_not_stop_the_others(go, registry, places) -> None:
+    go()  # so that the demonstrations are there
+    settings = ["spy.fail=loss"]
+    runs = plan(
+        registry, ["spy", "beside"], "testing", PROTOCOL, settings=settings, data_dir=places.data
+    )
+    learned = [run for run in runs if not run.is_arm]
+    done = run_here(learned, registry, places, num_threads=1, notify=lambda *_, **__: None)
+    failed, other = done
+    assert (failed.method, failed.status) == ("spy", "failed")
+    assert failed.error == "FloatingPointError: loss is nan at step 7"
+    assert (other.method, other.status) == ("beside", "ok")
 
 
 def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:

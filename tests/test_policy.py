@@ -155,3 +155,17 @@ def test_a_bias_of_another_number_of_tasks_is_refused():
     biases = (batch.biases[0][:1], *batch.biases[1:])
     with pytest.raises(DataError, match=r"bias \(1, 8\), expected \(3, 4, n\) and \(3, n\)"):
         replace(batch, biases=biases)
+
+
+def test_a_number_that_is_not_finite_is_refused_and_its_task_named(make_tasks):
+    tasks, batch = make_tasks(NUM_TASKS), policies()
+    batch.refuse_non_finite(tasks)
+    for name, layer in (("weights", 1), ("biases", 2)):
+        arrays = list(getattr(batch, name))
+        arrays[layer] = arrays[layer].copy()
+        arrays[layer][1, ..., 0] = np.inf
+        with pytest.raises(FloatingPointError, match=r"generated for size=0\.5 has weights that"):
+            replace(batch, **{name: tuple(arrays)}).refuse_non_finite(tasks)
+    broken = replace(batch, observation_mean=np.full(4, np.nan, np.float32))
+    with pytest.raises(FloatingPointError, match="observation_mean of the generated"):
+        broken.refuse_non_finite(tasks)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from hyperbench.errors import DataError
+from hyperbench.files import sha256_file
 from hyperbench.generator import FitReport
 from hyperbench.record import (
     EPISODES,
     POLICIES,
     RECORD,
     Cost,
+    content_checksum,
     find_runs,
     read_episodes,
     read_policies,
@@ -116,11 +118,31 @@ def test_the_same_run_has_the_same_checksums(tmp_path, written, table, policies)
 def test_later_attempt_replaces_an_earlier_one(tmp_path, written, make_record, tasks):
     record, folder = written
     failed = make_record(tasks=tasks, status="failed", error="ValueError: no", key=record.key)
-    write_record(tmp_path / "runs", failed)
+    failed = write_record(tmp_path / "runs", failed)
     assert read_record(folder) == failed
     assert [path.name for path in folder.iterdir()] == [RECORD]
     with pytest.raises(DataError, match=r"has no episodes\.parquet: its status is 'failed'"):
         read_episodes(folder, failed)
+
+
+def test_a_record_carries_its_own_checksum(written):
+    record, folder = written
+    content = json.loads((folder / RECORD).read_text())
+    assert content["content_sha256"] == record.content_sha256 == content_checksum(content)
+    backwards = dict(reversed(content.items()))
+    assert content_checksum(backwards) == record.content_sha256
+    content["cost"]["num_parameters"] += 1
+    assert content_checksum(content) != record.content_sha256
+
+
+@pytest.mark.parametrize(("name", "read"), [(EPISODES, read_episodes), (POLICIES, read_policies)])
+def test_a_file_that_cannot_be_read_is_named_though_its_checksum_fits(written, name, read):
+    record, folder = written
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    record = record.model_copy(update={"sha256": {name: sha256_file(folder / name)}})
+    with pytest.raises(DataError, match=rf"{record.key}/{name} cannot be read"):
+        read(folder, record)
 
 
 @pytest.mark.parametrize(("name", "read"), [(EPISODES, read_episodes), (POLICIES, read_policies)])
@@ -139,7 +161,7 @@ def test_altered_or_missing_file_is_named(written, name, read):
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"schema_version": 2}, "schema_version"),
+        ({"schema_version": 1}, "schema_version"),
         ({"status": "fine"}, "status"),
         ({"surprise": 1}, "surprise"),
         ({"protocol": {"id": "x"}}, "protocol.summary"),

@@ -198,12 +198,15 @@ def test_a_repeated_layer_has_the_gradient_of_an_ordinary_one(rng):
             assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
 
 
-def test_a_gradient_that_is_not_finite_is_found_at_the_next_loss(source, rng):
+@pytest.mark.parametrize("num_steps", [1, 10])
+def test_a_gradient_that_is_not_finite_ends_the_fit_even_at_its_last_step(source, rng, num_steps):
     def breaks_the_gradient(value, batch):
-        return torch.sqrt(value - value.detach())  # 0, with an infinite slope
+        return 0.25 + torch.sqrt(value - value.detach())  # with an infinite slope
 
-    config = LearningConfig(num_steps=10, num_checks=1)
-    with pytest.raises(FloatingPointError, match="Training loss is nan at step 2"):
+    config = LearningConfig(num_steps=num_steps, num_checks=1)
+    with pytest.raises(
+        FloatingPointError, match=r"Gradient norm is (inf|nan) at step 1, loss 0\.25"
+    ):
         fit_number(source, None, breaks_the_gradient, config, rng)
 
 

@@ -68,6 +68,31 @@ def test_contract(name):
     check_method(method(name), config(name), few_shot=few_shot, except_for=except_for)
 
 
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_fit_that_explodes_ends_with_its_step_and_loss(name, source):
+    """Steps so long that weights overflow."""
+    generator = method(name)(config(name, learning_rate=1e38))
+    said = r"(Training loss is (nan|inf) at step \d+|Gradient norm is (nan|inf) at step \d+, loss)"
+    with pytest.raises(FloatingPointError, match=said):
+        generator.fit(source, validation=None, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("maml", {"inner_learning_rate": 1e38}),
+        ("hypogen-finetuned", {"finetune_learning_rate": 1e37}),
+        ("conditional-finetuned", {"finetune_learning_rate": 1e37}),
+    ],
+)
+def test_an_adaptation_that_explodes_is_never_handed_out(name, settings, source, generate):
+    generator = method(name)(config(name, num_steps=2))
+    generator.fit(source, validation=None, seed=0)
+    generator.config = config(name, num_steps=2, **settings)
+    with pytest.raises(FloatingPointError, match=r"tilt=0\.5 has weights that are not finite"):
+        generate(name, generator, [0.5])
+
+
 def test_spec_blind_ignores_specs(source, make_spec):
     generator = method("spec-blind")(config("spec-blind"))
     generator.fit(source, validation=None, seed=0)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
+from hyperbench.cli.options import Threads
 
 
 @app.command()
@@ -71,3 +72,55 @@ def plan(
     from hyperbench.power import plan_command
 
     plan_command(mde, method, against, folders or [Path("runs")])
+
+
+@app.command()
+def verify(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs, or of boards.")],
+    all_: Annotated[
+        bool,
+        typer.Option("--all", envvar="HYPERBENCH_ALL", help="Play all target tasks of each run."),
+    ] = False,
+    sample: Annotated[
+        int,
+        typer.Option(
+            envvar="HYPERBENCH_SAMPLE",
+            min=1,
+            help="Target tasks of each run to play again, with all their episodes.",
+        ),
+    ] = 3,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_SEED",
+            min=0,
+            help="Draws those tasks; if not given, others each time.",
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            envvar="HYPERBENCH_TOLERANCE",
+            min=0.0,
+            help="Relative difference of returns to accept; if not given, 0 where machine and "
+            "versions are the record's, else 0.0001.",
+        ),
+    ] = None,
+    threads: Threads = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each run's, as JSON.")
+    ] = False,
+) -> None:
+    """Check runs: checksums, identity, split and seeds, and play their episodes again."""
+    from hyperbench.verify import verify_command
+
+    sound = verify_command(
+        folders,
+        num_tasks=None if all_ else sample,
+        seed=seed,
+        tolerance=tolerance,
+        num_threads=threads,
+        as_json=as_json,
+    )
+    if not sound:
+        raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -41,13 +42,13 @@ def fit_network(
         validation_loss: what is measured on the validation tasks; ``loss`` when omitted.
 
     Raises:
-        FloatingPointError: a loss is not finite.
+        FloatingPointError: a loss or a gradient is not finite; says at which step and loss.
     """
     parameters = list(network.parameters())
     optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
     held_out = None if validation is None else validation.spread(_NUM_VALIDATION_SAMPLES)
     # Read at the checks only: reading a loss at every step would make a GPU wait.
-    losses = torch.zeros(config.num_steps, device=parameters[0].device)
+    losses, norms = torch.zeros(2, config.num_steps, device=parameters[0].device)
     curve: list[tuple[int, float, float | None]] = []
     best: tuple[float, int, dict[str, Tensor]] | None = None
     previous_check = 0
@@ -58,14 +59,14 @@ def fit_network(
         optimizer.zero_grad()
         value = loss(batch)
         value.backward()
-        nn.utils.clip_grad_norm_(parameters, config.max_gradient_norm)
+        norms[step - 1] = nn.utils.clip_grad_norm_(parameters, config.max_gradient_norm)
         optimizer.step()
         losses[step - 1] = value.detach()
 
         if not _is_check(step, config):
             continue
         recent = losses[previous_check:step]
-        _refuse_non_finite(recent, previous_check)
+        _refuse_non_finite(recent, norms[previous_check:step], previous_check)
         mean_loss, previous_check = float(recent.mean()), step
         held_out_loss = None
         if held_out is not None:
@@ -114,10 +115,11 @@ def _measure(loss: Loss, batch: Batch, step: int) -> float:
     return float(value)
 
 
-def _refuse_non_finite(losses: Tensor, steps_before: int) -> None:
-    broken = (~losses.isfinite()).nonzero()
+def _refuse_non_finite(losses: Tensor, norms: Tensor, steps_before: int) -> None:
+    broken = (~(losses.isfinite() & norms.isfinite())).nonzero()
     if len(broken):
         first = int(broken[0])
-        raise FloatingPointError(
-            f"Training loss is {losses[first].item()} at step {steps_before + first + 1}."
-        )
+        loss, norm, step = losses[first].item(), norms[first].item(), steps_before + first + 1
+        if math.isfinite(loss):
+            raise FloatingPointError(f"Gradient norm is {norm} at step {step}, loss {loss:.6g}.")
+        raise FloatingPointError(f"Training loss is {loss} at step {step}.")

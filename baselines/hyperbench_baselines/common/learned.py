@@ -146,10 +146,9 @@ class LearnedGenerator(PolicyGenerator):
                     (torch.cat([w for w, _ in layer]), torch.cat([b for _, b in layer]))
                     for layer in zip(*stage, strict=True)
                 ]
-                _refuse_non_finite(layers, specs)
-                policies.append(
-                    to_policies(layers, self._normalizer, self.config.policy_activation)
-                )
+                stacked = to_policies(layers, self._normalizer, self.config.policy_activation)
+                stacked.refuse_non_finite(specs)
+                policies.append(stacked)
         return policies
 
     def save(self, path: Path) -> None:
@@ -205,16 +204,6 @@ _UNREADABLE = (
     SafetensorError,
     ValidationError,
 )
-
-
-def _refuse_non_finite(layers: Layers, specs: Sequence[TaskSpec]) -> None:
-    for tensor in (tensor for layer in layers for tensor in layer):
-        broken = [not row.isfinite().all() for row in tensor]
-        if any(broken):
-            raise FloatingPointError(
-                f"The policy generated for {specs[broken.index(True)].label} has weights that are "
-                "not finite: the fit diverged, or the spec lies too far out."
-            )
 
 
 def _rng(seed: int, purpose: str) -> torch.Generator:

@@ -1,0 +1,223 @@
+"""Verification: what a record says is checked against its files, its family, and playing again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from hyperbench.conductor import single_threaded
+from hyperbench.errors import DataError, HyperbenchError, ProtocolError
+from hyperbench.family import TaskFamily
+from hyperbench.integrity import (
+    Columns,
+    episode_faults,
+    file_faults,
+    identity_faults,
+    obstacles,
+)
+from hyperbench.protocol import Split
+from hyperbench.provenance import provenance
+from hyperbench.record import POLICIES, RunRecord, read_episodes, read_policies, read_record
+from hyperbench.references import REUSE_BOUND, play_arm
+from hyperbench.registry import Registry
+from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
+from hyperbench.seeding import child_seed
+
+Stamp = Literal["verified", "differs", "unverifiable"]
+
+ELSEWHERE_TOLERANCE = 1e-4
+"""Relative difference that returns may show where the record was made on another machine or with
+other versions: kernels round differently. With the same ones returns are equal bit for bit."""
+
+
+class Verdict(BaseModel):
+    """What became of checking one run."""
+
+    model_config = ConfigDict(
+        frozen=True, use_attribute_docstrings=True, ser_json_inf_nan="strings"
+    )
+
+    folder: Path
+    """Of the run."""
+    record: RunRecord | None
+    """None if it cannot be read."""
+    stamp: Stamp
+    """``differs`` if something contradicts the record, ``unverifiable`` if what is installed or
+    stored is not what the check needs."""
+    reasons: tuple[str, ...] = ()
+    """Why the stamp is not ``verified``, each in a line."""
+    num_judged: int = 0
+    """Episodes the run was judged on."""
+    num_played: int = 0
+    """How many of them were played again."""
+    largest_difference: float = 0.0
+    """Between a return in the record and the same episode's return played again."""
+    mean_difference: float = 0.0
+    """Between the means of all returns that were played again."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is verified, or of a failed run, which claims no return."""
+        failed = self.record is not None and self.record.status == "failed"
+        return self.stamp == "verified" or (failed and self.stamp == "unverifiable")
+
+
+def verify_run(
+    folder: Path,
+    registry: Registry,
+    *,
+    num_tasks: int | None,
+    seed: int,
+    num_threads: int = 1,
+    tolerance: float | None = None,
+) -> Verdict:
+    """Check one run; play some of its episodes again from its stored policies.
+
+    Args:
+        folder: of the run.
+        registry: resolves the record's names.
+        num_tasks: target tasks to play, drawn at random, each with all its episodes; None for all.
+        seed: of that draw.
+        num_threads: physics threads; results do not depend on it.
+        tolerance: relative difference (absolute below magnitude 1) a return may show; if None it is
+            0 for a record made with these versions on a machine like this, else
+            ``ELSEWHERE_TOLERANCE``.
+    """
+    try:
+        record = read_record(folder)
+    except DataError as error:
+        return Verdict(folder=folder, record=None, stamp="differs", reasons=(str(error),))
+
+    def verdict(stamp: Stamp, *reasons: str) -> Verdict:
+        return Verdict(folder=folder, record=record, stamp=stamp, reasons=reasons)
+
+    if faults := file_faults(folder, record):
+        return verdict("differs", *faults)
+    try:
+        family = registry.make_family(record.family)
+    except HyperbenchError as error:
+        return verdict("unverifiable", str(error))
+    try:
+        split = record.protocol.split(family.tasks, record.seeds.split)
+    except ProtocolError as error:
+        return verdict("differs", f"protocol: {error}")
+    if faults := identity_faults(record, family, split):
+        return verdict("differs", *faults)
+    if missing := obstacles(record, registry, family):
+        return verdict("unverifiable", *missing)
+    seeds = judged_seeds(split, record.protocol)
+    num_due = seeds.size * (len(split.source) if record.method == REUSE_BOUND else 1)
+    if record.num_target_rollouts != num_due:
+        return verdict(
+            "differs", f"num_target_rollouts is {record.num_target_rollouts}, {num_due} are due"
+        )
+    try:
+        columns = read_episodes(folder, record)
+        if faults := episode_faults(columns, split, seeds, family.info.has_success):
+            return verdict("differs", *faults)
+        chosen = _drawn(len(split.target), num_tasks, child_seed(seed, "verify", record.key))
+        with single_threaded():
+            played = _play(folder, record, family, split, seeds, chosen, num_threads)
+    except (DataError, FloatingPointError, ValueError, IndexError) as error:
+        return verdict("differs", f"{type(error).__name__}: {error}")
+    recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
+    elsewhere = _elsewhere(record)
+    if tolerance is None:
+        tolerance = 0.0 if elsewhere is None else ELSEWHERE_TOLERANCE
+    found = verdict("verified").model_copy(update={"num_judged": seeds.size})
+    found = _compared(found, recorded, played, tolerance)
+    if found.stamp == "verified" or elsewhere is None:
+        return found
+    return found.model_copy(update={"reasons": (*found.reasons, f"may be rounding: {elsewhere}")})
+
+
+def _drawn(num_all: int, num_wanted: int | None, seed: int) -> list[int]:
+    if num_wanted is None or num_wanted >= num_all:
+        return list(range(num_all))
+    rng = np.random.default_rng(seed)
+    return sorted(rng.choice(num_all, num_wanted, replace=False).tolist())
+
+
+def _play(
+    folder: Path,
+    record: RunRecord,
+    family: TaskFamily,
+    split: Split,
+    seeds: npt.NDArray[np.int64],
+    chosen: Sequence[int],
+    num_threads: int,
+) -> EpisodeTable:
+    """Play the chosen target tasks, each with as many episodes at once as when it was judged.
+
+    A product over another number of episodes may round differently; over other tasks it does not,
+    for every task has its own.
+    """
+    targets = tuple(split.target[i] for i in chosen)
+    if record.is_arm:
+        table, _ = play_arm(
+            record.method, family, replace(split, target=targets), seeds[chosen], num_threads
+        )
+        return table
+    policies = read_policies(folder, record)
+    if policies.num_tasks != len(split.target):
+        raise DataError(f"{POLICIES} has {policies.num_tasks}, not one per target task.")
+    policies.refuse_non_finite(split.target)
+    return rollout(family, targets, policies.take(chosen), seeds[chosen], num_threads=num_threads)
+
+
+def _elsewhere(record: RunRecord) -> str | None:
+    """Say in what that rounding depends on the record was made elsewhere; None if in nothing."""
+    here, there = provenance(), record.provenance
+    if here.kernels != there.kernels:
+        return f"kernels are {there.kernels}, here {here.kernels}"
+    if here.machine != there.machine:
+        return f"machine is {there.machine}, here {here.machine}"
+    names = sorted(here.versions.keys() | there.versions.keys())
+    versions = [n for n in names if here.versions.get(n) != there.versions.get(n)]
+    return f"versions differ of {', '.join(versions)}" if versions else None
+
+
+def _compared(
+    verdict: Verdict, recorded: Columns, played: EpisodeTable, tolerance: float
+) -> Verdict:
+    """Compare all that was measured in the episodes, each (num_tasks, num_episodes)."""
+    returns = recorded["return"]
+    apart = np.abs(played.returns - returns)
+    # Written so that a recorded NaN is apart from everything.
+    differs = ~(apart <= tolerance * np.maximum(1.0, np.abs(returns)))
+    reasons = []
+    largest = np.unravel_index(np.argmax(np.where(np.isnan(apart), np.inf, apart)), apart.shape)
+    if differs.any():
+        task = played.tasks[int(largest[0])].label
+        reasons.append(
+            f"{differs.sum()} of {differs.size} returns differ, most in {task}, episode "
+            f"{largest[1]}: {returns[largest]:.9g} recorded, {played.returns[largest]:.9g} played; "
+            f"mean {returns.mean():.6g} recorded, {played.returns.mean():.6g} played"
+        )
+    for name, values in (
+        ("length", played.lengths),
+        ("terminated", played.terminated),
+        ("success", played.successes),
+    ):
+        if values is not None and len(wrong := np.argwhere(recorded[name] != values)):
+            task = played.tasks[int(wrong[0][0])].label
+            reasons.append(
+                f"{name} differs in {len(wrong)} of {values.size} episodes, first in {task}, "
+                f"episode {wrong[0][1]}"
+            )
+    stamp: Stamp = "differs" if reasons else "verified"
+    return verdict.model_copy(
+        update={
+            "stamp": stamp,
+            "reasons": tuple(reasons),
+            "num_played": returns.size,
+            "largest_difference": float(apart[largest]),
+            "mean_difference": float(abs(played.returns.mean() - returns.mean())),
+        }
+    )

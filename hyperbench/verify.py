@@ -1,0 +1,136 @@
+"""What ``hyperbench verify`` does: check runs, stamp each row of a board, say what is wrong."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hyperbench.commands import num_cores
+from hyperbench.console import progress_display, standard_output
+from hyperbench.plan import method_label
+from hyperbench.record import find_runs
+from hyperbench.registry import installed
+from hyperbench.verification import Stamp, Verdict, verify_run
+
+out = standard_output()
+err = Console(stderr=True)
+
+_SEED_BITS = 32
+_STYLES: dict[Stamp, str] = {"verified": "green", "differs": "red", "unverifiable": "yellow"}
+_WORST_FIRST: tuple[Stamp, ...] = ("differs", "unverifiable", "verified")
+
+
+def verify_command(
+    folders: Sequence[Path],
+    *,
+    num_tasks: int | None,
+    seed: int | None,
+    tolerance: float | None,
+    num_threads: int,
+    as_json: bool,
+) -> bool:
+    """Check every run in some folders and show what was found.
+
+    Args:
+        folders: of runs, or boards that hold runs.
+        num_tasks: target tasks of each run to play again; None for all.
+        seed: draws them; if None, nobody can know which before.
+        tolerance: see ``verify_run``.
+        num_threads: physics threads; 0 takes the cores.
+        as_json: print every run as JSON instead of the table.
+
+    Returns:
+        Whether all is verified, but for runs that failed and claim nothing.
+
+    Raises:
+        DataError: a folder does not exist or holds no run.
+    """
+    registry = installed()
+    runs = find_runs(folders)
+    seed = secrets.randbits(_SEED_BITS) if seed is None else seed
+    num_threads = num_threads or num_cores()
+    verdicts = []
+    with progress_display({str(run): str(run) for run in runs}, err) as notify:
+        for run in runs:
+            notify(str(run), "playing again")
+            verdict = verify_run(
+                run,
+                registry,
+                num_tasks=num_tasks,
+                seed=seed,
+                num_threads=num_threads,
+                tolerance=tolerance,
+            )
+            verdicts.append(verdict)
+            notify(str(run), "ok" if verdict.is_sound else "failed")
+    if as_json:
+        print(json.dumps({"seed": seed, "runs": [_jsonable(v) for v in verdicts]}, indent=1))
+    else:
+        _show(verdicts, num_tasks, seed)
+    return all(verdict.is_sound for verdict in verdicts)
+
+
+def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None:
+    rows: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        record = verdict.record
+        row = ("?", "?") if record is None else (record.protocol.id, method_label(record))
+        rows.setdefault(row, []).append(verdict)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("protocol", "row", "stamp"):
+        table.add_column(name, no_wrap=True)
+    for name in ("runs", *_WORST_FIRST, "episodes played", "largest difference"):
+        table.add_column(name, justify="right")
+    for (protocol, label), found in sorted(rows.items()):
+        stamps = [verdict.stamp for verdict in found]
+        stamp = next(stamp for stamp in _WORST_FIRST if stamp in stamps)
+        table.add_row(
+            protocol,
+            escape(label),
+            f"[{_STYLES[stamp]}]{stamp}[/]",
+            str(len(found)),
+            *(str(stamps.count(stamp)) for stamp in _WORST_FIRST),
+            f"{sum(v.num_played for v in found)} of {sum(v.num_judged for v in found)}",
+            f"{max(v.largest_difference for v in found):.3g}",
+        )
+    out.print(table)
+    for verdict in verdicts:
+        for reason in verdict.reasons:
+            out.print(
+                f"[{_STYLES[verdict.stamp]}]{verdict.stamp}[/]  {escape(_name(verdict))}: "
+                f"{escape(reason)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    played = "all target tasks" if num_tasks is None else f"{num_tasks} target tasks"
+    out.print(
+        f"Played again: {played} of each run, with all their episodes"
+        + ("." if num_tasks is None else f"; the same ones with --seed {seed}."),
+        style="dim",
+        highlight=False,
+    )
+
+
+def _name(verdict: Verdict) -> str:
+    record = verdict.record
+    if record is None:
+        return str(verdict.folder)
+    seeds = f"split {record.seeds.split}, fit {record.seeds.fit}"
+    return f"{method_label(record)} on {record.family} ({seeds}) in {verdict.folder}"
+
+
+def _jsonable(verdict: Verdict) -> dict[str, object]:
+    # By way of text, in which a NaN is a word.
+    said: dict[str, object] = json.loads(verdict.model_dump_json(exclude={"record"}))
+    record = verdict.record
+    if record is not None:
+        fields = {"key", "method", "overrides", "family", "seeds"}
+        said |= record.model_dump(mode="json", include=fields)
+    return said
