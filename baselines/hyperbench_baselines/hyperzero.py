@@ -32,8 +32,8 @@ from torch.nn import functional
 from hyperbench.generator import MethodConfig
 from hyperbench.search import Choice
 from hyperbench_baselines.common.config import LayerSizes
-from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator
-from hyperbench_baselines.common.layers import TaskEmbedding, uniform
+from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator, CriticNetwork
+from hyperbench_baselines.common.layers import uniform
 from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.matched import EmbeddingWidth, with_matched_width
 from hyperbench_baselines.common.policies import Layers
@@ -84,26 +84,11 @@ class Heads(nn.Module):
         return layers
 
 
-class HyperzeroNetwork(nn.Module):
+class HyperzeroNetwork(CriticNetwork):
     """H: specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
 
     def __init__(self, dimensions: Dimensions, config: HyperzeroConfig, rng: torch.Generator):
-        super().__init__()
-        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
-        self.policy = Heads(sizes, config, rng)
-        self.critic = None
-        if config.has_critic:
-            self.critic = Heads(config.critic_sizes(dimensions), config, rng)
-
-    def forward(self, specs: Tensor) -> Layers:
-        layers: Layers = self.policy(self.embedding(specs))
-        return layers
-
-    def policy_and_critic(self, specs: Tensor) -> tuple[Layers, Layers | None]:
-        """Both networks of each task; None where no term needs Q."""
-        embedding = self.embedding(specs)
-        return self.policy(embedding), self.critic(embedding) if self.critic else None
+        super().__init__(dimensions, config, rng, lambda sizes: Heads(sizes, config, rng))
 
 
 class Hyperzero(CriticGenerator):

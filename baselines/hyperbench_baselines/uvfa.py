@@ -21,13 +21,11 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from hyperbench.generator import MethodConfig
-from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator
-from hyperbench_baselines.common.layers import TaskEmbedding
+from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator, CriticNetwork
 from hyperbench_baselines.common.learned import Dimensions
-from hyperbench_baselines.common.policies import Layers
 from hyperbench_baselines.conditional import ConditionedPolicy
 
 
@@ -40,27 +38,14 @@ class UvfaConfig(CriticConfig):
     """Length of the task embedding z."""
 
 
-class UvfaNetwork(nn.Module):
+class UvfaNetwork(CriticNetwork):
     """Specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
 
     def __init__(self, dimensions: Dimensions, config: UvfaConfig, rng: torch.Generator):
-        super().__init__()
-        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
         width = config.embedding_width
-        self.embedding = TaskEmbedding(dimensions.num_features, width, rng)
-        self.policy = ConditionedPolicy(sizes, width, rng)
-        self.critic = None
-        if config.has_critic:
-            self.critic = ConditionedPolicy(config.critic_sizes(dimensions), width, rng)
-
-    def forward(self, specs: Tensor) -> Layers:
-        layers: Layers = self.policy(self.embedding(specs))
-        return layers
-
-    def policy_and_critic(self, specs: Tensor) -> tuple[Layers, Layers | None]:
-        """Both networks of each task; None where no term needs Q."""
-        embedding = self.embedding(specs)
-        return self.policy(embedding), self.critic(embedding) if self.critic else None
+        super().__init__(
+            dimensions, config, rng, lambda sizes: ConditionedPolicy(sizes, width, rng)
+        )
 
 
 class Uvfa(CriticGenerator):

@@ -14,6 +14,7 @@ and for the unit in which rewards and values are measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ from hyperbench.demonstration import Demonstrations
 from hyperbench.generator import MethodConfig
 from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.config import LayerSizes, LearningConfig
+from hyperbench_baselines.common.layers import TaskEmbedding
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import Layers, act, apply, cloning_loss
 from hyperbench_baselines.common.values import Valuation
@@ -50,6 +52,38 @@ class CriticConfig(LearningConfig):
         """Give (num_in, num_out) of each layer of Q: wide and deep as the policy."""
         hidden = (self.policy_width,) * (self.policy_depth - 1)
         return tuple(pairwise((dimensions.observation_dim + dimensions.action_dim, *hidden, 1)))
+
+
+class CriticNetwork(nn.Module):
+    """Specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them.
+
+    Args:
+        dimensions: of the family.
+        config: of the method, with an ``embedding_width``.
+        rng: draws the initial weights.
+        head: makes what turns the embedding that both share into a network of some layers.
+    """
+
+    def __init__(
+        self,
+        dimensions: Dimensions,
+        config: CriticConfig,
+        rng: torch.Generator,
+        head: Callable[[LayerSizes], nn.Module],
+    ) -> None:
+        super().__init__()
+        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
+        self.policy = head(config.policy_sizes(dimensions.observation_dim, dimensions.action_dim))
+        self.critic = head(config.critic_sizes(dimensions)) if config.has_critic else None
+
+    def forward(self, specs: Tensor) -> Layers:
+        layers: Layers = self.policy(self.embedding(specs))
+        return layers
+
+    def policy_and_critic(self, specs: Tensor) -> tuple[Layers, Layers | None]:
+        """Both networks of each task; None where no term needs Q."""
+        embedding = self.embedding(specs)
+        return self.policy(embedding), self.critic(embedding) if self.critic else None
 
 
 class CriticGenerator(LearnedGenerator):
