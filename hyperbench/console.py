@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table as RichTable
 
 from hyperbench.board import Board
+from hyperbench.published import PublishedTable
 from hyperbench.report.tables import Table, cost_table, score_table
 from hyperbench.search import Setting
 from hyperbench.study import Study
@@ -144,6 +146,16 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         style="dim",
         highlight=False,
     )
+
+
+def print_published(tables: Sequence[PublishedTable], console: Console) -> None:
+    """Show what papers report, with where it comes from."""
+    for table in tables:
+        # A title inside a narrow table would be broken into many lines.
+        console.print(table.cells.title, style="italic", highlight=False, markup=False)
+        console.print(_rich(replace(table.cells, title="")))
+        for note in table.notes:
+            console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
 
 
 def print_study(study: Study, console: Console) -> None:

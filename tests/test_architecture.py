@@ -17,10 +17,11 @@ SOURCES = [*CORE, *WORLDS, *METHODS]
 FLOORS = [
     {"errors", "seeding", "files", "provenance", "search"},
     {"task", "demonstration", "policy", "generator", "family", "protocol"},
-    {"rollout", "collect", "record", "statistics", "board"},
+    {"rollout", "collect", "episodes", "record", "runs", "statistics", "board"},
     {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"},
-    {"chart", "console", "commands", "describe", "inspection", "render"}
+    {"plan", "conductor", "executors", "film", "labels", "leaderboard", "published", "report"}
+    | {"study", "tune"},
+    {"chart", "console", "commands", "describe", "export", "inspection", "publish", "render"}
     | {"testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
