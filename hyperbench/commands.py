@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +14,13 @@ from hyperbench.conductor import Places, ensure_demonstrations, is_finished
 from hyperbench.console import (
     print_boards,
     print_listing,
+    print_published,
     print_study,
     progress_display,
     standard_output,
 )
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
+from hyperbench.export import TEXT_FORMATS
 from hyperbench.leaderboard import make_boards
 from hyperbench.plan import Run, plan
 from hyperbench.protocol import EvalProtocol
@@ -157,31 +159,46 @@ def tune_command(
 
 
 def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | None) -> None:
-    """Show the board of the runs in some folders."""
-    from hyperbench.report import tables
+    """Show the boards of the runs in some folders, and published tables where they are asked for.
 
-    boards = make_boards(find_runs(folders))
-    formats: dict[str, Callable[[], str]] = {
-        "table": str,
-        "markdown": lambda: "\n".join(tables.markdown(board) for board in boards),
-        "csv": lambda: tables.csv_text(boards),
-        "latex": lambda: "\n".join(tables.latex(board) for board in boards),
-        "json": lambda: tables.json_text(boards),
-    }
-    if format_ not in formats:
-        raise UnknownNameError("format", format_, formats)
+    Raises:
+        HyperbenchError: there are no runs, one is damaged, or the format cannot hold them.
+    """
+    from hyperbench.published import find_published
+
+    if format_ not in ("table", *TEXT_FORMATS):
+        raise UnknownNameError("format", format_, ("table", *TEXT_FORMATS))
+    tables = find_published(folders)
+    published = [table for found in tables.values() for table in found]
+    if published and format_ not in ("table", "markdown"):
+        raise HyperbenchError(
+            f"Published figures are shown as table or markdown, not as {format_}: their own files "
+            "are JSON, and none is mixed with measured rows."
+        )
+    measured = [folder for folder in folders if folder not in tables]
+    boards = make_boards(find_runs(measured)) if measured else []
+
+    def show(console: Console) -> None:
+        if boards:
+            print_boards(boards, console)
+        print_published(published, console)
+
+    def text() -> str:
+        parts = [TEXT_FORMATS[format_](boards)] if boards else []
+        return "\n".join([*parts, *(table.markdown for table in published)])
+
     if output is None:
         if format_ == "table":
-            print_boards(boards, out)
+            show(out)
         else:
-            print(formats[format_](), end="")
+            print(text(), end="")
         return
     try:
         with output.open("w", encoding="utf-8") as file:
             if format_ == "table":
-                print_boards(boards, Console(file=file, width=120))
+                show(Console(file=file, width=120))
             else:
-                file.write(formats[format_]())
+                file.write(text())
     except OSError as error:
         raise DataError(f"{output} cannot be written: {error.strerror}.") from error
 

@@ -87,7 +87,7 @@ def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparis
         UnknownNameError: no board has such a row.
         DataError: no board has both, or what ``make_boards`` raises.
     """
-    tables = {title: table for title, _, table in board_tables(folders)}
+    tables = {part.title: part.table for part in board_tables(folders)}
     boards_of = {
         name: [title for title, table in tables.items() if (table["method"] == name).any()]
         for name in sorted({str(name) for table in tables.values() for name in table["method"]})

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table as RichTable
 
 from hyperbench.board import Board
+from hyperbench.published import PublishedTable
 from hyperbench.report.tables import Table, tables
 from hyperbench.search import Setting
 from hyperbench.study import Study
@@ -153,6 +155,16 @@ def print_table(table: Table, console: Console) -> None:
     """Show one table, in parts where it is wider than the console."""
     for part in _that_fit(table, console.width):
         console.print(part)
+
+
+def print_published(tables: Sequence[PublishedTable], console: Console) -> None:
+    """Show what papers report, with where it comes from."""
+    for table in tables:
+        # A title inside a narrow table would be broken into many lines.
+        console.print(table.cells.title, style="italic", highlight=False, markup=False)
+        print_table(replace(table.cells, title=""), console)
+        for note in table.notes:
+            console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
 
 
 def print_study(study: Study, console: Console) -> None:

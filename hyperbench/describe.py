@@ -15,7 +15,7 @@ from hyperbench.conductor import single_threaded
 from hyperbench.console import print_listing, progress_display, standard_output
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.family import TaskFamily
-from hyperbench.protocol import PROTOCOLS, EvalProtocol
+from hyperbench.protocol import EvalProtocol
 from hyperbench.references import ARMS, RandomPolicies
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
@@ -37,7 +37,7 @@ def list_command() -> None:
     ]
     print_listing("Methods", methods, out)
     print_listing("Control arms, on every board", [(arm,) for arm in ARMS], out)
-    print_listing("Protocols", [(p.id, p.summary) for p in PROTOCOLS.values()], out)
+    print_listing("Protocols", [(p.id, p.summary) for p in registry.protocols.values()], out)
     if any(plugin.failure for plugin in registry.plugins):
         out.print("\nSome plugins could not be loaded; see: hyperbench plugins")
 
@@ -62,16 +62,17 @@ def info_command(
         HyperbenchError: the name is unknown, or the other arguments do not go with it.
     """
     registry = installed()
-    if name in (*PROTOCOLS, *registry.methods) and (protocol is not None or num_episodes):
+    if name in (*registry.protocols, *registry.methods) and (protocol is not None or num_episodes):
         raise HyperbenchError(f"{name!r} is no family: there is nothing to split or to play.")
-    if name in PROTOCOLS:
-        fields = type(PROTOCOLS[name]).model_fields
+    if name in registry.protocols:
+        rules = registry.protocols[name]
+        fields = type(rules).model_fields
         rows = [
-            (field, str(getattr(PROTOCOLS[name], field)), fields[field].description or "")
+            (field, str(getattr(rules, field)), fields[field].description or "")
             for field in fields
             if field != "seeds"
         ]
-        seeds = ", ".join(f"({pair.split}, {pair.fit})" for pair in PROTOCOLS[name].seeds)
+        seeds = ", ".join(f"({pair.split}, {pair.fit})" for pair in rules.seeds)
         print_listing(f"Protocol {name}", [*rows, ("seeds", seeds, "Split and fit seeds.")], out)
     elif name in registry.methods:
         entry = registry.methods[name]
@@ -104,7 +105,7 @@ def plugins_command() -> None:
     """Show each plugin and what became of it."""
     rows = []
     for plugin in installed().plugins:
-        entries = [*plugin.suites, *plugin.families, *plugin.methods]
+        entries = [*plugin.suites, *plugin.families, *plugin.methods, *plugin.protocols]
         state = plugin.failure or f"{len(entries)} entries"
         rows.append((plugin.name, f"{plugin.distribution} {plugin.version}", state))
     print_listing("Plugins", rows, out)
@@ -133,7 +134,8 @@ def _describe(family: TaskFamily) -> None:
         grid = f"{len(values)} values from {values[0]:g} to {values[-1]:g}"
         rows.append((feature.name, f"{grid} {feature.unit}".strip(), f"changes the {feature.kind}"))
     print_listing("Features", rows, out)
-    print_listing("Tasks under each protocol", [_sizes(family, p) for p in PROTOCOLS.values()], out)
+    sizes = [_sizes(family, protocol) for protocol in installed().protocols.values()]
+    print_listing("Tasks under each protocol", sizes, out)
 
 
 def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:

@@ -39,15 +39,21 @@ def new_folder(folder: Path, remedy: str) -> Iterator[Path]:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
     except OSError as error:
         raise _cannot_write(folder, error, remedy) from error
+    replaced = draft.with_name(f"{draft.name}-replaced")
     try:
         yield draft
         draft.chmod(0o755)  # mkdtemp's folders are closed to everybody else
-        shutil.rmtree(folder, ignore_errors=True)
+        # Moved away rather than removed: whoever is interrupted here loses nothing.
+        if folder.is_dir():
+            folder.rename(replaced)
         draft.rename(folder)
     except OSError as error:
         raise _cannot_write(folder, error, remedy) from error
     finally:
+        if replaced.exists() and not folder.exists():
+            replaced.rename(folder)
         shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _cannot_write(folder: Path, error: OSError, remedy: str) -> DataError:

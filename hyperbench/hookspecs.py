@@ -1,8 +1,9 @@
-"""What a plugin can register: suites, families and methods, by name and import path.
+"""What a plugin can register: suites, families and methods by import path, and protocols.
 
-A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the three
-hooks and returns entries. Entries name their classes as ``"module:Class"``; nothing heavy is
-imported until a class is used, so keep torch and simulators out of the entry-point module.
+A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the four
+hooks. Entries name their classes as ``"module:Class"``; nothing heavy is imported until a class is
+used, so keep torch and simulators out of the entry-point module. A protocol is data, and returned
+itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pluggy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hyperbench.protocol import Track
+    from hyperbench.protocol import EvalProtocol, Track
 
 ENTRY_POINT_GROUP = "hyperbench"
 
@@ -96,3 +97,8 @@ def hyperbench_suites() -> Sequence[SuiteEntry]:  # type: ignore[empty-body]
 @hookspec
 def hyperbench_methods() -> Sequence[MethodEntry]:  # type: ignore[empty-body]
     """Register methods."""
+
+
+@hookspec
+def hyperbench_protocols() -> Sequence[EvalProtocol]:  # type: ignore[empty-body]
+    """Register protocols."""

@@ -19,7 +19,7 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.files import sha256_file
 from hyperbench.plan import run_key
-from hyperbench.protocol import PROTOCOLS, Split
+from hyperbench.protocol import Split
 from hyperbench.record import (
     EPISODES,
     GENERATOR,
@@ -60,7 +60,9 @@ def file_faults(folder: Path, record: RunRecord) -> list[str]:
     return faults
 
 
-def identity_faults(record: RunRecord, family: TaskFamily, split: Split) -> list[str]:
+def identity_faults(
+    record: RunRecord, registry: Registry, family: TaskFamily, split: Split
+) -> list[str]:
     """Say what in a record contradicts its key, its protocol's name or its family."""
     faults = []
     # As the record names them: a run of other physics is no forgery.
@@ -75,7 +77,7 @@ def identity_faults(record: RunRecord, family: TaskFamily, split: Split) -> list
             f"key is {record.key}, but method, config, family, protocol, seeds, device and "
             f"demonstrations give {key}"
         )
-    known = PROTOCOLS.get(record.protocol.id)
+    known = registry.protocols.get(record.protocol.id)
     if known is not None and known.rules_hash != record.protocol.rules_hash:
         faults.append(f"its rules are not those of {record.protocol.id}")
     for name in ("id", "horizon", "has_success"):

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from hyperbench import statistics
 from hyperbench.board import Board
 from hyperbench.errors import DataError
+from hyperbench.labels import board_titles, by_board, by_world, family_labels, method_labels
 from hyperbench.plan import method_label
-from hyperbench.record import RunRecord, read_episodes, read_record
+from hyperbench.record import RunRecord, read_task_means
 from hyperbench.rows import MethodRuns, make_rows, missing_notes
-from hyperbench.seeding import content_hash
+from hyperbench.runs import StoredRun, gather
 
 RANDOM, EXPERT = "random", "expert"
 """The control arms that define score 0 and score 1."""
 
+_OTHER_WORLDS = (
+    "Results of other family, expert or physics versions are on boards of their own, never mixed."
+)
+
+
+@dataclass(frozen=True)
+class BoardTable:
+    """What a board is made of.
+
+    Args:
+        title: of the board.
+        runs: each once.
+        families: per run, by key, the name of its family's column.
+        table: their ``task_table``.
+        notes: what a reader must know of how the runs came about.
+    """
+
+    title: str
+    runs: tuple[StoredRun, ...]
+    families: Mapping[str, str]
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
 
 def make_boards(folders: Iterable[Path]) -> list[Board]:
-    """Read runs and make one board per protocol.
+    """Read runs and make one board per suite and protocol.
+
+    Where a family occurs with several family, expert or physics versions, its results are apart, on
+    boards that are numbered: no score, not even a pooled one, stands beside one of another world.
 
     Args:
         folders: run folders, as ``record.find_runs`` lists them; their order does not matter.
@@ -29,78 +59,71 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
     Raises:
         DataError: a record or its episodes are damaged, or two records of one run disagree.
     """
-    return [_board(title, records, table) for title, records, table in board_tables(folders)]
+    return [_board(part) for part in board_tables(folders)]
 
 
-def board_tables(
-    folders: Iterable[Path],
-) -> list[tuple[str, list[tuple[RunRecord, Path]], pd.DataFrame]]:
-    """What each board is made of: its title, its runs and their ``task_table``.
-
-    Arguments and errors as of ``make_boards``.
-    """
-    records: dict[str, tuple[RunRecord, Path]] = {}
-    for folder in sorted(folders):
-        record = read_record(folder)
-        known = records.get(record.key)
-        if known is None or known[0].status == "failed":
-            records[record.key] = (record, folder)
-        elif record.status == "ok" and known[0].sha256 != record.sha256:
-            raise DataError(f"Two different records of one run: {known[1]} and {folder}.")
-    if not records:
+def board_tables(folders: Iterable[Path]) -> list[BoardTable]:
+    """What the boards are made of; arguments and errors as of ``make_boards``."""
+    gathered = gather(folders)
+    if not gathered.runs:
         raise DataError("No runs to make a board of.")
-    by_rules: dict[tuple[str, str], list[tuple[RunRecord, Path]]] = {}
-    for record, folder in sorted(records.values(), key=lambda pair: pair[0].key):
-        rules = (record.protocol.id, record.protocol.rules_hash)
-        by_rules.setdefault(rules, []).append((record, folder))
-    ambiguous = len({id_ for id_, _ in by_rules}) < len(by_rules)
-    return [
-        (f"{id_} ({rules[:6]})" if ambiguous else id_, found, task_table(found))
-        for (id_, rules), found in sorted(by_rules.items())
-    ]
+    boards = by_board(gathered.runs)
+    titles = board_titles(boards)
+    parts = []
+    for key, found in boards.items():
+        title = titles[key]
+        labels = family_labels([record for record, _ in found])
+        worlds = by_world(found)
+        for number, runs in enumerate(worlds, start=1):
+            families = {record.key: labels[record.key] for record, _ in runs}
+            table = task_table(runs, families)
+            notes = _origin_notes(runs, gathered.remeasured)
+            if len(worlds) == 1:
+                parts.append(BoardTable(title, tuple(runs), families, table, notes))
+            else:
+                numbered = f"{title}, group {number} of {len(worlds)}"
+                notes = (*notes, _OTHER_WORLDS)
+                parts.append(BoardTable(numbered, tuple(runs), families, table, notes))
+    return parts
 
 
-def task_table(records: Sequence[tuple[RunRecord, Path]]) -> pd.DataFrame:
+def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One line per successful run and target task, with its mean return and score.
 
     Columns: ``method`` (label), ``is_arm``, ``family`` (label), ``split_seed``, ``fit_seed``,
     ``run`` (key), ``task`` (key), ``region``, ``distance``, ``mean_return``, ``success_rate``,
     ``score``.
+
+    Args:
+        runs: of one protocol.
+        labels: per run the name of its family's column; if None they follow from the runs.
     """
-    labels = _family_labels([record for record, _ in records])
-    methods = _method_labels([record for record, _ in records])
-    parts = []
-    for record, folder in records:
-        if record.status != "ok" or record.split is None:
-            continue
-        episodes = pd.DataFrame(read_episodes(folder, record))
-        means = episodes.groupby("task", sort=False).mean(numeric_only=False)
-        targets = record.split.target
-        parts.append(
-            pd.DataFrame(
-                {
-                    "method": methods[record.key],
-                    "is_arm": record.is_arm,
-                    "family": labels[record.key],
-                    "split_seed": record.seeds.split,
-                    "fit_seed": record.seeds.fit,
-                    "run": record.key,
-                    "task": [task.key for task in targets],
-                    "region": [task.region for task in targets],
-                    "distance": [task.distance for task in targets],
-                    "mean_return": means["return"].reindex([t.key for t in targets]).to_numpy(),
-                    "success_rate": (
-                        means["success"].reindex([t.key for t in targets]).to_numpy(float)
-                        if "success" in means
-                        else np.nan
-                    ),
-                }
-            )
-        )
-    if not parts:
-        columns = ["method", "is_arm", "family", "split_seed", "fit_seed", "run", "task", "region"]
-        return pd.DataFrame(columns=[*columns, "distance", "mean_return", "success_rate", "score"])
-    table = pd.concat(parts, ignore_index=True)
+    labels = labels or family_labels([record for record, _ in runs])
+    methods = method_labels([record for record, _ in runs])
+    finished = [run for run in runs if run[0].status == "ok"]
+    targets = [task for record, _ in finished for task in record.targets]
+    means = [read_task_means(folder, record) for record, folder in finished]
+    sizes = [len(returns) for returns, _ in means]
+
+    def per_task(values: list[Any], dtype: type = object) -> npt.NDArray[Any]:
+        return np.repeat(np.array(values, dtype=dtype), sizes)
+
+    records = [record for record, _ in finished]
+    table = pd.DataFrame(
+        {
+            "method": per_task([methods[record.key] for record in records]),
+            "is_arm": per_task([record.is_arm for record in records], bool),
+            "family": per_task([labels[record.key] for record in records]),
+            "split_seed": per_task([record.seeds.split for record in records], int),
+            "fit_seed": per_task([record.seeds.fit for record in records], int),
+            "run": per_task([record.key for record in records]),
+            "task": np.array([task.key for task in targets], dtype=object),
+            "region": np.array([task.region for task in targets], dtype=object),
+            "distance": np.array([task.distance for task in targets], dtype=float),
+            "mean_return": np.concatenate([np.empty(0), *(returns for returns, _ in means)]),
+            "success_rate": np.concatenate([np.empty(0), *(rates for _, rates in means)]),
+        }
+    )
     where = ["family", "split_seed", "task"]
     for arm in (RANDOM, EXPERT):
         played = table[table["is_arm"] & (table["method"] == arm)]
@@ -113,28 +136,27 @@ def task_table(records: Sequence[tuple[RunRecord, Path]]) -> pd.DataFrame:
     return table.drop(columns=[RANDOM, EXPERT])
 
 
-def _board(protocol: str, records: Sequence[tuple[RunRecord, Path]], table: pd.DataFrame) -> Board:
-    methods = _method_labels([record for record, _ in records])
-    labels = _family_labels([record for record, _ in records])
-    families = tuple(sorted(set(labels.values())))
+def _board(part: BoardTable) -> Board:
+    methods = method_labels([record for record, _ in part.runs])
+    families = tuple(sorted(set(part.families.values())))
     by_method: dict[str, list[RunRecord]] = {}
-    for record, _ in records:
+    for record, _ in part.runs:
         by_method.setdefault(methods[record.key], []).append(record)
     rows = make_rows(
         [
-            MethodRuns(method, runs, table[table["method"] == method])
+            MethodRuns(method, runs, part.table[part.table["method"] == method])
             for method, runs in by_method.items()
         ],
-        labels,
+        part.families,
     )
     failures = tuple(
-        f"{methods[record.key]} on {labels[record.key]} "
+        f"{methods[record.key]} on {part.families[record.key]} "
         f"(split {record.seeds.split}, fit {record.seeds.fit}): {record.error}"
-        for record, _ in records
+        for record, _ in part.runs
         if record.status == "failed"
     )
-    notes = (*_notes(table), *missing_notes(rows))
-    return Board(protocol, families, tuple(rows), failures, notes)
+    notes = (*_notes(part.table), *missing_notes(rows), *part.notes)
+    return Board(part.title, families, tuple(rows), failures, notes)
 
 
 def _notes(table: pd.DataFrame) -> tuple[str, ...]:
@@ -146,37 +168,27 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
     return ()
 
 
-def _family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Per run the name of its column: results of different worlds never share one."""
-
-    def world(record: RunRecord) -> str:
-        return f"experts {record.family_info.expert_version}, {record.family_info.physics}"
-
-    return _labels(records, lambda record: record.family, world)
-
-
-def _method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Per run the name of its row: different versions, settings or devices never share one."""
-
-    def variant(record: RunRecord) -> str:
-        settings = content_hash(record.config, 6)
-        return f"version {record.method_version}, {record.device}, settings {settings}"
-
-    return _labels(records, method_label, variant)
-
-
-def _labels(
-    records: Sequence[RunRecord],
-    name: Callable[[RunRecord], str],
-    variant: Callable[[RunRecord], str],
-) -> dict[str, str]:
-    """Per run its name, with the variant where one name stands for several."""
-    variants: dict[str, set[str]] = {}
-    for record in records:
-        variants.setdefault(name(record), set()).add(variant(record))
-    return {
-        record.key: name(record)
-        if len(variants[name(record)]) == 1
-        else f"{name(record)} ({variant(record)})"
-        for record in records
-    }
+def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) -> tuple[str, ...]:
+    """What a reader must know of how the runs came about."""
+    labels = method_labels([record for record, _ in runs])
+    notes = []
+    for method in sorted(set(labels.values())):
+        extra = [
+            record.num_target_rollouts - record.num_judged
+            for record, _ in runs
+            # Playing more than is kept is what the arm with hindsight consists in.
+            if labels[record.key] == method and not record.is_arm
+        ]
+        if max(extra, default=0) > 0:
+            notes.append(f"{method} played {sum(extra)} more episodes on target tasks than judged.")
+    dirty = sorted({labels[record.key] for record, _ in runs if record.provenance.dirty})
+    if dirty:
+        notes.append(f"Measured with uncommitted changes to hyperbench: {', '.join(dirty)}.")
+    known = {record.key for record, _ in runs}
+    again = sorted({method_label(record) for record in remeasured if record.key in known})
+    if again:
+        notes.append(
+            "Measured again with another result, which is left out; the committed board's counts: "
+            f"{', '.join(again)}."
+        )
+    return tuple(notes)

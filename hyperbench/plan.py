@@ -15,7 +15,7 @@ from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, Unkno
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.generator import MethodConfig
 from hyperbench.policy import ARITHMETIC
-from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair, Track
+from hyperbench.protocol import EvalProtocol, SeedPair, Track
 from hyperbench.record import RunRecord
 from hyperbench.references import ARMS
 from hyperbench.registry import Registry
@@ -131,7 +131,7 @@ def plan(
     learned = [name for name in asked if name not in ARMS]
     for name in learned:
         if registry.method_entry(name).track not in ("zero-shot", protocol.track):
-            few_shot = ", ".join(p.id for p in PROTOCOLS.values() if p.track == "few-shot")
+            few_shot = ", ".join(p.id for p in registry.protocols.values() if p.track == "few-shot")
             raise ProtocolError(
                 f"Method {name!r} needs support, and {protocol.id} hands none over. "
                 f"Run it under {few_shot}."

@@ -240,7 +240,7 @@ def plan_command(
     if difference <= 0:
         raise HyperbenchError(f"--mde {difference:g} must be above 0: a difference of scores.")
     boards = board_tables(find_runs(folders))
-    rows = {str(name) for _, _, table in boards for name in table["method"]}
+    rows = {str(name) for part in boards for name in part.table["method"]}
     names = [method] if against is None else [method, against]
     for name in names:
         if name not in rows:
@@ -248,13 +248,13 @@ def plan_command(
     out = standard_output()
     other = against or "a method that varies as much, independently"
     shown = False
-    for title, records, table in boards:
-        found = (
-            spreads(records, table, method, against) if set(names) <= set(table["method"]) else []
-        )
+    for part in boards:
+        found = []
+        if set(names) <= set(part.table["method"]):
+            found = spreads(part.runs, part.table, method, against)
         if found:
             shown = True
-            heading = f"Pairs of runs a family to tell {method} from {other}, {title}"
+            heading = f"Pairs of runs a family to tell {method} from {other}, {part.title}"
             print_table(power_table(heading, found, difference), out)
             out.print(escape(power_sentence(found, difference)), highlight=False, soft_wrap=True)
     if not shown:

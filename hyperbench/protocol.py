@@ -23,6 +23,7 @@ _MIN_TASKS = 3
 """One source, one validation, one target task."""
 _MIN_GAP_VALUES = 4
 """A feature with fewer values would be left with one or none if its ends were held out."""
+_HOW_MANY = "give at least one seed, each once, none negative."
 _LATER_RULES = ("num_support", "split_rule")
 """Fields younger than the first protocols, whose hashes must stay what they were."""
 
@@ -81,6 +82,23 @@ class EvalProtocol(BaseModel):
                 del rules[name]
         return content_hash(rules)
 
+    def with_crossed_seeds(self, split: str | None, fit: str | None) -> EvalProtocol:
+        """The same rules, every one of some split seeds with every one of some fit seeds.
+
+        Separates what the split and what the fit contributes to the spread of results.
+
+        Args:
+            split: seeds, e.g. ``"0,1"``; None takes the protocol's first.
+            fit: likewise.
+
+        Raises:
+            ProtocolError: they are no list of seeds.
+        """
+        splits = [self.seeds[0].split] if split is None else _seeds("--split-seeds", split)
+        fits = [self.seeds[0].fit] if fit is None else _seeds("--fit-seeds", fit)
+        pairs = tuple(SeedPair(split=one, fit=other) for one in splits for other in fits)
+        return self.model_copy(update={"seeds": pairs})
+
     def with_seeds(self, asked: str) -> EvalProtocol:
         """The same rules for other seed pairs.
 
@@ -91,21 +109,14 @@ class EvalProtocol(BaseModel):
         Raises:
             ProtocolError: it is neither.
         """
-        try:
-            numbers = [int(part) for part in asked.split(",")]
-        except ValueError:
-            raise ProtocolError(
-                f"--seeds {asked!r} is neither a number nor a list such as 0,1,2."
-            ) from None
+        numbers = _seeds("--seeds", asked)
         if "," in asked:
             pairs = tuple(SeedPair(split=seed, fit=seed) for seed in numbers)
         else:
             more = (SeedPair(split=i, fit=i) for i in range(len(self.seeds), numbers[0]))
             pairs = (*self.seeds, *more)[: numbers[0]]
-        if not pairs or len(set(pairs)) < len(pairs) or min(numbers) < 0:
-            raise ProtocolError(
-                f"--seeds {asked!r}: give at least one seed, each once, none negative."
-            )
+        if not pairs or len(set(pairs)) < len(pairs):
+            raise ProtocolError(f"--seeds {asked!r}: {_HOW_MANY}")
         return self.model_copy(update={"seeds": pairs})
 
     def split(self, tasks: Sequence[TaskSpec], split_seed: int) -> Split:
@@ -234,6 +245,18 @@ def held_out_by_gap(tasks: Sequence[TaskSpec]) -> frozenset[str]:
         for task in tasks
         if any(value in gap for value, gap in zip(task.values, held_out, strict=True))
     )
+
+
+def _seeds(option: str, asked: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in asked.split(",")]
+    except ValueError:
+        raise ProtocolError(
+            f"{option} {asked!r} is neither a number nor a list such as 0,1,2."
+        ) from None
+    if len(set(numbers)) < len(numbers) or min(numbers) < 0:
+        raise ProtocolError(f"{option} {asked!r}: {_HOW_MANY}")
+    return numbers
 
 
 def _gap_values(values: Sequence[float]) -> set[float]:

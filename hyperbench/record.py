@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hyperbench.episodes import Means, parse_episodes, task_means, write_episodes
 from hyperbench.errors import DataError
 from hyperbench.family import FamilyInfo
 from hyperbench.files import new_folder, sha256_file
@@ -113,6 +116,16 @@ class RunRecord(_Frozen):
     content_sha256: str | None = None
     """Checksum of all the rest of the record; None in records from before there was one."""
 
+    @property
+    def targets(self) -> tuple[TaskEntry, ...]:
+        """The tasks that are judged, in the order of the policies."""
+        return self.split.target if self.split else ()
+
+    @property
+    def num_judged(self) -> int:
+        """Episodes that count."""
+        return len(self.targets) * self.protocol.num_episodes
+
 
 def write_record(
     runs_dir: Path,
@@ -139,7 +152,7 @@ def write_record(
     folder = runs_dir / record.key
     with new_folder(folder, "Choose another place with --output-dir.") as draft:
         if table is not None:
-            _write_episodes(draft / EPISODES, table)
+            write_episodes(draft / EPISODES, table)
         if isinstance(policies, MLPPolicies):
             from safetensors.numpy import save_file
 
@@ -207,15 +220,40 @@ def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]
     Raises:
         DataError: the file is missing, altered or unreadable.
     """
-    path = _checked(folder, EPISODES, record)
-    import pyarrow
-    from pyarrow import parquet
+    content = _read_checked(folder, EPISODES, record)
+    with _readable(folder / EPISODES):
+        return parse_episodes(content)
 
+
+def read_task_means(folder: Path, record: RunRecord) -> tuple[Means, Means]:
+    """Mean return and success rate of a finished run's target tasks, (num_target_tasks,) each.
+
+    Success rates are NaN where the family has no such notion; the checksum is checked.
+
+    Raises:
+        DataError: the file is missing or altered, or lacks a target task.
+    """
+    content = _read_checked(folder, EPISODES, record)
     try:
-        columns = parquet.read_table(path).to_pydict()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    return {name: np.asarray(values) for name, values in columns.items()}
+        with _readable(folder / EPISODES):
+            return task_means(content, [task.key for task in record.targets])
+    except KeyError as error:
+        raise DataError(f"{folder} has no episode of its target task {error.args[0]}.") from None
+
+
+def check_files(folder: Path, record: RunRecord) -> tuple[str, ...]:
+    """Check a run's files against its record, apart from the generator, which may be deleted.
+
+    Returns:
+        Their names.
+
+    Raises:
+        DataError: one is missing or altered.
+    """
+    names = tuple(name for name in record.sha256 if not name.startswith(f"{GENERATOR}/"))
+    for name in names:
+        _checked(folder, name, record)
+    return names
 
 
 def read_policies(folder: Path, record: RunRecord) -> MLPPolicies:
@@ -263,8 +301,13 @@ def find_runs(folders: Iterable[Path]) -> list[Path]:
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"No folder {folder}. Give a folder that `hyperbench run` wrote.")
-        # A draft was never finished.
-        runs = {path.parent for path in folder.rglob(RECORD) if ".draft-" not in str(path)}
+        runs = set()
+        for place, below, files in os.walk(folder):
+            if RECORD in files:
+                runs.add(Path(place))
+                below.clear()
+            # A draft was never finished.
+            below[:] = [name for name in below if not name.startswith(".draft-")]
         if not runs:
             raise DataError(f"No run in {folder}. Give a folder that `hyperbench run` wrote.")
         found |= runs
@@ -272,29 +315,28 @@ def find_runs(folders: Iterable[Path]) -> list[Path]:
 
 
 def _checked(folder: Path, name: str, record: RunRecord) -> Path:
+    _read_checked(folder, name, record)
+    return folder / name
+
+
+def _read_checked(folder: Path, name: str, record: RunRecord) -> bytes:
     path = folder / name
     if name not in record.sha256:
         raise DataError(f"The run in {folder} has no {name}: its status is {record.status!r}.")
-    if not path.is_file():
-        raise DataError(f"{path} is missing. Run it again with: hyperbench run")
-    if sha256_file(path) != record.sha256[name]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing. Run it again with: hyperbench run") from None
+    if hashlib.sha256(content).hexdigest() != record.sha256[name]:
         raise DataError(f"{path} was altered: its checksum differs from the record's.")
-    return path
+    return content
 
 
-def _write_episodes(path: Path, table: EpisodeTable) -> None:
-    import pyarrow
-    from pyarrow import parquet
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    from pyarrow import ArrowException
 
-    num_tasks, num_episodes = table.seeds.shape
-    columns: dict[str, Any] = {
-        "task": np.repeat([task.key for task in table.tasks], num_episodes),
-        "episode": np.tile(np.arange(num_episodes), num_tasks),
-        "seed": table.seeds.ravel(),
-        "return": table.returns.ravel(),
-        "length": table.lengths.ravel(),
-        "terminated": table.terminated.ravel(),
-    }
-    if table.successes is not None:
-        columns["success"] = table.successes.ravel()
-    parquet.write_table(pyarrow.table(columns), path)
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""What is installed: suites, families and methods by name, found through entry points."""
+"""What is installed: suites, families, methods, protocols by name, found through entry points."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from hyperbench import hookspecs
+from hyperbench import __version__, hookspecs
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import ENTRY_POINT_GROUP, FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.protocol import PROTOCOLS, EvalProtocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _FIRST_PARTY = {
 }
 """Suites of ours that may not be installed, for a helpful error."""
 
-Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry)
+Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry, EvalProtocol)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Plugin:
     families: tuple[FamilyEntry, ...] = ()
     suites: tuple[SuiteEntry, ...] = ()
     methods: tuple[MethodEntry, ...] = ()
+    protocols: tuple[EvalProtocol, ...] = ()
     failure: str | None = None
 
 
@@ -74,11 +76,16 @@ class Registry:
         self.families = self._by_name("Family", lambda p: [(e.id, e) for e in p.families])
         self.suites = self._by_name("Suite", lambda p: [(e.name, e) for e in p.suites])
         self.methods = self._by_name("Method", lambda p: [(e.name, e) for e in p.methods])
+        own = Plugin(
+            "hyperbench", "hyperbench-rl", __version__, protocols=tuple(PROTOCOLS.values())
+        )
+        self.protocols = self._by_name("Protocol", lambda p: [(e.id, e) for e in p.protocols], own)
 
     def _by_name(
-        self, kind: str, entries: Callable[[Plugin], list[tuple[str, Entry]]]
+        self, kind: str, entries: Callable[[Plugin], list[tuple[str, Entry]]], *own: Plugin
     ) -> dict[str, Entry]:
-        found = [(name, p, entry) for p in self.plugins for name, entry in entries(p)]
+        plugins = (*own, *self.plugins)
+        found = [(name, p, entry) for p in plugins for name, entry in entries(p)]
         _refuse_duplicates(kind, [(name, p.distribution, p.version) for name, p, _ in found])
         return {name: entry for name, _, entry in found}
 
@@ -113,6 +120,16 @@ class Registry:
         if name not in self.methods:
             raise UnknownNameError("method", name, self.methods, self._failure_hint())
         return self.methods[name]
+
+    def protocol(self, id_: str) -> EvalProtocol:
+        """The protocol of that id.
+
+        Raises:
+            UnknownNameError: neither hyperbench nor a plugin has one.
+        """
+        if id_ not in self.protocols:
+            raise UnknownNameError("protocol", id_, self.protocols, self._failure_hint())
+        return self.protocols[id_]
 
     def make_family(self, id_: str) -> TaskFamily:
         """Make the family of that id.
@@ -207,6 +224,7 @@ def _load(source: PluginSource) -> Plugin:
             families=_flat(hook.hyperbench_families(), FamilyEntry),
             suites=_flat(hook.hyperbench_suites(), SuiteEntry),
             methods=_flat(hook.hyperbench_methods(), MethodEntry),
+            protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
         )
     except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden
         return Plugin(**{**vars(plugin), "failure": f"{type(error).__name__}: {error}"})
@@ -216,7 +234,7 @@ def _flat(results: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, .
     entries = tuple(entry for result in results for entry in result)
     for entry in entries:
         if not isinstance(entry, kind):
-            raise TypeError(f"{entry!r} is registered where a {kind.__name__} belongs")
+            raise TypeError(f"{entry!r} is registered where {kind.__name__} belongs")
     return entries
 
 

@@ -49,7 +49,7 @@ def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
     """
     if protocol.validation_fraction == 0:
         raise ProtocolError(f"Protocol {protocol.id} has no validation tasks to tune on.")
-    taken = {pair.split for known in PROTOCOLS.values() for pair in known.seeds}
+    taken = {pair.split for known in (*PROTOCOLS.values(), protocol) for pair in known.seeds}
     free = (seed for seed in count(_FIRST_SPLIT_SEED) if seed not in taken)
     seeds = tuple(SeedPair(split=seed, fit=seed) for seed in islice(free, num_splits))
     return protocol.model_copy(update={"seeds": seeds})

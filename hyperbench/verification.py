@@ -107,7 +107,7 @@ def verify_run(
         split = record.protocol.split(family.tasks, record.seeds.split)
     except ProtocolError as error:
         return verdict("differs", f"protocol: {error}")
-    if faults := identity_faults(record, family, split):
+    if faults := identity_faults(record, registry, family, split):
         return verdict("differs", *faults)
     if missing := obstacles(record, registry, family):
         return verdict("unverifiable", *missing)

@@ -67,18 +67,35 @@ def make_table():
 def make_record(make_tasks):
     """Make a ``RunRecord``: every field can be given, the others are as of a successful run.
 
-    ``experts`` goes to the family's info; ``tasks`` are the target tasks, of which the first half
-    are interpolation. The key follows from what identifies a run.
+    ``experts`` and ``physics`` go to the family's info; ``tasks`` are the target tasks, of which
+    the first half are interpolation. The key follows from what identifies a run.
     """
 
-    def make(method="some-method", *, tasks=None, split_seed=0, fit_seed=0, experts="e1", **fields):
+    def make(
+        method="some-method",
+        *,
+        tasks=None,
+        split_seed=0,
+        fit_seed=0,
+        experts="e1",
+        physics="numpy",
+        **fields,
+    ):
         targets = make_tasks(8) if tasks is None else tasks
         family = fields.get("family", "toy/size-v1")
         protocol = fields.setdefault("protocol", PROTOCOL)
         is_arm = fields.setdefault("is_arm", False)
         overrides = fields.setdefault("overrides", {})
         seeds = SeedPair(split=split_seed, fit=0 if is_arm else fit_seed)
-        identity = [method, family, experts, protocol.rules_hash, overrides, seeds.model_dump()]
+        identity = [
+            method,
+            family,
+            experts,
+            physics,
+            protocol.rules_hash,
+            overrides,
+            seeds.model_dump(),
+        ]
         target = tuple(
             TaskEntry(
                 key=task.key,
@@ -94,7 +111,7 @@ def make_record(make_tasks):
             "method_version": 0 if is_arm else 1,
             "family": family,
             "family_info": FamilyInfo(
-                family, "a family for tests", 7, True, "MIT", "nobody", "numpy", experts
+                family, "a family for tests", 7, True, "MIT", "nobody", physics, experts
             ),
             "device": "cpu",
             "status": "ok",

@@ -10,6 +10,8 @@ from hyperbench.references import ZeroActionPolicies
 from hyperbench.testing import family_expert
 from hyperbench.testing.line import LineFamily
 
+from .fakes_methods import double
+
 
 class UnboundedExpert(LineFamily):
     def expert(self, tasks):
@@ -19,8 +21,7 @@ class UnboundedExpert(LineFamily):
 
 class Float64Expert(LineFamily):
     def expert(self, tasks):
-        good = super().expert(tasks)
-        return replace(good, weights=tuple(w.astype(np.float64) for w in good.weights))
+        return double(super().expert(tasks))
 
 
 class OneExpert(LineFamily):

@@ -189,8 +189,13 @@ def wide(policies):
     )
 
 
+class DoublePolicies(MLPPolicies):
+    def act(self, observations):
+        return super().act(observations).astype(np.float64)
+
+
 def double(policies):
-    return replace(policies, observation_mean=policies.observation_mean.astype(np.float64))
+    return DoublePolicies(**vars(policies))
 
 
 BROKEN_METHODS = {

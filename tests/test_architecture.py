@@ -17,12 +17,12 @@ SOURCES = [*CORE, *WORLDS, *METHODS]
 FLOORS = [
     {"errors", "seeding", "files", "provenance", "search"},
     {"task", "demonstration", "policy", "generator", "family", "protocol"},
-    {"rollout", "collect", "record", "statistics", "board"},
+    {"rollout", "collect", "episodes", "record", "runs", "statistics", "board"},
     {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "film", "leaderboard", "report", "study", "tune"}
-    | {"integrity", "pairing", "rows", "verification"},
-    {"chart", "commands", "compare", "console", "describe", "inspection", "power", "render"}
-    | {"verify"}
+    {"plan", "conductor", "executors", "film", "labels", "leaderboard", "published", "report"}
+    | {"integrity", "pairing", "rows", "study", "tune", "verification"},
+    {"chart", "commands", "compare", "console", "describe", "export", "inspection", "power"}
+    | {"publish", "render", "verify"}
     | {"testing", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hyperbench import cli
@@ -59,6 +60,12 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         ([*SMALL, "--seeds", "a"], "--seeds 'a' is neither"),
         ([*SMALL, "--device", "cdua"], "Unknown device 'cdua'. Did you mean 'cuda'?"),
         ([*SMALL, "--seeds", "1,1"], "each once"),
+        (
+            [*SMALL, "--split-seeds", "0,0"],
+            "--split-seeds '0,0': give at least one seed, each once",
+        ),
+        ([*SMALL, "--fit-seeds", "some"], "--fit-seeds 'some' is neither"),
+        ([*SMALL, "--seeds", "2", "--fit-seeds", "0,1"], "give one or the other"),
         (["run", "-m", "hypogen", "-s", "manipulation"], "pip install hyperbench-manipulation"),
         (
             ["run", "-m", "maml", "-s", "pointmass"],
@@ -67,6 +74,9 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         (["info", "cheetah"], "Unknown suite 'cheetah'"),
         (["leaderboard", "nowhere"], "No folder nowhere"),
         (["leaderboard", "."], "No run in ."),
+        (["publish", "nowhere"], "No folder nowhere"),
+        (["merge", ".", "-o", "all"], "No run in ."),
+        (["export", ".", "-f", "pdf", "-o", "board.pdf"], "Unknown format 'pdf'"),
         (["run", "-c", "absent.yaml"], "Config file absent.yaml cannot be read"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -131,6 +141,33 @@ def test_a_run_gives_a_board_records_and_is_not_repeated(say, somewhere) -> None
     code, _, err = say("leaderboard", "runs", "-f", "pdf")
     assert code == 2
     assert "Unknown format 'pdf'" in err
+
+
+def test_split_and_fit_seeds_are_crossed(say) -> None:
+    _, out, _ = say(*SMALL, "--dry-run", "--split-seeds", "0,4", "--fit-seeds", "0,1,7")
+    assert out.count("spec-blind") == 2 * 3
+    assert "(split 4, fit 7)" in out
+    assert out.count("expert on pointmass/goal-drag-v1 (split 4)") == 2, "arms once a split"
+    _, out, _ = say(*SMALL, "--dry-run", "-p", "paper-v1", "--fit-seeds", "5,6")
+    assert out.count("(split 123, fit ") == 2, "the split that is not asked for is the first one"
+
+
+def test_runs_are_merged_exported_and_published(say, somewhere) -> None:
+    assert say(*SMALL, "--jobs", "1")[0] == 0
+    assert "Copied 6 runs to all." in say("merge", "runs", "-o", "all")[1]
+    assert say("export", "all", "-f", "rliable", "-o", "scores.npz")[0] == 0
+    with np.load("scores.npz") as scores:
+        assert scores["spec-blind [num_steps=5]"].shape == (1, 33)
+    code, out, err = say("publish", "all", "--board-dir", "boards")
+    assert code == 0, err
+    board = Path("boards") / "pointmass" / "quick-v1"
+    assert "6 rows of 6 runs" in out
+    assert "| spec-blind [num_steps=5] |" in (board / "table.md").read_text()
+    assert len(list((board / "records").rglob("policies.safetensors"))) == 1
+    # A board is read like runs, and its runs are not counted a second time.
+    assert (
+        say("leaderboard", str(board), "runs", "-f", "csv")[1] == (board / "table.csv").read_text()
+    )
 
 
 def test_shuffled_specs_are_planned_beside_the_method(say) -> None:

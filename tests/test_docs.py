@@ -63,7 +63,7 @@ def test_every_command_and_hook_is_documented() -> None:
     for command in COMMANDS:
         assert f"hyperbench {command}" in text
     hooks = [name for name in vars(hookspecs) if name.startswith("hyperbench_")]
-    assert len(hooks) == 3
+    assert len(hooks) == 4
     for hook in hooks:
         assert hook in text
     for protocol in PROTOCOLS:
@@ -102,3 +102,11 @@ def test_the_example_suite_registers() -> None:
     namespace: dict = {}
     exec(compile(register, "writing-a-suite.md", "exec"), namespace)
     assert namespace["hyperbench_suites"]()[0].families == [namespace["ID"]]
+
+
+def test_the_example_protocol_registers() -> None:
+    (example,) = blocks(ROOT / "docs" / "protocol.md", "python")
+    namespace: dict = {}
+    exec(compile(example, "protocol.md", "exec"), namespace)
+    (protocol,) = namespace["hyperbench_protocols"]()
+    assert protocol.rules_hash not in {known.rules_hash for known in PROTOCOLS.values()}

@@ -1,7 +1,10 @@
 """Boards from hand-built records, whose scores can be worked out on paper."""
 
+import os
 import random
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -174,17 +177,67 @@ def test_place_and_order_of_records_change_nothing(tmp_path, write_run, write_ar
         assert make_boards(moved) == [board]
 
 
-def test_results_of_other_experts_never_share_a_column(write_run, write_arms, board_of):
-    """The same family with experts twice as good: each is scored against its own."""
-    for experts, scale in (("e1", 1), ("e2", 2)):
-        write_run("random", 0 * RANDOM, is_arm=True, experts=experts)
-        write_run("expert", np.full(8, 10.0 * scale), is_arm=True, experts=experts)
-        write_run("learned", np.full(8, 5.0), experts=experts)
-    board, rows = board_of()
-    old, new = "toy/size-v1 (experts e1, numpy)", "toy/size-v1 (experts e2, numpy)"
-    assert board.families == (old, new)
-    assert rows["learned"].family_scores == {old: 0.5, new: 0.25}
-    assert rows["expert"].family_scores == {old: 1, new: 1}
+@pytest.mark.parametrize(
+    ("other", "columns"),
+    [
+        ({"experts": "e2"}, ("toy/size-v1 (experts e1, numpy)", "toy/size-v1 (experts e2, numpy)")),
+        (
+            {"physics": "mujoco 9"},
+            ("toy/size-v1 (experts e1, numpy)", "toy/size-v1 (experts e1, mujoco 9)"),
+        ),
+        ({"family": "toy/size-v2"}, ("toy/size-v1", "toy/size-v2")),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_results_of_other_worlds_never_share_a_column(tmp_path, write_run, other, columns):
+    """The same family with an expert twice as good: each is scored against its own, and apart.
+
+    Another family, of which there is one world, stands beside the one that was measured most.
+    """
+    for world, scale in (({}, 1), (other, 2)):
+        write_run("random", 0 * RANDOM, is_arm=True, **world)
+        write_run("expert", np.full(8, 10.0 * scale), is_arm=True, **world)
+        write_run("learned", np.full(8, 5.0), **world)
+    write_run("extra", np.full(8, 1.0))
+    beside = {"family": "toy/other-v1"}
+    write_run("random", 0 * RANDOM, is_arm=True, **beside)
+    write_run("expert", np.full(8, 10.0), is_arm=True, **beside)
+    most, least = make_boards(find_runs([tmp_path]))
+    assert (most.protocol, least.protocol) == ("test-v1, group 1 of 2", "test-v1, group 2 of 2")
+    assert (most.families, least.families) == (("toy/other-v1", columns[0]), (columns[1],))
+    scores = [{row.method: row.score for row in board.rows} for board in (most, least)]
+    assert (scores[0]["learned"], scores[1]["learned"]) == (0.5, 0.25)
+    assert scores[1] == {"random": 0, "expert": 1, "learned": 0.25}
+    assert "extra" in scores[0]
+    for board in (most, least):
+        assert any("are on boards of their own" in note for note in board.notes)
+
+
+def test_each_suite_has_its_own_board(tmp_path, write_run, write_arms):
+    write_arms()
+    write_run("learned", RETURNS)
+    for name in ("zoo/other-v1", "zoo/third-v1"):
+        write_arms(family=name)
+        write_run("learned", EXPERT, family=name)
+    boards = make_boards(find_runs([tmp_path]))
+    assert [board.protocol for board in boards] == ["toy, test-v1", "zoo, test-v1"]
+    assert [board.families for board in boards] == [
+        ("toy/size-v1",),
+        ("zoo/other-v1", "zoo/third-v1"),
+    ]
+    scores = [row.score for board in boards for row in board.rows if row.method == "learned"]
+    assert scores == [pytest.approx(0.275), 1]
+
+
+def test_other_rules_are_another_board(tmp_path, write_run, write_arms):
+    """Nor do results under other rules of one name share a score, with one expert for both."""
+    for episodes, returns in ((10, RETURNS), (3, EXPERT)):
+        rules = STANDARD.model_copy(update={"num_episodes": episodes})
+        write_arms(protocol=rules)
+        write_run("learned", returns, protocol=rules)
+    boards = make_boards(find_runs([tmp_path]))
+    scores = [row.score for board in boards for row in board.rows if row.method == "learned"]
+    assert sorted(scores) == [pytest.approx(0.275), 1]
 
 
 def test_families_are_told_apart_and_pooled(write_run, write_arms, make_tasks, board_of):
@@ -319,3 +372,67 @@ def test_a_finished_run_counts_before_a_failed_attempt_at_it(write_run, write_ar
     for order in ([failed, folder], [folder, failed]):
         (board,) = make_boards([*order, *find_runs([tmp_path / "runs"])])
         assert {row.method: row.num_runs for row in board.rows}["learned"] == 1
+
+
+def test_more_episodes_on_target_tasks_than_judged_are_told(write_run, write_arms, board_of):
+    write_arms(num_target_rollouts=500)
+    judged = {"num_target_rollouts": 80}  # 8 tasks x 10 episodes of the protocol
+    write_run("honest", RETURNS, **judged)
+    write_run("curious", RETURNS, num_target_rollouts=100)
+    write_run("curious", RETURNS, fit_seed=1, num_target_rollouts=83)
+    write_run("curious", RETURNS, fit_seed=2, **judged)
+    board, _ = board_of()
+    assert board.notes == ("curious played 23 more episodes on target tasks than judged.",)
+
+
+def test_uncommitted_changes_are_told(write_run, write_arms, board_of):
+    write_arms()
+    write_run("clean", RETURNS)
+    changed = read_record(write_run("any", RETURNS)).provenance.model_copy(update={"dirty": True})
+    write_run("changed", RETURNS, provenance=changed)
+    board, _ = board_of()
+    assert board.notes == ("Measured with uncommitted changes to hyperbench: changed.",)
+
+
+def test_a_target_task_without_episodes_is_damage(write_run, make_tasks, board_of):
+    other = read_record(write_run("learned", RETURNS[:7])).split
+    folder = write_run("learned", RETURNS, tasks=make_tasks(8), split=other, key="another")
+    with pytest.raises(DataError, match=rf"{folder.name} has no episode of its target task"):
+        board_of()
+
+
+def test_the_same_table_on_every_machine(tmp_path, write_run, write_arms):
+    """Locale, time zone, hash seed and the order of the folders change no byte."""
+    for seed in range(3):
+        write_arms(split_seed=seed)
+        write_run("learned", RETURNS + seed, split_seed=seed, overrides={"b": "1", "a": "ü"})
+        write_run("other", RETURNS - seed, split_seed=seed)
+    copies = tmp_path / "runs-of-another-machine"
+    shutil.copytree(tmp_path / "runs", copies)
+    surroundings = [
+        {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "1"},
+        {"TZ": "Pacific/Chatham", "LC_ALL": other_locale(), "PYTHONHASHSEED": "2"},
+    ]
+    program = "from hyperbench.cli import main; main()"
+    tables = []
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, "leaderboard", *folders, "-f", format_],
+            env={**os.environ, **surrounding},
+            stdout=subprocess.PIPE,
+        )
+        for format_ in ("csv", "markdown")
+        for surrounding, folders in zip(
+            surroundings, ([tmp_path / "runs", copies], [copies]), strict=True
+        )
+    ]
+    tables = [process.communicate(timeout=60)[0] for process in processes]
+    assert b"learned [a=\xc3\xbc, b=1]" in tables[0]
+    assert tables[0] == tables[1]
+    assert tables[2] == tables[3]
+
+
+def other_locale():
+    """One that writes 1,5 for 1.5 if this machine has it."""
+    known = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.split()
+    return next((name for name in known if name.startswith(("de_DE", "tr_TR"))), "C.utf8")

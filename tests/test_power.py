@@ -98,9 +98,9 @@ def write(write_run):
 
 def test_spread_from_records(write, tmp_path):
     write(15)
-    ((_, records, table),) = board_tables(find_runs([tmp_path / "runs"]))
-    (alone,) = spreads(records, table, "one")
-    (paired,) = spreads(records, table, "one", "other")
+    (part,) = board_tables(find_runs([tmp_path / "runs"]))
+    (alone,) = spreads(part.runs, part.table, "one")
+    (paired,) = spreads(part.runs, part.table, "one", "other")
     assert (alone.num_runs, alone.num_tasks, alone.num_episodes) == (15, 8, 4)
     assert alone.between == pytest.approx(2 * 0.2**2, rel=0.5)
     assert alone.within == pytest.approx(2 * 0.1**2 / (NUM_TASKS / 2), rel=0.3)

@@ -297,3 +297,20 @@ def test_with_seeds(asked, expected):
 def test_seeds_that_make_no_sense(asked):
     with pytest.raises(ProtocolError, match=f"--seeds '{asked}'"):
         protocol().with_seeds(asked)
+
+
+def test_crossed_seeds():
+    def pairs(rules):
+        return [(pair.split, pair.fit) for pair in rules.seeds]
+
+    crossed = protocol().with_crossed_seeds("3,4", "0,9")
+    assert pairs(crossed) == [(3, 0), (3, 9), (4, 0), (4, 9)]
+    assert crossed.rules_hash == protocol().rules_hash
+    first = PROTOCOLS["paper-v1"]
+    assert pairs(first.with_crossed_seeds("7", None)) == [(7, 123)]
+    assert pairs(first.with_crossed_seeds(None, "7,8")) == [(123, 7), (123, 8)]
+    for wrong in ("", "1,1", "-1", "1.5", "0,"):
+        with pytest.raises(ProtocolError, match="--split-seeds"):
+            first.with_crossed_seeds(wrong, None)
+        with pytest.raises(ProtocolError, match="--fit-seeds"):
+            first.with_crossed_seeds("0", wrong)

@@ -211,7 +211,7 @@ def test_interrupted_writing_leaves_what_was_there(tmp_path, written, table, mon
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hyperbench.record._write_episodes", interrupted)
+    monkeypatch.setattr("hyperbench.record.write_episodes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_record(tmp_path / "runs", record, table)
     assert read_record(folder) == record

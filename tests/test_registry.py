@@ -12,18 +12,20 @@ import pytest
 
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
+from hyperbench.protocol import PROTOCOLS, QUICK
 from hyperbench.registry import PluginSource, Registry
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 POINTMASS = FamilyEntry("pointmass/goal-drag-v1", "hyperbench_pointmass.family:GoalDrag", "")
 
 
-def plugin(families=(), suites=(), methods=()):
+def plugin(families=(), suites=(), methods=(), protocols=()):
     """What an entry point loads: a thing with hooks, usually a module."""
     return SimpleNamespace(
         hyperbench_families=hookimpl(lambda: families),
         hyperbench_suites=hookimpl(lambda: suites),
         hyperbench_methods=hookimpl(lambda: methods),
+        hyperbench_protocols=hookimpl(lambda: protocols),
     )
 
 
@@ -44,6 +46,10 @@ def method(name, target="hyperbench.generator:PolicyGenerator", **fields):
 
 def suite(name, *families):
     return SuiteEntry(name, families, "a suite")
+
+
+def protocol(id_):
+    return QUICK.model_copy(update={"id": id_})
 
 
 def exactly(message):
@@ -79,6 +85,7 @@ def test_one_entry_point_of_two_distributions():
         ("Family", POINTMASS.id, {"families": [POINTMASS]}),
         ("Suite", "reach", {"suites": [suite("reach")]}),
         ("Method", "clone", {"methods": [method("clone")]}),
+        ("Protocol", "many-v1", {"protocols": [protocol("many-v1")]}),
     ],
 )
 def test_one_name_of_two_plugins(kind, name, entries):
@@ -88,6 +95,18 @@ def test_one_name_of_two_plugins(kind, name, entries):
     )
     with pytest.raises(PluginError, match=exactly(message)):
         Registry([source("b", plugin(**entries)), source("a", plugin(**entries))])
+
+
+def test_protocols_of_plugins_stand_beside_our_own():
+    registry = Registry([source("a", plugin(protocols=[protocol("many-v1")]))])
+    assert list(registry.protocols) == [*PROTOCOLS, "many-v1"]
+    assert registry.protocol("many-v1").num_episodes == QUICK.num_episodes
+    assert registry.protocol("standard-v1") is PROTOCOLS["standard-v1"]
+    with pytest.raises(UnknownNameError, match=r"protocol 'many'\. Did you mean 'many-v1'\?"):
+        registry.protocol("many")
+    message = "Protocol 'quick-v1' is declared by both 'hyperbench-rl' "
+    with pytest.raises(PluginError, match=message):
+        Registry([source("a", plugin(protocols=[protocol("quick-v1")]))])
 
 
 def broken_hook():
@@ -107,9 +126,10 @@ def broken_hook():
             SimpleNamespace(hyperbench_metods=hookimpl(lambda: [])),
             "PluginValidationError: unknown hook 'hyperbench_metods'",
         ),
-        (plugin(methods=[POINTMASS]), "is registered where a MethodEntry belongs"),
+        (plugin(methods=[POINTMASS]), "is registered where MethodEntry belongs"),
         (plugin(families=method("bare")), "TypeError"),
-        (plugin(suites=["reach"]), "TypeError: 'reach' is registered where a SuiteEntry belongs"),
+        (plugin(protocols=["many"]), "'many' is registered where EvalProtocol belongs"),
+        (plugin(suites=["reach"]), "TypeError: 'reach' is registered where SuiteEntry belongs"),
     ],
 )
 def test_broken_plugin_is_listed_and_breaks_nothing_else(loaded, failure):
@@ -262,9 +282,17 @@ def test_strangers_package_is_discovered_and_a_broken_one_is_listed(tmp_path):
     assert listed.returncode == 0, listed.stderr
     for name in ("example/thermostat-v1", "example-ridge", POINTMASS.id, "hypogen"):
         assert name in listed.stdout
+    assert re.search(r"example-plenty-v1 +half of the tasks are source", listed.stdout)
     assert "could not be loaded; see: hyperbench plugins" in listed.stdout
 
     plugins = hyperbench("plugins", path=path)
     assert plugins.returncode == 0, plugins.stderr
     assert re.search(r"broken +broken-plugin 9\.9 +OSError: no \[/dev/robot] here", plugins.stdout)
-    assert re.search(rf"example +{project['name']} {project['version']} +3 entries", plugins.stdout)
+    assert re.search(rf"example +{project['name']} {project['version']} +4 entries", plugins.stdout)
+
+    info = hyperbench("info", "pointmass", "--protocol", "example-plenty-v1", path=path)
+    assert info.returncode == 0, info.stderr
+    assert "Split 0 of example-plenty-v1" in info.stdout
+    rules = hyperbench("info", "example-plenty-v1", path=path)
+    assert re.search(r"source_fraction +0\.5 ", rules.stdout)
+    assert "(0, 0), (1, 1)" in rules.stdout

@@ -118,7 +118,7 @@ def info(
         protocol = "quick-v1"
     info_command(
         name,
-        protocol=None if protocol is None else protocol_named(protocol, None),
+        protocol=None if protocol is None else protocol_named(protocol),
         split_seed=split,
         num_episodes=num_episodes,
     )

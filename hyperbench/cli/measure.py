@@ -38,6 +38,18 @@ def run(
             help="How many pairs of split and fit seed, or the seeds, e.g. 0,1,2.",
         ),
     ] = None,
+    split_seeds: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYPERBENCH_SPLIT_SEEDS", help="Split seeds, crossed with --fit-seeds: 0,1."
+        ),
+    ] = None,
+    fit_seeds: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYPERBENCH_FIT_SEEDS", help="Fit seeds, crossed with --split-seeds: 0,1,2."
+        ),
+    ] = None,
     settings: Settings = None,
     baselines: Annotated[
         bool,
@@ -91,7 +103,7 @@ def run(
         failed = run_command(
             methods=method,
             suite=suite,
-            protocol=protocol_named(protocol, seeds),
+            protocol=protocol_named(protocol, seeds, split_seeds, fit_seeds),
             settings=settings or [],
             baselines=baselines,
             shuffled_spec=shuffled_spec,
@@ -140,7 +152,7 @@ def tune(
         tune_command(
             method=method,
             suite=suite,
-            protocol=protocol_named(protocol, None),
+            protocol=protocol_named(protocol),
             num_splits=splits,
             num_trials=trials,
             seed=seed,
@@ -162,4 +174,4 @@ def prepare(
     """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
     from hyperbench.commands import prepare_command
 
-    prepare_command(suite, protocol_named(protocol, None), data_dir_or_cache(data_dir), threads)
+    prepare_command(suite, protocol_named(protocol), data_dir_or_cache(data_dir), threads)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 
 if TYPE_CHECKING:
     from hyperbench.protocol import EvalProtocol
@@ -93,14 +93,25 @@ def goes_on(kept: str) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def protocol_named(name: str, seeds: str | None) -> EvalProtocol:
+def protocol_named(
+    name: str,
+    seeds: str | None = None,
+    split_seeds: str | None = None,
+    fit_seeds: str | None = None,
+) -> EvalProtocol:
     """The registered protocol of that name, with other seeds where some are asked for."""
-    from hyperbench.protocol import PROTOCOLS
+    from hyperbench.registry import installed
 
-    if name not in PROTOCOLS:
-        raise UnknownNameError("protocol", name, PROTOCOLS)
-    protocol = PROTOCOLS[name]
-    return protocol if seeds is None else protocol.with_seeds(seeds)
+    protocol = installed().protocol(name)
+    if seeds is None and split_seeds is None and fit_seeds is None:
+        return protocol
+    if seeds is None:
+        return protocol.with_crossed_seeds(split_seeds, fit_seeds)
+    if split_seeds is not None or fit_seeds is not None:
+        raise ProtocolError(
+            "--seeds names pairs, --split-seeds and --fit-seeds are crossed: give one or the other."
+        )
+    return protocol.with_seeds(seeds)
 
 
 def data_dir_or_cache(given: Path | None) -> Path:

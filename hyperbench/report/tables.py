@@ -98,17 +98,20 @@ def cost_table(board: Board) -> Table:
 
 def markdown(board: Board) -> str:
     """All tables, failures and notes."""
-    parts = []
-    for table in tables(board):
-        lines = [f"### {table.title}", "", _pipes(table.header)]
-        lines.append(_pipes(("---", *["---:"] * (len(table.header) - 1))))
-        for row, dim in zip(table.rows, table.dimmed, strict=True):
-            name = f"*{row[0]}*" if dim else row[0]
-            lines.append(_pipes((name.replace("|", "\\|"), *row[1:])))
-        parts.append("\n".join(lines))
+    parts = [markdown_table(table) for table in tables(board)]
     parts += [f"Failed: {failure}" for failure in board.failures]
     parts += [f"Note: {note}" for note in board.notes]
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """One table under its title."""
+    lines = [f"### {table.title}", "", _pipes(table.header)]
+    lines.append(_pipes(("---", *["---:"] * (len(table.header) - 1))))
+    for row, dim in zip(table.rows, table.dimmed, strict=True):
+        name = f"*{row[0]}*" if dim else row[0]
+        lines.append(_pipes((name.replace("|", "\\|"), *row[1:])))
+    return "\n".join(lines)
 
 
 def latex(board: Board) -> str:

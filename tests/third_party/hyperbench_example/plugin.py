@@ -1,6 +1,7 @@
 """What this package registers."""
 
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
+from hyperbench.protocol import EvalProtocol, SeedPair
 
 
 @hookimpl
@@ -31,5 +32,18 @@ def hyperbench_methods():
             name="example-ridge",
             target="hyperbench_example.ridge:Ridge",
             summary="linear policies by ridge regression on observation and spec",
+        )
+    ]
+
+
+@hookimpl
+def hyperbench_protocols():
+    """Register a protocol of many source tasks."""
+    return [
+        EvalProtocol(
+            id="example-plenty-v1",
+            summary="half of the tasks are source, two seed pairs",
+            source_fraction=0.5,
+            seeds=(SeedPair(split=0, fit=0), SeedPair(split=1, fit=1)),
         )
     ]

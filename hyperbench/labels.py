@@ -1,0 +1,112 @@
+"""What a board's rows and columns are called, and which runs may stand on one board."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from hyperbench.plan import method_label
+from hyperbench.record import RunRecord
+from hyperbench.runs import StoredRun
+from hyperbench.seeding import content_hash
+
+
+class BoardKey(NamedTuple):
+    """Which board a run belongs to."""
+
+    suite: str
+    protocol: str
+    rules: str
+    """Hash of the rules, since two sets of them may have one name."""
+
+
+def by_board(runs: Sequence[StoredRun]) -> dict[BoardKey, list[StoredRun]]:
+    """Divide runs by the suite of their family and their protocol, in the order of the names."""
+    found: dict[BoardKey, list[StoredRun]] = {}
+    for record, folder in runs:
+        protocol = record.protocol
+        key = BoardKey(suite_of(record), protocol.id, protocol.rules_hash)
+        found.setdefault(key, []).append((record, folder))
+    return dict(sorted(found.items()))
+
+
+def board_titles(keys: Collection[BoardKey]) -> dict[BoardKey, str]:
+    """What each of some boards is called: as short as tells them apart."""
+    several_suites = len({key.suite for key in keys}) > 1
+    several_rules = len({key[:2] for key in keys}) < len(keys)
+    return {
+        key: (f"{key.suite}, " if several_suites else "")
+        + key.protocol
+        + (f" ({key.rules[:6]})" if several_rules else "")
+        for key in keys
+    }
+
+
+def suite_of(record: RunRecord) -> str:
+    """The suite that a run's family is named after."""
+    return record.family.partition("/")[0]
+
+
+def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
+    """Divide runs so that in each part a family has one version, one set of experts, one physics.
+
+    The first part has of every family the world that was measured most, the next one the second.
+    """
+    num_runs: dict[str, Counter[tuple[str, str, str]]] = {}
+    for record, _ in runs:
+        num_runs.setdefault(_unversioned(record.family), Counter())[_world(record)] += 1
+    rank = {
+        world: place
+        for counted in num_runs.values()
+        for place, world in enumerate(sorted(counted, key=lambda world: (-counted[world], world)))
+    }
+    parts: dict[int, list[StoredRun]] = {}
+    for run in runs:
+        parts.setdefault(rank[_world(run[0])], []).append(run)
+    return [parts[place] for place in sorted(parts)]
+
+
+def family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Per run the name of its column: results of different worlds never share one."""
+
+    def world(record: RunRecord) -> str:
+        _, physics, experts = _world(record)
+        return f"experts {experts}, {physics}"
+
+    return _labels(records, lambda record: record.family, world)
+
+
+def _world(record: RunRecord) -> tuple[str, str, str]:
+    return record.family, record.family_info.physics, record.family_info.expert_version
+
+
+def _unversioned(family: str) -> str:
+    return family.rpartition("-v")[0] or family
+
+
+def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Per run the name of its row: different versions, settings or devices never share one."""
+
+    def variant(record: RunRecord) -> str:
+        settings = content_hash(record.config, 6)
+        return f"version {record.method_version}, {record.device}, settings {settings}"
+
+    return _labels(records, method_label, variant)
+
+
+def _labels(
+    records: Sequence[RunRecord],
+    name: Callable[[RunRecord], str],
+    variant: Callable[[RunRecord], str],
+) -> dict[str, str]:
+    """Per run its name, with the variant where one name stands for several."""
+    variants: dict[str, set[str]] = {}
+    for record in records:
+        variants.setdefault(name(record), set()).add(variant(record))
+    return {
+        record.key: name(record)
+        if len(variants[name(record)]) == 1
+        else f"{name(record)} ({variant(record)})"
+        for record in records
+    }

@@ -1,0 +1,187 @@
+"""Committed boards: runs are validated, copied into ``leaderboards/``, and tables made of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from hyperbench.board import Board
+from hyperbench.console import standard_output
+from hyperbench.errors import DataError, UnknownNameError
+from hyperbench.files import new_folder
+from hyperbench.labels import by_world, method_labels, suite_of
+from hyperbench.leaderboard import EXPERT, RANDOM, make_boards, task_table
+from hyperbench.protocol import EvalProtocol, SeedPair
+from hyperbench.record import RECORD, RunRecord, check_files, find_runs
+from hyperbench.references import ARMS
+from hyperbench.registry import Registry, installed
+from hyperbench.report.tables import csv_text, markdown
+from hyperbench.runs import PROTOCOL, RECORDS, StoredRun, gather, results
+
+REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
+_HEADER = "<!-- Made of the records by `hyperbench publish`. Do not edit: publish again. -->\n\n"
+_REMEDY = "Choose another place with --board-dir."
+_NUM_NAMED = 5
+"""So many of the missing runs are named; the number of the others is told."""
+
+
+def publish(
+    folders: Iterable[Path], boards_dir: Path, registry: Registry, methods: Sequence[str] = ()
+) -> list[Path]:
+    """Add runs to the boards of their suites and protocols, or make the boards; all or nothing.
+
+    A run that is on its board already is not copied again, so that publishing a board's own runs
+    makes its tables anew. A finished run takes the place of a failed one.
+
+    Args:
+        folders: with runs in or below them.
+        boards_dir: of all boards.
+        registry: knows the protocols, and so which runs a complete row has.
+        methods: whose runs to publish; none means all.
+
+    Returns:
+        The folders of the boards.
+
+    Raises:
+        HyperbenchError: a run is damaged, belongs to no known protocol, contradicts one that is
+            published, or some of a row's runs are missing. Nothing is written then.
+    """
+    runs = gather(find_runs(folders)).runs
+    known = {record.method for record, _ in runs}
+    for method in methods:
+        if method not in known:
+            raise UnknownNameError("method in these runs", method, known)
+    by_board: dict[Path, list[StoredRun]] = {}
+    for record, folder in runs:
+        if not methods or record.method in methods:
+            check_files(folder, record)
+            board = boards_dir / suite_of(record) / record.protocol.id
+            by_board.setdefault(board, []).append((record, folder))
+    complete = {board: _with_published(board, new, registry) for board, new in by_board.items()}
+    with ExitStack() as drafts:
+        for board, found in complete.items():
+            draft = drafts.enter_context(new_folder(board, _REMEDY))
+            _write(draft, found, registry.protocol(board.name))
+    return sorted(complete)
+
+
+def generated_tables(folder: Path) -> dict[str, str]:
+    """A committed board's generated files, name to content, made of its records."""
+    boards = make_boards(find_runs([folder / RECORDS]))
+    text = "\n".join(markdown(board) for board in boards)
+    return {TABLE: _HEADER + text, VALUES: csv_text(boards)}
+
+
+def reference_returns(folder: Path) -> pd.DataFrame:
+    """What random and expert earn on a committed board's target tasks: score 0 and score 1.
+
+    Columns: ``family``, ``split_seed``, ``task`` (key), ``random``, ``expert`` (mean returns).
+    """
+    table = task_table(gather(find_runs([folder / RECORDS])).runs)
+    arms = table[table["is_arm"] & table["method"].isin([RANDOM, EXPERT])]
+    where = ["family", "split_seed", "task"]
+    returns = arms.pivot_table(index=where, columns="method", values="mean_return")
+    return returns.reindex(columns=[RANDOM, EXPERT]).rename_axis(columns=None).reset_index()
+
+
+def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence[str]) -> None:
+    """Publish and tell what is on the boards now."""
+    out = standard_output()
+    for folder in publish(folders, boards_dir, installed(), methods):
+        boards = make_boards(find_runs([folder / RECORDS]))
+        out.print(f"{folder / TABLE}: {_summary(boards)}", highlight=False, markup=False)
+        for note in sorted({note for board in boards for note in board.notes}):
+            out.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _summary(boards: Sequence[Board]) -> str:
+    rows = [row for board in boards for row in board.rows]
+    num_runs = sum(row.num_runs + row.num_failed for row in rows)
+    return f"{len(rows)} rows of {num_runs} runs"
+
+
+def _with_published(
+    board: Path, new: Sequence[StoredRun], registry: Registry
+) -> tuple[StoredRun, ...]:
+    """The board's runs and the new ones, once it is sure that they make a board."""
+    protocol = registry.protocol(board.name)
+    for record, folder in new:
+        if record.protocol.rules_hash != protocol.rules_hash:
+            raise DataError(
+                f"{folder} follows other rules under the name {protocol.id}: those of this "
+                "installation differ. Give the other rules a name of their own."
+            )
+        if _counted(record, record.seeds) not in [_counted(record, s) for s in protocol.seeds]:
+            raise DataError(
+                f"{folder} has seeds that {protocol.id} does not name: "
+                f"split {record.seeds.split}, fit {record.seeds.fit}. Leave it out."
+            )
+    published: tuple[StoredRun, ...] = ()
+    if board.is_dir():
+        published = gather(find_runs([board / RECORDS])).runs
+    records = {record.key: (record, folder) for record, folder in published}
+    for record, folder in new:
+        known = records.get(record.key)
+        if known is None or known[0].status == "failed":
+            records[record.key] = (record, folder)
+        elif record.status == "ok" and results(record) != results(known[0]):
+            raise DataError(
+                f"{folder} ({record.method}) has another result than the same run on the board, "
+                f"{known[1]}. Publish your own method alone, with --method NAME."
+            )
+    runs = tuple(records[key] for key in sorted(records))
+    for world in by_world(runs):
+        _check_complete([record for record, _ in world], protocol)
+    return runs
+
+
+def _check_complete(records: Sequence[RunRecord], protocol: EvalProtocol) -> None:
+    """Refuse rows that lack a seed or a family: they would be compared over other tasks."""
+    families = sorted({record.family for record in records})
+    labels = method_labels(records)
+    is_arm = {labels[record.key]: record.is_arm for record in records}
+    is_arm |= dict.fromkeys(ARMS, True)
+    found = {
+        (labels[record.key], record.family, _counted(record, record.seeds)) for record in records
+    }
+    missing = [
+        f"{method} on {family} (split {seeds.split}, fit {seeds.fit})"
+        for method in sorted(is_arm)
+        for family in families
+        for seeds in protocol.seeds
+        if (method, family, _of_arm(seeds) if is_arm[method] else seeds) not in found
+    ]
+    if missing:
+        rest = len(missing) - _NUM_NAMED
+        more = f" and {rest} more" if rest > 0 else ""
+        raise DataError(
+            f"A row of {protocol.id} needs every seed pair and every family of its board, each run "
+            f"finished or failed. Missing: {', '.join(missing[:_NUM_NAMED])}{more}. "
+            f"Run them with: hyperbench run --protocol {protocol.id}"
+        )
+
+
+def _counted(record: RunRecord, seeds: SeedPair) -> SeedPair:
+    return _of_arm(seeds) if record.is_arm else seeds
+
+
+def _of_arm(seeds: SeedPair) -> SeedPair:
+    """Arms learn nothing: one run serves all fits on a split."""
+    return SeedPair(split=seeds.split, fit=0)
+
+
+def _write(draft: Path, runs: Sequence[StoredRun], protocol: EvalProtocol) -> None:
+    for record, folder in runs:
+        place = draft / RECORDS / quote(record.method, safe="") / record.key
+        place.mkdir(parents=True)
+        for name in (RECORD, *check_files(folder, record)):
+            shutil.copyfile(folder / name, place / name)
+    (draft / PROTOCOL).write_text(protocol.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    reference_returns(draft).to_parquet(draft / REFERENCES, index=False)
+    for name, text in generated_tables(draft).items():
+        (draft / name).write_text(text, encoding="utf-8")

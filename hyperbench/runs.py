@@ -1,0 +1,147 @@
+"""The runs in some folders, each once, whichever machines they come from."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperbench.errors import DataError
+from hyperbench.files import new_folder
+from hyperbench.record import GENERATOR, RunRecord, SplitEntry, check_files, find_runs, read_record
+
+StoredRun = tuple[RunRecord, Path]
+"""A record and the folder it was read from."""
+
+PROTOCOL, RECORDS = "protocol.json", "records"
+"""A committed board is a folder with its protocol and, below ``records/<method>/``, its runs."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What ``gather`` found.
+
+    Args:
+        runs: each run once, in the order of their keys.
+        remeasured: records that were left out because a committed board has the same run with
+            another result.
+    """
+
+    runs: tuple[StoredRun, ...]
+    remeasured: tuple[RunRecord, ...]
+
+
+def gather(folders: Iterable[Path]) -> Gathered:
+    """Read runs, each once: what is chosen depends on the records alone, not on their order.
+
+    A finished run counts before a failed attempt at it. Of several finished ones the one on a
+    committed board counts, whatever the others say; without a board they must agree.
+
+    Args:
+        folders: run folders, as ``record.find_runs`` lists them.
+
+    Raises:
+        DataError: a record is damaged, or two records of one run disagree.
+    """
+    by_key: dict[str, list[StoredRun]] = {}
+    splits: dict[tuple[str, str, int], SplitEntry | None] = {}
+    with _collector_paused():
+        for folder in folders:
+            record = read_record(folder)
+            # All methods share a split, which is most of a record: kept once, it saves memory.
+            place = (record.family, record.protocol.id, record.seeds.split)
+            if splits.setdefault(place, record.split) == record.split:
+                record = record.model_copy(update={"split": splits[place]})
+            by_key.setdefault(record.key, []).append((record, folder))
+    runs, remeasured = [], []
+    for key in sorted(by_key):
+        chosen, differing = _choose(by_key[key])
+        runs.append(chosen)
+        remeasured += differing
+    return Gathered(tuple(runs), tuple(remeasured))
+
+
+def board_folder(run: Path) -> Path | None:
+    """The committed board that a run folder is part of, or None."""
+    *_, board, records, _method, _key = ["", "", *run.absolute().parts]
+    if records != RECORDS or not board:
+        return None
+    folder = run.absolute().parents[2]
+    return folder if (folder / PROTOCOL).is_file() else None
+
+
+def results(record: RunRecord) -> dict[str, str]:
+    """Checksums of what a run gave: episodes and policies."""
+    return {
+        name: digest
+        for name, digest in record.sha256.items()
+        if not name.startswith(f"{GENERATOR}/")
+    }
+
+
+def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
+    """Collect the runs of several folders in one, where the same command would have put them.
+
+    Args:
+        folders: with runs in or below them.
+        output: of the runs; what it holds already is kept, and must agree as well.
+
+    Returns:
+        The runs that were copied, as they were.
+
+    Raises:
+        DataError: a run is damaged, two records of one run disagree, or the output cannot be
+            written. Nothing is copied then.
+    """
+    sources = find_runs(
+        [*folders, *([output] if output.is_dir() and any(output.iterdir()) else [])]
+    )
+    gathered = gather(sources)
+    if gathered.remeasured:
+        record = gathered.remeasured[0]
+        raise DataError(
+            f"Run {record.key} ({record.method} on {record.family}) has another result on a "
+            "committed board than where it was measured again. Merge one of them only."
+        )
+    copied = tuple(
+        (record, folder)
+        for record, folder in gathered.runs
+        if folder.absolute() != (output / record.key).absolute()
+    )
+    for record, folder in copied:
+        check_files(folder, record)
+    for record, folder in copied:
+        with new_folder(output / record.key, "Choose another place with --output-dir.") as draft:
+            shutil.copytree(folder, draft, dirs_exist_ok=True)
+    return copied
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python from walking through all records again and again: they hold no cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _choose(copies: list[StoredRun]) -> tuple[StoredRun, list[RunRecord]]:
+    finished = [copy for copy in copies if copy[0].status == "ok"] or copies
+    if len(finished) == 1:
+        return finished[0], []
+    published = [copy for copy in finished if board_folder(copy[1])]
+    chosen = min(published or finished, key=lambda run: (run[0].provenance.created, run[1]))
+    differing = [copy for copy in finished if results(copy[0]) != results(chosen[0])]
+    for record, folder in differing:
+        if not published or (record, folder) in published:
+            raise DataError(
+                f"Two different records of one run: {chosen[1]} and {folder}. "
+                "Leave one of them out."
+            )
+    return chosen, [record for record, _ in differing]
