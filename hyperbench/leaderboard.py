@@ -59,7 +59,7 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
     Raises:
         DataError: a record or its episodes are damaged, or two records of one run disagree.
     """
-    return [_board(part) for part in board_tables(folders)]
+    return [make_board(part) for part in board_tables(folders)]
 
 
 def board_tables(folders: Iterable[Path]) -> list[BoardTable]:
@@ -136,7 +136,8 @@ def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = Non
     return table.drop(columns=[RANDOM, EXPERT])
 
 
-def _board(part: BoardTable) -> Board:
+def make_board(part: BoardTable) -> Board:
+    """Make the board of what it is made of."""
     methods = method_labels([record for record, _ in part.runs])
     families = tuple(sorted(set(part.families.values())))
     by_method: dict[str, list[RunRecord]] = {}

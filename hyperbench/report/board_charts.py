@@ -1,0 +1,137 @@
+"""Charts of a whole board as Plotly's JSON: profiles, distance, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from hyperbench.board import Board, Row
+from hyperbench.report import curves
+from hyperbench.report.charts import Chart, curve_traces, drawn, numbers, of_style
+from hyperbench.report.palette import Style
+
+COSTS = {"trainable parameters": ("num_parameters", ""), "time to fit": ("fit_seconds", " [s]")}
+"""Per cost the field of ``Row`` that has it, and its unit."""
+
+
+def profile_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
+    """Performance profiles: the higher a line, the more runs x tasks score above the threshold."""
+    traces = []
+    for style in drawn(table, styles):
+        curve = curves.profile(table[table["method"] == style.method])
+        traces += curve_traces(curve, style, "%{y:.2f}", markers=False)
+    return {
+        "data": traces,
+        "layout": {
+            "hovermode": "x unified",
+            "hoverdistance": -1,
+            "xaxis": {
+                "title": {"text": "score threshold τ"},
+                "unifiedhovertitle": {"text": "score > %{x}"},
+            },
+            "yaxis": {
+                "title": {"text": "share with score > τ"},
+                "range": [0, 1.02],
+            },
+        },
+    }
+
+
+def distance_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
+    """Mean score against distance to the nearest source spec."""
+    traces = []
+    for style in drawn(table, styles):
+        curve = curves.distance_curve(table[table["method"] == style.method])
+        traces += curve_traces(curve, style, "%{y:.3f}<br>distance %{customdata}")
+    return {
+        "data": traces,
+        "layout": {
+            "hovermode": "closest",
+            "xaxis": {"title": {"text": "distance to the nearest source spec"}},
+            "yaxis": {"title": {"text": "mean score"}},
+        },
+    }
+
+
+def _cost_chart(board: Board, styles: Mapping[str, Style], field: str, title: str) -> Chart | None:
+    """Score against one cost of the learned methods, on a logarithmic axis.
+
+    Args:
+        board: the rows.
+        styles: of the methods.
+        field: of ``Row``.
+        title: of the axis.
+
+    Returns:
+        None where no row knows both.
+    """
+    traces = []
+    ends = [getattr(row, field) for row in costed(board, field)]
+    middle = np.sqrt(min(ends, default=0.0) * max(ends, default=0.0))
+    for row in costed(board, field):
+        style = styles[row.method]
+        low, high = row.interval or (row.score, row.score)
+        score = row.score or 0.0
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers+text",
+                "x": [float(f"{getattr(row, field):.5g}")],
+                "y": numbers([row.score]),
+                "text": ["  " + row.method.replace(" [", "  <br>  [") + "  "],
+                # Towards the middle, where there is room for a long name.
+                "textposition": "middle right" if getattr(row, field) < middle else "middle left",
+                "textfont": {"color": "@ink"},
+                "cliponaxis": False,
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": numbers([(high or 0.0) - score]),
+                    "arrayminus": numbers([score - (low or 0.0)]),
+                    "color": f"@{style.token}",
+                    "thickness": 1.4,
+                    "width": 0,
+                },
+                "marker": {"symbol": style.marker, "size": 10, "color": f"@{style.token}"},
+                "hovertemplate": f"{title} %{{x}}<br>score %{{y:.3f}}<extra>{row.method}</extra>",
+                **of_style(style),
+            }
+        )
+    if not traces:
+        return None
+    return {
+        "data": traces,
+        "layout": {
+            "hovermode": "closest",
+            "xaxis": {"title": {"text": title}, "type": "log", **_decades(board, field)},
+            "yaxis": {"title": {"text": "score (IQM)"}},
+        },
+    }
+
+
+def costed(board: Board, field: str) -> list[Row]:
+    """The learned methods of which both score and this cost are known."""
+    return [
+        row
+        for row in board.rows
+        if not row.is_arm and row.score is not None and getattr(row, field)
+    ]
+
+
+def cost_charts(board: Board, styles: Mapping[str, Style]) -> dict[str, Chart]:
+    """Score against size and against fitting time, by what it is set against."""
+    found = {
+        title: _cost_chart(board, styles, field, f"{title}{unit}")
+        for title, (field, unit) in COSTS.items()
+    }
+    return {title: chart for title, chart in found.items() if chart is not None}
+
+
+def _decades(board: Board, field: str) -> Chart:
+    """A range wide enough for the names beside the outermost points, ticks at powers of ten."""
+    values = np.log10([getattr(row, field) for row in costed(board, field)])
+    middle, half = (values.min() + values.max()) / 2, (values.max() - values.min()) / 2
+    half = max(0.6, half * 1.35)
+    return {"range": numbers([middle - half, middle + half]), "dtick": 1}

@@ -1,0 +1,122 @@
+"""What a report shows: boards, and the runs behind them with the tasks they judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hyperbench.board import Board
+from hyperbench.errors import HyperbenchError
+from hyperbench.family import FamilyInfo
+from hyperbench.leaderboard import BoardTable, board_tables, make_board
+from hyperbench.plan import method_label
+from hyperbench.record import RunRecord
+from hyperbench.registry import installed
+
+Values = tuple[float, ...]
+LabelledRun = tuple[str, str, RunRecord, Path]
+
+
+@dataclass(frozen=True)
+class FamilyContent:
+    """One family on a board.
+
+    Args:
+        label: the name of its column.
+        info: what it is.
+        names: of its features.
+        units: of its features; empty where there is none, or the family is not installed.
+        targets: per key of a judged task its feature values.
+        sources: per split seed the feature values of the source tasks.
+        table: the lines of ``task_table`` that are of this family.
+    """
+
+    label: str
+    info: FamilyInfo
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    targets: dict[str, Values]
+    sources: dict[int, tuple[Values, ...]]
+    table: pd.DataFrame
+
+    def axis(self, i: int) -> str:
+        """Name and unit of a feature, such as ``speed [m/s]``."""
+        return f"{self.names[i]} [{self.units[i]}]" if self.units[i] else self.names[i]
+
+
+@dataclass(frozen=True)
+class BoardContent:
+    """One board and what it was made of.
+
+    Args:
+        board: the rows.
+        table: ``task_table`` of its runs.
+        families: those with at least one successful run.
+        runs: every run, failed ones included: method label, family label, record and folder.
+    """
+
+    board: Board
+    table: pd.DataFrame
+    families: tuple[FamilyContent, ...]
+    runs: tuple[LabelledRun, ...]
+
+
+def read_content(folders: Sequence[Path]) -> list[BoardContent]:
+    """Read runs for a report: one board per suite and protocol.
+
+    Args:
+        folders: run folders, as ``record.find_runs`` lists them; their order does not matter.
+
+    Raises:
+        DataError: as ``leaderboard.make_boards``.
+    """
+    return [_content(part) for part in board_tables(folders)]
+
+
+def _content(part: BoardTable) -> BoardContent:
+    methods = dict(zip(part.table["run"], part.table["method"], strict=True))
+    runs = tuple(
+        (methods.get(record.key, method_label(record)), part.families[record.key], record, folder)
+        for record, folder in part.runs
+    )
+    found = [
+        _family(str(label), [record for _, of, record, _ in runs if of == label], lines)
+        for label, lines in part.table.groupby("family")
+    ]
+    return BoardContent(make_board(part), part.table, tuple(found), runs)
+
+
+def _family(label: str, records: Sequence[RunRecord], table: pd.DataFrame) -> FamilyContent:
+    splits = {record.seeds.split: record.split for record in records if record.split is not None}
+    targets = {
+        task.key: tuple(task.features.values())
+        for split in splits.values()
+        for task in split.target
+    }
+    info = records[0].family_info
+    names = tuple(next(iter(splits.values())).target[0].features)
+    return FamilyContent(
+        label=label,
+        info=info,
+        names=names,
+        units=_units(info.id, names),
+        targets=targets,
+        sources={
+            seed: tuple(tuple(task.features.values()) for task in split.source)
+            for seed, split in sorted(splits.items())
+        },
+        table=table,
+    )
+
+
+def _units(family: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Records leave units to the family, which the reader of a record may not have."""
+    try:
+        features = installed().make_family(family).spec_space.features
+    except HyperbenchError:
+        return ("",) * len(names)
+    units = {feature.name: feature.unit for feature in features}
+    return tuple(units.get(name, "") for name in names)

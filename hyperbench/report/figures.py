@@ -1,0 +1,275 @@
+"""The report's charts for papers: vector PDFs whose fonts are embedded as text, by Matplotlib."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hyperbench.errors import DataError
+from hyperbench.report import board_charts, charts, curves
+from hyperbench.report.content import BoardContent, FamilyContent
+from hyperbench.report.curves import Curve
+from hyperbench.report.needs import require
+from hyperbench.report.palette import Style, colours, styles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMN, PAGE = 3.3, 6.9
+"""Widths in inches: one column of a two-column paper, and both."""
+_SETTINGS: Any = {
+    "pdf.fonttype": 42,  # TrueType: text stays text, as publishers ask
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#d9dfe5",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 2.6,
+    "legend.frameon": False,
+}
+_MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "pentagon": "p",
+    "star": "*",
+    "line-ew": "",
+}
+_DASHES = {
+    "solid": "-",
+    "dash": (0, (4, 2)),
+    "dot": (0, (1, 1.5)),
+    "dashdot": (0, (4, 1.5, 1, 1.5)),
+    "longdash": (0, (7, 2)),
+    "longdashdot": (0, (7, 1.5, 1, 1.5)),
+}
+_COLOURS = colours(dark=False)
+
+
+def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
+    """Write one PDF a chart, named after protocol and family; those of that name are replaced.
+
+    Args:
+        contents: the boards, as ``read_content`` gives them.
+        folder: made where there is none.
+
+    Returns:
+        The files.
+
+    Raises:
+        HyperbenchError: Matplotlib is not installed.
+        DataError: the folder cannot be written.
+    """
+    require("matplotlib")
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    looks = styles(content.board for content in contents)
+    written = []
+    with rc_context(_SETTINGS):
+        for content in contents:
+            for name, figure in _figures(content, looks):
+                stem = re.sub(r"[^\w.-]+", "-", f"{content.board.protocol}-{name}").strip("-")
+                path = folder / f"{stem}.pdf"
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    # Without its date the same records give the same file.
+                    FigureCanvasPdf(figure).print_figure(path, metadata={"CreationDate": None})
+                except OSError as error:
+                    raise DataError(f"{path} cannot be written: {error.strerror}.") from error
+                written.append(path)
+    return written
+
+
+def _figures(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tuple[str, Figure]]:
+    yield "scores", _scores(content, looks)
+    yield "profiles", _profiles(content, looks)
+    yield "distance", _distance(content, looks)
+    for title, (field, unit) in board_charts.COSTS.items():
+        if board_charts.costed(content.board, field):
+            yield title, _cost(content, looks, field, title + unit)
+    for family in content.families:
+        draw = {1: _feature, 2: _grids}.get(len(family.names), _strips)
+        yield f"return-{family.label}", draw(family, looks)
+
+
+def _scores(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
+    rows = [row for row in content.board.rows if row.score is not None]
+    figure, axes = _one(height=0.5 + 0.17 * len(rows))
+    for i, row in enumerate(rows):
+        style = looks[row.method]
+        colour = _COLOURS[style.token]
+        if row.interval is not None:
+            axes.plot(row.interval, [i, i], color=colour, alpha=0.4, linewidth=3)
+        axes.plot([row.score or 0.0], [i], marker=_MARKERS[style.marker] or "o", color=colour)
+    axes.set_yticks(range(len(rows)), [row.method for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("score (IQM)")
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def _profiles(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
+    figure, axes = _one()
+    for style in _shown(content.table, looks):
+        runs = content.table[content.table["method"] == style.method]
+        _line(axes, curves.profile(runs), style, marker="")
+    axes.set_xlabel("score threshold τ")
+    axes.set_ylabel("share above τ")
+    axes.set_ylim(0, 1.03)
+    _legend(figure, axes)
+    return figure
+
+
+def _distance(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
+    figure, axes = _one()
+    for style in _shown(content.table, looks):
+        runs = content.table[content.table["method"] == style.method]
+        _line(axes, curves.distance_curve(runs), style)
+    axes.set_xlabel("distance to the nearest source spec")
+    axes.set_ylabel("mean score")
+    _legend(figure, axes)
+    return figure
+
+
+def _cost(content: BoardContent, looks: Mapping[str, Style], field: str, title: str) -> Figure:
+    figure, axes = _one()
+    for row in board_charts.costed(content.board, field):
+        style = looks[row.method]
+        x, colour = getattr(row, field), _COLOURS[style.token]
+        if row.interval is not None:
+            axes.plot([x, x], row.interval, color=colour, alpha=0.5)
+        axes.plot(
+            [x], [row.score or 0.0], marker=_MARKERS[style.marker], markersize=5, color=colour,
+            linestyle="", label=row.method,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel(title)
+    axes.set_ylabel("score (IQM)")
+    _legend(figure, axes)
+    return figure
+
+
+def _feature(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
+    figure, axes = _one()
+    for style in _shown(family.table, looks):
+        _line(axes, curves.feature_curve(family, style.method), style)
+    num_rows = len(family.sources)
+    for row, specs in enumerate(family.sources.values()):
+        # Below the axis, in its own coordinates upwards: one row a split.
+        axes.plot(
+            [spec[0] for spec in specs],
+            [-0.03 - 0.045 * row] * len(specs),
+            transform=axes.get_xaxis_transform(),
+            marker="|", markersize=4, linestyle="", color="#24292e", clip_on=False,
+            label="source specs" if row == 0 else None,
+        )  # fmt: skip
+    axes.tick_params(axis="x", pad=4 + 5 * num_rows, length=0)
+    axes.set_xlabel(family.axis(0))
+    axes.set_ylabel("return")
+    axes.set_title(family.label, loc="left")
+    _legend(figure, axes)
+    return figure
+
+
+def _grids(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
+    from matplotlib.figure import Figure
+
+    shown = _shown(family.table, looks)
+    num_rows = -(-len(shown) // 4)
+    num_columns = -(-len(shown) // num_rows)
+    figure = Figure(figsize=(PAGE, 0.4 + 1.55 * num_rows), layout="constrained")
+    panels = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
+    low, high = charts.scale(family)
+    sources = list(curves.source_fractions(family))
+    for axes, style in zip(panels.flat, shown, strict=False):
+        columns, rows, grid = curves.feature_grid(family, style.method)
+        image = axes.pcolormesh(columns, rows, grid, vmin=low, vmax=high, cmap="viridis")
+        axes.plot(*np.transpose(sources), "o", markerfacecolor="none", color="#24292e", mew=0.6)
+        axes.set_title(style.method, style="italic" if style.is_arm else "normal")
+        axes.grid(visible=False)
+    for axes in panels.flat[len(shown) :]:
+        axes.set_visible(False)
+    figure.supxlabel(family.axis(0), fontsize=8)
+    figure.supylabel(family.axis(1), fontsize=8)
+    figure.suptitle(family.label, fontsize=8)
+    figure.colorbar(image, ax=panels, label="return", aspect=30)
+    return figure
+
+
+def _strips(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
+    shown = _shown(family.table, looks)
+    figure, axes = _one(height=0.6 + 0.3 * len(shown))
+    returns = family.table.groupby("method")["mean_return"]
+    for i, style in enumerate(shown):
+        colour = _COLOURS[style.token]
+        line = {"color": colour, "linewidth": 0.9}
+        axes.boxplot(
+            returns.get_group(style.method).to_numpy(float),
+            positions=[i],
+            orientation="horizontal",
+            widths=0.6,
+            boxprops=line,
+            medianprops=line,
+            whiskerprops=line,
+            capprops=line,
+            flierprops={"marker": ".", "markersize": 2, "markeredgecolor": colour},
+        )
+    axes.set_yticks(range(len(shown)), [style.method for style in shown])
+    axes.invert_yaxis()
+    axes.set_xlabel("return")
+    axes.set_title(family.label, loc="left")
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def _line(axes: Axes, curve: Curve, style: Style, marker: str | None = None) -> None:
+    colour = _COLOURS[style.token]
+    if curve.has_band and not style.is_arm:
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(
+        curve.x,
+        curve.y,
+        color=colour,
+        linestyle=_DASHES[style.dash],
+        marker=_MARKERS[style.marker] if marker is None else marker,
+        label=style.method,
+    )
+
+
+def _one(height: float = 2.3) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(COLUMN, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    # As many columns as the longest name leaves room for.
+    num_columns = max(1, min(3, 54 // (6 + max(map(len, labels), default=0))))
+    figure.set_figheight(1.85 + 0.15 * -(-len(labels) // num_columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=num_columns)
+
+
+def _shown(table: pd.DataFrame, looks: Mapping[str, Style]) -> list[Style]:
+    return [style for style in charts.drawn(table, looks) if style.shown]

@@ -1,0 +1,119 @@
+"""Films beside the charts: one judged episode by the expert and by the best learned method."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hyperbench.errors import HyperbenchError
+from hyperbench.family import TaskFamily
+from hyperbench.film import check_output, film
+from hyperbench.policy import PolicyBatch
+from hyperbench.record import POLICIES, RunRecord, read_episodes, read_policies
+from hyperbench.registry import installed
+from hyperbench.report.content import BoardContent, FamilyContent
+from hyperbench.task import TaskSpec
+
+SECONDS, FPS = 6, 20
+"""Of each film, in simulated time."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One film, ready to be shown.
+
+    Args:
+        title: who plays.
+        caption: what is played, and how it ended.
+        uri: the film itself, as a ``data:`` URI.
+    """
+
+    title: str
+    caption: str
+    uri: str
+
+
+def make_clips(content: BoardContent, tell: Callable[[str], None]) -> dict[str, list[Clip]]:
+    """Film every family of a board that can be filmed, and tell why another cannot.
+
+    The task is the one on which the board's best learned method has its median score, so that the
+    film shows neither its best nor its worst; the episode is the first that was judged there.
+
+    Args:
+        content: the board.
+        tell: receives lines on what is being done.
+
+    Returns:
+        Per family label its films, the expert's first.
+
+    Raises:
+        HyperbenchError: the extra ``video`` is not installed.
+    """
+    check_output(Path("film.mp4"))
+    clips = {}
+    for family in content.families:
+        found = _best_run(content, family)
+        if found is None:
+            tell(f"{family.label}: no learned method with a score and stored policies to film.")
+            continue
+        method, record, folder = found
+        tell(f"{family.label}: filming expert and {method} ...")
+        try:
+            clips[family.label] = _clips(family, method, record, folder)
+        except HyperbenchError as error:
+            tell(f"{family.label}: no film. {error}")
+    return clips
+
+
+def _best_run(content: BoardContent, family: FamilyContent) -> tuple[str, RunRecord, Path] | None:
+    for row in sorted(content.board.rows, key=lambda row: -(row.family_scores[family.label] or 0)):
+        if row.is_arm or row.family_scores[family.label] is None:
+            continue
+        for method, label, record, folder in content.runs:
+            if (method, label) == (row.method, family.label) and POLICIES in record.sha256:
+                return method, record, folder
+    return None
+
+
+def _clips(family: FamilyContent, method: str, record: RunRecord, folder: Path) -> list[Clip]:
+    world = installed().make_family(family.info.id)
+    lines = family.table[family.table["run"] == record.key].sort_values("score", kind="stable")
+    key = str(lines["task"].iloc[len(lines) // 2])
+    targets = [task.key for task in record.split.target] if record.split else []
+    task = world.task(**dict(zip(family.names, family.targets[key], strict=True)))
+    episodes = read_episodes(folder, record)
+    first = np.flatnonzero(episodes["task"] == key)[0]
+    seed = int(episodes["seed"][first])
+    players: list[tuple[str, PolicyBatch]] = [
+        ("expert", world.expert([task])),
+        (method, read_policies(folder, record).take([targets.index(key)])),
+    ]
+    where = f"{task.label}, split {record.seeds.split}"
+    full = f"; the whole episode returned {episodes['return'][first]:.4g}"
+    return [
+        Clip(name, f"{where}, first {SECONDS} s{'' if name == 'expert' else full}.", uri)
+        for name, uri in ((name, _uri(world, task, batch, seed)) for name, batch in players)
+    ]
+
+
+def _uri(world: TaskFamily, task: TaskSpec, policies: PolicyBatch, seed: int) -> str:
+    env = world.make(task)
+    steps_per_second = float(env.metadata.get("render_fps", 30))
+    env.close()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        film(
+            world,
+            task,
+            policies,
+            seed,
+            path,
+            num_steps=max(1, int(SECONDS * steps_per_second)),
+            fps=max(1, min(FPS, int(steps_per_second))),
+        )
+        return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode()

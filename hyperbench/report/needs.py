@@ -1,0 +1,21 @@
+"""The packages that a report needs beyond hyperbench's own."""
+
+from __future__ import annotations
+
+from importlib import util
+
+from hyperbench.errors import HyperbenchError
+
+
+def require(*packages: str) -> None:
+    """Find out before anything is done whether a report can be made.
+
+    Raises:
+        HyperbenchError: a package is not installed.
+    """
+    for package in packages:
+        if util.find_spec(package) is None:
+            raise HyperbenchError(
+                f"A report needs the package {package!r}, which is not installed. "
+                "Install it with: pip install 'hyperbench-rl[report]'"
+            )

@@ -1,0 +1,79 @@
+"""How methods look: one colour, dash and marker each, the same in every chart of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hyperbench.board import Board
+from hyperbench.leaderboard import EXPERT, RANDOM
+
+# After the hues of Okabe & Ito (2008), per theme at a lightness that keeps a contrast of 3 with its
+# background. Colour-blind readers tell the first few apart; the next have another dash, and all
+# have a marker of their own.
+LIGHT = ("#0072b2", "#d55e00", "#00855f", "#b5559a", "#8a6d00", "#2b9fd9", "#6a4fb3")
+DARK = ("#58a9ea", "#f28a43", "#34c79a", "#e79ccb", "#e0bf45", "#9ad6f7", "#b3a1f2")
+GREYS_LIGHT = ("#24292e", "#6b737b", "#868e96", "#868e96", "#868e96")
+GREYS_DARK = ("#e4e8ec", "#a0a8b0", "#868e96", "#868e96", "#868e96")
+_MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star")
+_NUM_DISTINCT = 4
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_ARM_DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one method is drawn.
+
+    Args:
+        method: its label.
+        token: ``m0``, ``m1``, … of a learned method, ``g0``, … of a control: which colour.
+        dash: of lines, as Plotly names them.
+        marker: likewise.
+        is_arm: whether it is a control, drawn in grey and without markers.
+        shown: whether it is drawn before anybody asks; of the controls only score 0 and score 1.
+    """
+
+    method: str
+    token: str
+    dash: str
+    marker: str
+    is_arm: bool
+    shown: bool
+
+
+def styles(boards: Iterable[Board]) -> dict[str, Style]:
+    """A style for every method of a report: learned ones first, by name, then the controls."""
+    arms = {row.method: row.is_arm for board in boards for row in board.rows}
+    learned = sorted(method for method, is_arm in arms.items() if not is_arm)
+    first = [arm for arm in (EXPERT, RANDOM) if arms.get(arm)]
+    controls = [*first, *sorted(m for m, is_arm in arms.items() if is_arm and m not in first)]
+    found = {}
+    for i, method in enumerate(learned):
+        found[method] = Style(
+            method,
+            f"m{i % len(LIGHT)}",
+            _DASHES[i // _NUM_DISTINCT % len(_DASHES)],
+            _MARKERS[i % len(_MARKERS)],
+            is_arm=False,
+            shown=True,
+        )
+    for i, method in enumerate(controls):
+        found[method] = Style(
+            method,
+            f"g{min(i, len(GREYS_LIGHT) - 1)}",
+            _ARM_DASHES[i % len(_ARM_DASHES)],
+            "line-ew",
+            is_arm=True,
+            shown=method in first,
+        )
+    return found
+
+
+def colours(dark: bool) -> dict[str, str]:
+    """Per token its colour on a light or on a dark page."""
+    hues, greys = (DARK, GREYS_DARK) if dark else (LIGHT, GREYS_LIGHT)
+    return {
+        **{f"m{i}": colour for i, colour in enumerate(hues)},
+        **{f"g{i}": colour for i, colour in enumerate(greys)},
+    }

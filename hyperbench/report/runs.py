@@ -1,0 +1,83 @@
+"""The runs behind a board: settings, seeds, cost, and where each was made."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hyperbench.record import RunRecord
+from hyperbench.report.content import BoardContent
+from hyperbench.report.tables import MISSING
+
+View = dict[str, Any]
+
+
+def runs_view(content: BoardContent) -> View:
+    """Settings of every method, its runs, and the machines and versions they were made with."""
+    by_run = content.table.groupby("run")
+    scores, returns = by_run["score"].mean().to_dict(), by_run["mean_return"].mean().to_dict()
+    places: list[str] = []
+    methods: dict[str, View] = {}
+    order = {row.method: i for i, row in enumerate(content.board.rows)}
+    for method, family, record, _ in sorted(
+        content.runs, key=lambda run: (order[run[0]], run[1], run[2].seeds.split, run[2].seeds.fit)
+    ):
+        made = record.provenance
+        commit = made.commit and made.commit[:12] + (" with changes" if made.dirty else "")
+        place = {"machine": f"{made.machine}, {made.num_cores} cores", "commit": commit or MISSING}
+        text = json.dumps({**place, **made.versions})
+        if text not in places:
+            places.append(text)
+        view = methods.setdefault(
+            method,
+            {
+                "method": method,
+                "is_arm": record.is_arm,
+                "config": {name: _setting(value) for name, value in record.config.items()},
+                "overrides": set(record.overrides),
+                "num_failed": 0,
+                "runs": [],
+            },
+        )
+        view["num_failed"] += record.status == "failed"
+        split, cost = record.split, record.cost
+        view["runs"].append(
+            {
+                "key": record.key,
+                "family": family,
+                "cells": [
+                    str(record.seeds.split),
+                    MISSING if record.is_arm else str(record.seeds.fit),
+                    _fixed(scores.get(record.key), 3),
+                    _fixed(returns.get(record.key), 1),
+                    f"{len(split.source)} / {len(split.validation)} / {len(split.target)}"
+                    if split
+                    else MISSING,
+                    _episodes(record),
+                    _fixed(cost.fit_seconds, 1),
+                    _fixed(cost.rollout_seconds, 1),
+                ],
+                "device": record.device,
+                "created": made.created[:16].replace("T", " "),
+                "where": str(places.index(text) + 1),
+                "status": record.status,
+                "error": record.error,
+            }
+        )
+    return {"methods": list(methods.values()), "places": [json.loads(p).items() for p in places]}
+
+
+def _episodes(record: RunRecord) -> str:
+    """Episodes on target tasks, and how many of them were not the judged ones."""
+    num_tasks = len(record.split.target) if record.split and record.status == "ok" else 0
+    extra = record.num_target_rollouts - num_tasks * record.protocol.num_episodes
+    return f"{record.num_target_rollouts}" + (f", {extra} not judged" if extra > 0 else "")
+
+
+def _fixed(value: float | None, num_decimals: int) -> str:
+    # NaN differs from itself.
+    return MISSING if value is None or value != value else f"{value:.{num_decimals}f}"
+
+
+def _setting(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

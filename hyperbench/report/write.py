@@ -1,0 +1,58 @@
+"""What the command ``report`` does: read records, draw, write files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hyperbench.errors import DataError
+from hyperbench.record import find_runs
+from hyperbench.report.content import read_content
+from hyperbench.report.figures import write_figures
+from hyperbench.report.films import make_clips
+from hyperbench.report.needs import require
+from hyperbench.report.page import render_page
+
+
+def write_report(
+    folders: Sequence[Path],
+    page: Path | None,
+    figures: Path | None,
+    videos: bool,
+    tell: Callable[[str], None],
+) -> list[Path]:
+    """Write the page, the figures, or both, of the runs in some folders.
+
+    Args:
+        folders: where ``hyperbench run`` wrote.
+        page: the HTML file; None for none.
+        figures: the folder of PDFs; None for none.
+        videos: whether to film policies for the page.
+        tell: receives lines on what is being done.
+
+    Returns:
+        The files written.
+
+    Raises:
+        HyperbenchError: a package that is needed is not installed.
+        DataError: there are no runs, they are damaged, or a file cannot be written.
+    """
+    wanted = [("jinja2", "plotly") if page else (), ("matplotlib",) if figures else ()]
+    require(*(package for packages in wanted for package in packages))
+    contents = read_content(find_runs(folders))
+    written = []
+    if page is not None:
+        clips = {
+            (content.board.protocol, family): found
+            for content in contents
+            if videos
+            for family, found in make_clips(content, tell).items()
+        }
+        try:
+            page.write_text(render_page(contents, clips), encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"{page} cannot be written: {error.strerror}.") from error
+        written.append(page)
+    if figures is not None:
+        written += write_figures(contents, figures)
+    return written
