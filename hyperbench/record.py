@@ -177,7 +177,8 @@ def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]
     """The judged episodes of a finished run as columns; the checksum is checked.
 
     Columns: ``task`` (key), ``episode``, ``seed``, ``return``, ``length``, ``terminated`` and,
-    where the family has the notion, ``success``.
+    where the family has the notion, ``success``; where episodes end at success, ``lasting``:
+    whether it was still true at the horizon.
 
     Raises:
         DataError: the file is missing or altered.
@@ -265,4 +266,6 @@ def _write_episodes(path: Path, table: EpisodeTable) -> None:
     }
     if table.successes is not None:
         columns["success"] = table.successes.ravel()
+    if table.lasting is not None:
+        columns["lasting"] = table.lasting.ravel()
     parquet.write_table(pyarrow.table(columns), path)
