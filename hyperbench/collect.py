@@ -84,6 +84,8 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
         "num_episodes": num_episodes,
         "seed_root": _SEED_ROOT,
     }
+    if family.info.execution_noise:
+        identity["execution_noise"] = family.info.execution_noise
     root = data_dir / f"{num_episodes}-episodes-{content_hash(identity, 8)}"
     return Dataset(root / family.info.id, identity)
 
@@ -114,6 +116,7 @@ def prepare(
         family.expert(family.tasks),
         episode_seeds(_SEED_ROOT, "demonstration", family.tasks, num_episodes),
         num_threads=num_threads,
+        execution_noise=family.info.execution_noise,
         watch=recorder,
         progress=progress,
     )

@@ -17,11 +17,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hyperbench.collect import Dataset, dataset, load, prepare
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import HyperbenchError
+from hyperbench.errors import ContractError, HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.plan import Run
-from hyperbench.policy import MLPPolicies, PolicyBatch
+from hyperbench.policy import MLPPolicies, PolicyBatch, info_key
 from hyperbench.protocol import EvalProtocol, Split
 from hyperbench.provenance import provenance
 from hyperbench.record import (
@@ -127,7 +127,7 @@ def execute(
         DataError: the record cannot be written.
     """
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split)
+    split = run.protocol.split(family.tasks, run.seeds.split, family.info.source_fraction)
     seeds = judged_seeds(split, run.protocol)
     generator: PolicyGenerator | None = None
     try:
@@ -176,7 +176,7 @@ def execute(
 def record_lost(run: Run, registry: Registry, places: Places) -> RunRecord:
     """Write the record of a run whose worker process died, e.g. for lack of memory."""
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split)
+    split = run.protocol.split(family.tasks, run.seeds.split, family.info.source_fraction)
     return _record_failure(run, family, split, places, RuntimeError("the worker process died"))
 
 
@@ -224,6 +224,8 @@ def measure(
     )
     fitted = time.perf_counter()
     policies = generator.generate(specs, support)
+    if info_key(policies) is not None:
+        raise ContractError(f"{run.method}: its policies ask for what experts alone are shown.")
     generated = time.perf_counter()
     if isinstance(policies, MLPPolicies):
         policies.refuse_non_finite(specs)

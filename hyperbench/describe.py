@@ -140,7 +140,7 @@ def _describe(family: TaskFamily) -> None:
 
 def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:
     try:
-        split = protocol.split(family.tasks, protocol.seeds[0].split)
+        split = protocol.split(family.tasks, protocol.seeds[0].split, family.info.source_fraction)
     except ProtocolError as error:  # a family of few tasks; the other protocols may do
         return protocol.id, str(error)
     return protocol.id, ", ".join(f"{len(tasks)} {part}" for part, tasks in vars(split).items())
@@ -148,7 +148,8 @@ def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:
 
 def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | None) -> None:
     seed = protocol.seeds[0].split if split_seed is None else split_seed
-    parts: dict[str, tuple[TaskSpec, ...]] = vars(protocol.split(family.tasks, seed))
+    split = protocol.split(family.tasks, seed, family.info.source_fraction)
+    parts: dict[str, tuple[TaskSpec, ...]] = vars(split)
     rows = [
         (part, " ".join(task.label.replace(" ", "") for task in tasks))
         for part, tasks in parts.items()

@@ -30,6 +30,8 @@ def write_episodes(path: Path, table: EpisodeTable) -> None:
     }
     if table.successes is not None:
         columns["success"] = table.successes.ravel()
+    if table.lasting is not None:
+        columns["lasting"] = table.lasting.ravel()
     parquet.write_table(pyarrow.table(columns), path)
 
 

@@ -30,6 +30,14 @@ class FamilyInfo:
         citation: the paper or project to cite.
         physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.
         expert_version: identifies the shipped experts by content.
+        ends_at_success: whether an episode is over at its first success: its length, its return and
+            what is demonstrated end there. The simulation goes on to the horizon all the same, to
+            see whether success lasts.
+        execution_noise: while experts demonstrate, what is executed is their action plus Gaussian
+            noise of this standard deviation, as a share of half the action's range; what is written
+            down is the action: demonstrations show the way back, too (Laskey et al., DART, 2017).
+        source_fraction: share of the tasks to learn from, where the family's publication has
+            another than the protocols.
     """
 
     id: str
@@ -40,6 +48,9 @@ class FamilyInfo:
     citation: str
     physics: str
     expert_version: str
+    ends_at_success: bool = False
+    execution_noise: float = 0.0
+    source_fraction: float | None = None
 
     @property
     def name(self) -> str:
@@ -89,7 +100,10 @@ class TaskFamily(ABC):
 
     @abstractmethod
     def expert(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
-        """The shipped expert of each task; plays demonstrations and the ``expert`` control arm."""
+        """The shipped expert of each task; plays demonstrations and the ``expert`` control arm.
+
+        Experts that must see more than the observation are ``PrivilegedPolicies``.
+        """
 
     def task(self, **values: float) -> TaskSpec:
         """Any task of the spec space by its feature values, e.g. ``family.task(speed=2.25)``."""

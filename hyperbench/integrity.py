@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from hyperbench.conductor import split_entry
 from hyperbench.errors import HyperbenchError
-from hyperbench.family import TaskFamily
+from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.files import sha256_file
 from hyperbench.plan import run_key
 from hyperbench.protocol import Split
@@ -80,7 +80,7 @@ def identity_faults(
     known = registry.protocols.get(record.protocol.id)
     if known is not None and known.rules_hash != record.protocol.rules_hash:
         faults.append(f"its rules are not those of {record.protocol.id}")
-    for name in ("id", "horizon", "has_success"):
+    for name in ("id", "horizon", "has_success", "ends_at_success"):
         said, true = getattr(record.family_info, name), getattr(family.info, name)
         if said != true:
             faults.append(f"family_info.{name} is {said!r}, the family's is {true!r}")
@@ -110,7 +110,7 @@ def obstacles(record: RunRecord, registry: Registry, family: TaskFamily) -> list
 
 
 def episode_faults(
-    columns: Columns, split: Split, seeds: npt.NDArray[np.int64], has_success: bool
+    columns: Columns, split: Split, seeds: npt.NDArray[np.int64], info: FamilyInfo
 ) -> list[str]:
     """Say how the table of episodes differs from what the protocol asks for, returns apart."""
     num_tasks, num_episodes = seeds.shape
@@ -119,7 +119,8 @@ def episode_faults(
         "episode": np.tile(np.arange(num_episodes), num_tasks),
     }
     kinds = {"seed": "i", "return": "f", "length": "i", "terminated": "b"}
-    kinds |= {"success": "b"} if has_success else {}
+    kinds |= {"success": "b"} if info.has_success else {}
+    kinds |= {"lasting": "b"} if info.ends_at_success else {}
     if set(columns) != {*expected, *kinds}:
         return [f"{EPISODES} has the columns {', '.join(sorted(columns))}"]
     if any(not np.array_equal(columns[name], values) for name, values in expected.items()):

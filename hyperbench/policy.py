@@ -43,6 +43,24 @@ ARITHMETIC = "float64"
 one the same weights would earn other returns."""
 
 
+@runtime_checkable
+class PrivilegedPolicies(PolicyBatch, Protocol):
+    """Experts that are shown what policies are not, such as where a hidden object has gone.
+
+    Made by ``TaskFamily.expert`` alone: ``rollout`` shows them ``infos[info_key]`` of the family's
+    environments, (num_envs, any length), where others are shown the observation.
+    """
+
+    @property
+    def info_key(self) -> str:
+        """What the family's environments call it, at every reset and step."""
+
+
+def info_key(policies: PolicyBatch) -> str | None:
+    """The entry of ``infos`` that these policies are shown; None: they are shown observations."""
+    return policies.info_key if isinstance(policies, PrivilegedPolicies) else None
+
+
 @dataclass(frozen=True)
 class MLPPolicies:
     """Multilayer perceptrons of one shape, one per task: generated weights as data.

@@ -24,7 +24,7 @@ _MIN_TASKS = 3
 _MIN_GAP_VALUES = 4
 """A feature with fewer values would be left with one or none if its ends were held out."""
 _HOW_MANY = "give at least one seed, each once, none negative."
-_LATER_RULES = ("num_support", "split_rule")
+_LATER_RULES = ("num_support", "split_rule", "num_source", "num_target", "split_label")
 """Fields younger than the first protocols, whose hashes must stay what they were."""
 
 
@@ -49,7 +49,7 @@ class EvalProtocol(BaseModel):
     summary: str
     """One line for people."""
     source_fraction: float = Field(0.2, gt=0, lt=1)
-    """Share of a family's tasks to learn from."""
+    """Share of a family's tasks to learn from, unless the family has one of its own."""
     validation_fraction: float = Field(0.1, ge=0, lt=1)
     """Share of a family's tasks that serve only to choose."""
     num_demonstrations: int = Field(10, ge=1)
@@ -64,6 +64,15 @@ class EvalProtocol(BaseModel):
     """Of the few-shot track: demonstrations of each target task that a method is handed."""
     split_rule: SplitRule = "random"
     """Which tasks may be targets: any, or those in the middle and at the ends of a feature."""
+    num_source: int | None = Field(None, ge=1)
+    """How many tasks to learn from, whatever fractions say."""
+    num_target: int | None = Field(None, ge=1)
+    """With ``num_source``: how many tasks are judged. They and the validation tasks are taken from
+    the other end than source tasks, and what is left between them is neither learned from nor
+    judged."""
+    split_label: str | None = None
+    """Protocols with the same one draw tasks in the same order, so that the source tasks of one are
+    among those of another; by default the id."""
 
     @model_validator(mode="after")
     def _check_support(self) -> Self:
@@ -71,6 +80,14 @@ class EvalProtocol(BaseModel):
             raise ValueError("num_support is of the few-shot track, and at least 1 there")
         if self.num_support > self.num_demonstrations:
             raise ValueError("support is chosen from the demonstrations, so num_support is no more")
+        return self
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        if (self.num_source is None) != (self.num_target is None):
+            raise ValueError("num_source and num_target go together")
+        if self.num_source is not None and self.split_rule != "random":
+            raise ValueError("the gap rule decides how many tasks are targets")
         return self
 
     @property
@@ -119,12 +136,20 @@ class EvalProtocol(BaseModel):
             raise ProtocolError(f"--seeds {asked!r}: {_HOW_MANY}")
         return self.model_copy(update={"seeds": pairs})
 
-    def split(self, tasks: Sequence[TaskSpec], split_seed: int) -> Split:
+    def split(
+        self, tasks: Sequence[TaskSpec], split_seed: int, source_fraction: float | None = None
+    ) -> Split:
         """Divide a family's tasks: a pure function of the tasks, the rules and the seed.
 
         By the rule ``random`` every task is source, validation or target. By the rule ``gap`` the
         targets are the tasks that ``held_out_by_gap`` names, whatever the seed; source and
         validation are drawn from the others, some of which may be left over.
+
+        Args:
+            tasks: all of a family's.
+            split_seed: of the run.
+            source_fraction: the family's own, ``FamilyInfo.source_fraction``, which goes before the
+                protocol's.
 
         Raises:
             ProtocolError: too few tasks for one source, one validation and one target task.
@@ -140,23 +165,35 @@ class EvalProtocol(BaseModel):
         keys = sorted(by_key)
         held_out = held_out_by_gap(tasks) if self.split_rule == "gap" else frozenset[str]()
         drawn = [key for key in keys if key not in held_out]
-        rng = np.random.default_rng(child_seed(split_seed, "split", self.id, *keys))
+        rng = np.random.default_rng(
+            child_seed(split_seed, "split", self.split_label or self.id, *keys)
+        )
         order = [drawn[i] for i in rng.permutation(len(drawn))]
-        num_source, num_validation = self._sizes(len(keys), len(drawn))
-        num_learned = num_source + num_validation
+        num_source, num_validation = self._sizes(
+            len(keys), len(drawn), source_fraction or self.source_fraction
+        )
+        validation_at = num_source
+        if self.num_target is not None:
+            validation_at = len(order) - self.num_target - num_validation
+            if validation_at < num_source:
+                raise ProtocolError(
+                    f"Protocol {self.id} needs {num_source} source, {num_validation} validation "
+                    f"and {self.num_target} target tasks, found {len(order)}."
+                )
+        target_at = validation_at + num_validation
 
         def chosen(part: Sequence[str]) -> tuple[TaskSpec, ...]:
             return tuple(task for task in tasks if task.key in set(part))
 
         return Split(
             source=chosen(order[:num_source]),
-            validation=chosen(order[num_source:num_learned]),
-            target=chosen(sorted(held_out) or order[num_learned:]),
+            validation=chosen(order[validation_at:target_at]),
+            target=chosen(sorted(held_out) or order[target_at:]),
         )
 
-    def _sizes(self, num_tasks: int, num_drawn: int) -> tuple[int, int]:
+    def _sizes(self, num_tasks: int, num_drawn: int, source_fraction: float) -> tuple[int, int]:
         """How many source and validation tasks there are, if ``num_drawn`` may be either."""
-        num_source = max(1, round(self.source_fraction * num_tasks))
+        num_source = self.num_source or max(1, round(source_fraction * num_tasks))
         num_validation = round(self.validation_fraction * num_tasks)
         if self.validation_fraction > 0:
             num_validation = max(1, num_validation)

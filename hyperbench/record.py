@@ -215,7 +215,8 @@ def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]
     """The judged episodes of a finished run as columns; the checksum is checked.
 
     Columns: ``task`` (key), ``episode``, ``seed``, ``return``, ``length``, ``terminated`` and,
-    where the family has the notion, ``success``.
+    where the family has the notion, ``success``; where episodes end at success, ``lasting``:
+    whether it was still true at the horizon.
 
     Raises:
         DataError: the file is missing, altered or unreadable.

@@ -17,6 +17,7 @@ from hyperbench.seeding import child_seed
 from hyperbench.task import FloatArray, TaskSpec
 
 Seeds = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 class RandomPolicies:
@@ -106,15 +107,17 @@ def play_reuse_bound(
 def _better(one: EpisodeTable, other: EpisodeTable) -> EpisodeTable:
     """For each task the table with the higher mean return."""
     choose = (other.returns.mean(axis=1) > one.returns.mean(axis=1))[:, None]
-    successes = None
-    if one.successes is not None and other.successes is not None:
-        successes = np.where(choose, other.successes, one.successes)
+
+    def better(mine: Flags | None, theirs: Flags | None) -> Flags | None:
+        return None if mine is None or theirs is None else np.where(choose, theirs, mine)
+
     return replace(
         one,
         returns=np.where(choose, other.returns, one.returns),
         lengths=np.where(choose, other.lengths, one.lengths),
         terminated=np.where(choose, other.terminated, one.terminated),
-        successes=successes,
+        successes=better(one.successes, other.successes),
+        lasting=better(one.lasting, other.lasting),
     )
 
 

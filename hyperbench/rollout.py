@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench.family import TaskFamily
-from hyperbench.policy import PolicyBatch
+from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.protocol import EvalProtocol, Split
 from hyperbench.seeding import child_seed
 from hyperbench.task import FloatArray, TaskSpec
@@ -35,6 +35,7 @@ class EpisodeTable:
         lengths: control steps.
         successes: whether ``info["success"]`` was true at the end; None without the notion.
         terminated: whether the task, rather than the horizon, ended the episode.
+        lasting: where episodes end at success: whether ``info["success"]`` was true at the horizon.
     """
 
     tasks: tuple[TaskSpec, ...]
@@ -43,6 +44,7 @@ class EpisodeTable:
     lengths: npt.NDArray[np.int64]
     successes: npt.NDArray[np.bool_] | None
     terminated: npt.NDArray[np.bool_]
+    lasting: npt.NDArray[np.bool_] | None = None
 
 
 def episode_seeds(
@@ -79,6 +81,7 @@ def rollout(
     seeds: npt.NDArray[np.int64],
     *,
     num_threads: int = 1,
+    execution_noise: float = 0.0,
     watch: Watch | None = None,
     progress: EpisodeProgress | None = None,
 ) -> EpisodeTable:
@@ -90,7 +93,8 @@ def rollout(
         policies: from a generator, or experts.
         seeds: (num_tasks, num_episodes), one per episode.
         num_threads: threads a family may use for physics; results do not depend on it.
-        watch: sees every step, e.g. to record demonstrations.
+        execution_noise: as of ``FamilyInfo``; each episode draws from a stream of its own.
+        watch: sees every step, e.g. to record demonstrations; actions before the noise.
         progress: told now and then how far the episodes are.
 
     Returns:
@@ -104,10 +108,12 @@ def rollout(
     if not len(tasks) == num_tasks == policies.num_tasks:
         raise ValueError(f"{len(tasks)} tasks, {policies.num_tasks} policies, seeds {seeds.shape}")
     horizon = family.info.horizon
+    noise = _ExecutionNoise(family, seeds.ravel(), execution_noise) if execution_noise else None
+    shown_key = info_key(policies)
     env = family.make_vec([task for task in tasks for _ in range(num_episodes)], num_threads)
     try:
         policies.reset()
-        flat, _ = env.reset(seed=[int(seed) for seed in seeds.ravel()])  # type: ignore[arg-type]
+        flat, infos = env.reset(seed=[int(seed) for seed in seeds.ravel()])  # type: ignore[arg-type]
         running = np.ones(seeds.size, dtype=bool)
         returns = np.zeros(seeds.size)
         lengths = np.zeros(seeds.size, dtype=np.int64)
@@ -115,7 +121,10 @@ def rollout(
         ended_by_task = np.zeros(seeds.size, dtype=bool)
         for step in range(horizon):
             observations = flat.astype(np.float32, copy=False).reshape(num_tasks, num_episodes, -1)
-            actions = policies.act(observations)
+            shown = observations
+            if shown_key is not None:
+                shown = infos[shown_key].astype(np.float32).reshape(num_tasks, num_episodes, -1)
+            actions = policies.act(shown)
             if actions.shape != (*seeds.shape, *family.action_space.shape):
                 raise ValueError(
                     f"Policies answered with actions of shape {actions.shape}, expected "
@@ -124,21 +133,25 @@ def rollout(
             # What a finished episode's simulation still does is nobody's business.
             if not np.isfinite(actions.reshape(seeds.size, -1)[running]).all():
                 raise FloatingPointError(f"A policy's action is not finite at step {step}.")
-            flat, rewards, terminations, truncations, infos = env.step(
-                actions.reshape(seeds.size, -1)
-            )
+            executed = actions.reshape(seeds.size, -1)
+            if noise is not None:
+                executed = noise.added(executed, step)
+            flat, rewards, terminations, truncations, infos = env.step(executed)
             if watch is not None:
                 following = flat.reshape(num_tasks, num_episodes, -1)
                 watch(observations, actions, rewards.reshape(seeds.shape), following)
             returns[running] += rewards[running]
             lengths[running] += 1
             if family.info.has_success:
-                successes[running] = np.asarray(infos["success"], dtype=bool)[running]
+                success = np.asarray(infos["success"], dtype=bool)
+                successes[running] = success[running]
+                if family.info.ends_at_success:
+                    terminations = terminations | success
             ended_by_task |= running & terminations
             running &= ~(terminations | truncations)
             if progress is not None and (step + 1) % _PROGRESS_EVERY == 0:
                 progress(step + 1, horizon)
-            if not running.any():
+            if not running.any() and not family.info.ends_at_success:
                 break
     finally:
         env.close()
@@ -151,4 +164,26 @@ def rollout(
         lengths=lengths.reshape(seeds.shape),
         successes=successes.reshape(seeds.shape) if family.info.has_success else None,
         terminated=ended_by_task.reshape(seeds.shape),
+        lasting=success.reshape(seeds.shape) if family.info.ends_at_success else None,
     )
+
+
+class _ExecutionNoise:
+    """What comes between an expert's action and its execution, drawn ahead for whole episodes."""
+
+    def __init__(
+        self, family: TaskFamily, seeds: npt.NDArray[np.int64], execution_noise: float
+    ) -> None:
+        self._low, self._high = family.action_space.low, family.action_space.high
+        shape = (family.info.horizon, *family.action_space.shape)
+        streams = [
+            np.random.default_rng(child_seed(int(seed), "execution noise")) for seed in seeds
+        ]
+        draws = np.stack([stream.normal(size=shape) for stream in streams], axis=1)
+        scale = execution_noise * (self._high - self._low) / 2
+        self._draws = (draws * scale).astype(np.float32)
+
+    def added(self, actions: FloatArray, step: int) -> FloatArray:
+        """The actions (num_envs, action_dim) as they are executed, within their bounds."""
+        noisy: FloatArray = np.clip(actions + self._draws[step], self._low, self._high)
+        return noisy

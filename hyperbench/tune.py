@@ -124,7 +124,7 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
         ProtocolError: on no validation task does the expert earn other than random actions.
     """
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split)
+    split = run.protocol.split(family.tasks, run.seeds.split, family.info.source_fraction)
     tasks = split.validation
     found = dataset(family, run.protocol.num_demonstrations, data_dir)
     seeds = episode_seeds(_SEED_ROOT, "tuning episode", tasks, run.protocol.num_episodes)

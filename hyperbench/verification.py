@@ -104,7 +104,7 @@ def verify_run(
     except HyperbenchError as error:
         return verdict("unverifiable", str(error))
     try:
-        split = record.protocol.split(family.tasks, record.seeds.split)
+        split = record.protocol.split(family.tasks, record.seeds.split, family.info.source_fraction)
     except ProtocolError as error:
         return verdict("differs", f"protocol: {error}")
     if faults := identity_faults(record, registry, family, split):
@@ -119,7 +119,7 @@ def verify_run(
         )
     try:
         columns = read_episodes(folder, record)
-        if faults := episode_faults(columns, split, seeds, family.info.has_success):
+        if faults := episode_faults(columns, split, seeds, family.info):
             return verdict("differs", *faults)
         chosen = _drawn(len(split.target), num_tasks, child_seed(seed, "verify", record.key))
         with single_threaded():
@@ -204,6 +204,7 @@ def _compared(
         ("length", played.lengths),
         ("terminated", played.terminated),
         ("success", played.successes),
+        ("lasting", played.lasting),
     ):
         if values is not None and len(wrong := np.argwhere(recorded[name] != values)):
             task = played.tasks[int(wrong[0][0])].label

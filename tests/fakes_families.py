@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv
 
+from hyperbench.errors import SpecError
 from hyperbench.task import Feature, SpecSpace, TaskSpec
 from hyperbench.testing import family_declared, family_episodes
 from hyperbench.testing.line import HORIZON, LineEnv, LineFamily
@@ -188,6 +189,29 @@ _SPACE = SpecSpace(
 _UNBOUNDED = spaces.Box(-np.inf, np.inf, (1,), np.float32)
 _GRID = LineFamily.spec_space.grid
 
+
+class NothingButItsTasks(LineFamily):
+    """Plays the listed tasks alone."""
+
+    tasks = LineFamily.spec_space.grid(LineFamily.info.id, goal=[-0.9, 0.1, 0.9], gain=[0.6, 1.4])
+
+    def make(self, task, render_mode=None):
+        if task not in self.tasks:
+            raise SpecError(f"{task.label} is not listed")
+        return super().make(task)
+
+
+class HalfOfTheRange(LineFamily):
+    """Good: refuses gains that cannot be played."""
+
+    tasks = LineFamily.spec_space.grid(LineFamily.info.id, goal=[-1.0, 0.6, 1.0], gain=[0.5, 0.9])
+
+    def make(self, task, render_mode=None):
+        if task["gain"] > 1.0:
+            raise SpecError(f"{task.label} cannot be played")
+        return super().make(task)
+
+
 BROKEN_FAMILIES = {
     "id without suite": (family_declared.check_info, with_info(id="line-v1"), "suite/name-vN"),
     "no horizon": (family_declared.check_info, with_info(horizon=0), "horizon"),
@@ -297,6 +321,16 @@ BROKEN_FAMILIES = {
     ),
     "neighbourly": (family_episodes.check_batch_does_not_matter, NeighbourlyVec, "alone first"),
     "threaded": (family_episodes.check_threads_do_not_matter, ThreadedVec, "num_threads"),
+    "ends without success": (
+        family_declared.check_info,
+        with_info(has_success=False, ends_at_success=True),
+        "needs info.has_success",
+    ),
+    "nothing but its tasks": (
+        family_declared.check_features_matter,
+        NothingButItsTasks,
+        "differ from goal=-0.9, gain=0.6 in 'goal' alone",
+    ),
     "goal ignored": (family_declared.check_features_matter, family_of(NoGoalEnv), "'goal'"),
     "gain ignored": (family_declared.check_features_matter, family_of(NoGainEnv), "'gain'"),
 }

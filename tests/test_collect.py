@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,26 @@ def test_it_is_a_minari_dataset_with_the_spec_in_the_options(
     assert metadata["options"]["task"] == family.tasks[0].key
     names = family.spec_space.names
     assert tuple(metadata["options"]["features"][name] for name in names) == family.tasks[0].values
+
+
+def test_execution_noise_is_part_of_what_is_written_and_of_its_identity(
+    family: TaskFamily, stored: Dataset, tmp_path: Path
+) -> None:
+    class Noisy(LineFamily):
+        info = replace(LineFamily.info, execution_noise=0.5)
+
+    found = dataset(Noisy(), 3, tmp_path)
+    assert found.folder != stored.folder
+    assert found.identity["execution_noise"] == 0.5
+    assert "execution_noise" not in stored.identity
+    prepare(Noisy(), found)
+    task = family.tasks[0]
+    expert = family.expert([task])
+    for episode in load(Noisy(), found, [task]).episodes[0]:
+        said = expert.act(episode.observations[None, :-1])[0]
+        np.testing.assert_allclose(episode.actions, said, atol=1e-6)
+        force = np.diff(episode.observations[:, 1]) / (0.2 * task["gain"])
+        assert np.abs(force - episode.actions[:, 0]).mean() > 0.3
 
 
 def test_a_sound_dataset_has_no_problem_and_a_missing_one_is_named(

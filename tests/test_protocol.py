@@ -57,6 +57,40 @@ def test_split_is_a_partition_whatever_the_order(data, num, seed, source, valida
         assert list(other) == [task for task in shuffled if task.key in keys(other)]
 
 
+def test_numbers_of_tasks_nest_where_the_order_is_shared():
+    tasks = line(50)
+    few, more = (
+        protocol(id=f"few-{num}-v1", num_source=num, num_target=15, split_label="few").split(
+            tasks, 3, 0.3
+        )
+        for num in (5, 30)
+    )
+    assert [len(part) for part in (few.source, few.validation, few.target)] == [5, 5, 15]
+    assert [len(part) for part in (more.source, more.validation, more.target)] == [30, 5, 15]
+    assert (few.validation, few.target) == (more.validation, more.target)
+    assert keys(few.source) < keys(more.source)
+    alone = protocol(num_source=5, num_target=15).split(tasks, 3)
+    assert alone.target != few.target
+    with pytest.raises(
+        ProtocolError, match="31 source, 5 validation and 15 target tasks, found 50"
+    ):
+        protocol(num_source=31, num_target=15).split(tasks, 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"num_source": 5}, {"num_target": 5}, {"num_source": 5, "num_target": 5, "split_rule": "gap"}],
+)
+def test_numbers_of_tasks_go_together(fields):
+    with pytest.raises(ValidationError):
+        protocol(**fields)
+
+
+def test_a_family_may_have_a_source_fraction_of_its_own():
+    split = protocol(source_fraction=0.2, validation_fraction=0.1).split(line(50), 0, 0.3)
+    assert [len(part) for part in (split.source, split.validation, split.target)] == [15, 5, 30]
+
+
 def test_splits_never_change(pointmass):
     """If this fails, every published split has moved: give the protocol a new version instead."""
     split = QUICK.split(pointmass.tasks, 0)

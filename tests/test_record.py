@@ -97,6 +97,14 @@ def test_episodes_come_back(written, table):
         np.testing.assert_array_equal(episodes[column], expected.ravel(), strict=True)
 
 
+def test_lasting_success_comes_back(tmp_path, make_record, make_table, tasks):
+    lasting = np.array([[True, False], [False, False], [True, True]])
+    table = replace(make_table(tasks, np.ones((3, 2)), np.ones((3, 2))), lasting=lasting)
+    record = write_record(tmp_path, make_record(tasks=tasks), table)
+    episodes = read_episodes(tmp_path / record.key, record)
+    np.testing.assert_array_equal(episodes["lasting"], lasting.ravel(), strict=True)
+
+
 def test_family_without_success_has_no_such_column(tmp_path, make_record, make_table, tasks):
     record = write_record(tmp_path, make_record(tasks=tasks), make_table(tasks, np.ones((3, 2))))
     assert "success" not in read_episodes(tmp_path / record.key, record)

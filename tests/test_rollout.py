@@ -58,10 +58,10 @@ class CounterFamily(TaskFamily):
     observation_space = Counter.observation_space
     action_space = Counter.action_space
 
-    def __init__(self, reward=lambda step: 1.0, truncates=False, has_success=True, horizon=HORIZON):
+    def __init__(self, reward=lambda step: 1.0, truncates=False, **info):
         self.reward, self.truncates = reward, truncates
         self.num_closed = self.num_stepped = 0
-        self.info = replace(self.info, has_success=has_success, horizon=horizon)
+        self.info = replace(self.info, **info)
 
     def make(self, task, render_mode=None):
         return Counter(self, task["length"])
@@ -108,6 +108,79 @@ def test_success_is_that_of_the_last_step():
     """Lengths 3 and 5 succeed on their way; what follows their end does not count either."""
     table = play(CounterFamily(), of_lengths(2, 3, 4, 5, 200))
     np.testing.assert_array_equal(table.successes[:, 0], [True, False, True, False, True])
+
+
+@pytest.mark.parametrize(("horizon", "lasting"), [(6, True), (5, False)])
+def test_an_episode_may_end_at_success_while_its_simulation_goes_on(horizon, lasting):
+    """Success comes at the second step, and goes and comes again until the horizon."""
+    family = CounterFamily(ends_at_success=True, horizon=horizon)
+    table = play(family, of_lengths(200), num_episodes=1)
+    assert table.lengths == table.returns == 2
+    assert table.successes.all()
+    assert table.terminated.all()
+    assert table.lasting == lasting
+    assert family.num_stepped == horizon
+
+
+def test_an_episode_without_success_ends_as_ever():
+    table = play(CounterFamily(ends_at_success=True, horizon=1), of_lengths(200))
+    assert not table.successes.any()
+    assert not table.terminated.any()
+    assert not table.lasting.any()
+
+
+def test_elsewhere_nobody_asks_whether_success_lasts():
+    assert play(CounterFamily(), of_lengths(4)).lasting is None
+
+
+class Onlooker(Constant):
+    """An expert that is shown the entry ``secret`` of what environments report."""
+
+    info_key = "secret"
+
+
+class SecretiveEnv(Counter):
+    def reset(self, *, seed=None, options=None):
+        observation, _ = super().reset(seed=seed)
+        return observation, {"secret": np.full(3, 100.0)}
+
+    def step(self, action):
+        *shown, info = super().step(action)
+        return *shown, info | {"secret": np.full(3, 100.0 + self.num_steps)}
+
+
+def test_experts_that_ask_are_shown_what_others_are_not():
+    class Secretive(CounterFamily):
+        def make(self, task, render_mode=None):
+            return SecretiveEnv(self, task["length"])
+
+    shown = []
+
+    def action(seen):
+        shown.append(seen)
+        return np.zeros((2, 3, 1))
+
+    tasks, seeds = of_lengths(200, 200), np.arange(6).reshape(2, 3)
+    rollout(Secretive(), tasks, Onlooker(2, action), seeds)
+    assert [seen.shape for seen in shown] == [(2, 3, 3)] * HORIZON
+    assert [seen[1, 2, 0] for seen in shown] == [100 + step for step in range(HORIZON)]
+    policies = Constant(2)
+    rollout(Secretive(), tasks, policies, seeds)
+    assert policies.seen.shape == (2, 3, 2)
+
+
+def test_execution_noise_is_added_to_what_is_executed_alone():
+    watched, clean = [], np.array([[[0.0], [-0.5], [0.9]]], np.float32)
+    options = {"num_episodes": 3, "execution_noise": 0.4, "watch": lambda *s: watched.append(s)}
+    family = CounterFamily(reward=lambda step: 0.0, horizon=150)
+    first = play(family, of_lengths(200), lambda _: clean, **options)
+    executed = np.array([rewards[0] for _, _, rewards, _ in watched])  # what is rewarded, here
+    assert all((actions == clean).all() for _, actions, _, _ in watched)
+    assert executed[:, 0].std() == pytest.approx(0.4, rel=0.15)
+    assert abs(np.corrcoef(executed.T)[0, 1]) < 0.3, "episodes share their noise"
+    assert executed.max() <= 1.0
+    again = play(family, of_lengths(200, 100), lambda _: np.concatenate([clean] * 2), **options)
+    np.testing.assert_array_equal(again.returns[0], first.returns[0])
 
 
 def test_family_without_success_has_none():

@@ -11,7 +11,7 @@ from hyperbench import testing
 from hyperbench.errors import ContractError
 
 from .fakes_experts import BROKEN_EXPERTS
-from .fakes_families import BROKEN_FAMILIES, SameStartEnv, family_of
+from .fakes_families import BROKEN_FAMILIES, HalfOfTheRange, SameStartEnv, family_of
 from .fakes_few_shot import BROKEN_FEW_SHOT, BROKEN_ZERO_SHOT, FewShotFeatures
 from .fakes_methods import BROKEN_METHODS, SameSeed
 from .fakes_random_features import RandomFeatures
@@ -29,6 +29,10 @@ def by_name(check):
 @pytest.mark.parametrize("check", testing.FAMILY_CHECKS, ids=by_name)
 def test_good_family_passes(check):
     check(testing.LineFamily())
+
+
+def test_a_family_may_refuse_what_cannot_be_played():
+    testing.check_features_matter(HalfOfTheRange())
 
 
 @pytest.mark.parametrize("check", testing.METHOD_CHECKS, ids=by_name)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from hyperbench.errors import SpecError
 from hyperbench.family import TaskFamily
-from hyperbench.policy import PolicyBatch
+from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.trace import (
     Array,
@@ -23,6 +24,8 @@ from hyperbench.testing.trace import (
 
 _ID = re.compile(r"[a-z0-9-]+/[a-z0-9-]+-v[0-9]+")
 _MIN_TASKS = 3
+_SHARES = (1.0, 0.5, 0.2)
+"""How much of the way to its range's end a feature is moved, the first that the family plays."""
 
 
 def check_info(family: TaskFamily) -> None:
@@ -44,6 +47,13 @@ def check_info(family: TaskFamily) -> None:
             "info.horizon must be a positive number of control steps.",
             f"{info.horizon}.",
             "Give the longest episode's length.",
+        )
+    if info.ends_at_success and not info.has_success:
+        raise contract_error(
+            f"Family {info.id}",
+            "info.ends_at_success needs info.has_success.",
+            "the one without the other.",
+            "Declare has_success and report info['success'].",
         )
     for name in ("summary", "licence", "citation", "physics", "expert_version"):
         if not getattr(info, name).strip():
@@ -200,9 +210,10 @@ def check_features_matter(family: TaskFamily) -> None:
     """Check that each declared feature changes the next state or the reward.
 
     A feature that changes nothing is noise in the spec that a method is asked to read. From first,
-    middle and last task the feature is moved to the far end of its range, and both tasks are played
-    with the same seed and the same actions: random ones, and those of the original task's expert (a
-    goal that random actions never come near makes a difference only then).
+    middle and last task the feature is moved to the far end of its range, or less far where the
+    family refuses such a task by a ``SpecError``, and both tasks are played with the same seed and
+    the same actions: random ones, and those of the original task's expert (a goal that random
+    actions never come near makes a difference only then).
     """
     for name in family.spec_space.names:
         if not any(_feature_matters(family, name, task) for task in some_tasks(family)):
@@ -216,7 +227,7 @@ def check_features_matter(family: TaskFamily) -> None:
 
 
 def _feature_matters(family: TaskFamily, name: str, task: TaskSpec) -> bool:
-    moved = _moved(task, name)
+    moved = _moved(family, task, name)
     for actions in (random_actions(family, 1), expert_actions(family, task)):
         here = play(single(family, task), [0], actions)
         there = play(single(family, moved), [0], actions)
@@ -225,14 +236,24 @@ def _feature_matters(family: TaskFamily, name: str, task: TaskSpec) -> bool:
     return False
 
 
-def _moved(task: TaskSpec, name: str) -> TaskSpec:
-    """Move one feature of the task to the end of its range that is farther away."""
+def _moved(family: TaskFamily, task: TaskSpec, name: str) -> TaskSpec:
+    """Move one feature of the task towards the end of its range that is farther away."""
     position = task.space.names.index(name)
     feature = task.space.features[position]
     in_upper_half = task.values[position] > (feature.low + feature.high) / 2
-    values = list(task.values)
-    values[position] = feature.low if in_upper_half else feature.high
-    return TaskSpec(task.family, task.space, tuple(values))
+    end = feature.low if in_upper_half else feature.high
+    for share in _SHARES:
+        values = list(task.values)
+        values[position] += share * (end - values[position])
+        moved = TaskSpec(task.family, task.space, tuple(values))
+        with suppress(SpecError), closing(family.make(moved)):
+            return moved
+    raise contract_error(
+        f"Family {family.info.id}",
+        f"there must be tasks that differ from {task.label} in {name!r} alone.",
+        "SpecError, however little it is moved.",
+        "Refuse only specs that cannot be played.",
+    )
 
 
 def expert_actions(family: TaskFamily, task: TaskSpec) -> FloatArray:
@@ -244,6 +265,7 @@ def expert_actions(family: TaskFamily, task: TaskSpec) -> FloatArray:
         [0],
         lambda seen: policies.act(seen[:, None].astype(np.float32))[:, 0],
         family.info.horizon,
+        info_key(policies),
     )
     return trace.actions
 

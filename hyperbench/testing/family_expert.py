@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hyperbench.family import TaskFamily
-from hyperbench.policy import PolicyBatch
+from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.references import RandomPolicies, ZeroActionPolicies
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import FloatArray
@@ -40,7 +40,7 @@ def check_expert_acts_within_bounds(family: TaskFamily) -> None:
             f"a {type(policies).__name__} for {getattr(policies, 'num_tasks', 'no')} tasks.",
             "hyperbench.policy.MLPPolicies is one; num_tasks, act and reset make another.",
         )
-    observations = _visited_observations(family)
+    observations = _visited_observations(family, policies)
     policies.reset()
     actions = policies.act(observations)
     space = family.action_space
@@ -59,8 +59,9 @@ def check_expert_acts_within_bounds(family: TaskFamily) -> None:
 def check_experts_are_independent(family: TaskFamily) -> None:
     """Check that a task's expert does not depend on the other tasks in the call, nor on order."""
     tasks = some_tasks(family)
-    observations = _visited_observations(family)
-    together = _act(family.expert(tasks), observations)
+    experts = family.expert(tasks)
+    observations = _visited_observations(family, experts)
+    together = _act(experts, observations)
     reverse = _act(family.expert(tasks[::-1]), observations[::-1].copy())[::-1]
     tolerance = _ROUNDING * (family.action_space.high - family.action_space.low)
     for i, task in enumerate(tasks):
@@ -117,15 +118,14 @@ def _act(policies: PolicyBatch, observations: FloatArray) -> FloatArray:
     return policies.act(observations)
 
 
-def _visited_observations(family: TaskFamily) -> FloatArray:
-    """Collect what random actions come to see: (num_tasks, num_steps, obs_dim)."""
-    tasks = some_tasks(family)
-    return _stacked(
-        [
-            play(single(family, task), [i], random_actions(family, 1, seed=i)).observations[:, 0]
-            for i, task in enumerate(tasks)
-        ]
-    )
+def _visited_observations(family: TaskFamily, experts: PolicyBatch) -> FloatArray:
+    """Collect what experts see where actions are random: (num_tasks, num_steps, obs_dim)."""
+    key = info_key(experts)
+    traces = [
+        play(single(family, task), [i], random_actions(family, 1, seed=i), info_key=key)
+        for i, task in enumerate(some_tasks(family))
+    ]
+    return _stacked([trace.observations[:, 0] for trace in traces])
 
 
 def _stacked(rows: Sequence[FloatArray]) -> FloatArray:

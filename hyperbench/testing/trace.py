@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -82,13 +82,19 @@ class Player:
     """Steps one vector environment and writes down what it shows.
 
     Two players advance two environments in turns, which is how hidden sharing is found.
+
+    Args:
+        env: what is played.
+        seeds: one per sub-environment.
+        info_key: the entry of ``infos`` that stands for the observations; None: themselves.
     """
 
-    def __init__(self, env: Vector, seeds: Sequence[int]) -> None:
+    def __init__(self, env: Vector, seeds: Sequence[int], info_key: str | None = None) -> None:
         self._env = env
-        observation, _ = env.reset(seed=list(seeds))  # type: ignore[arg-type]  # documented by Gymnasium, missing in its type
+        self._info_key = info_key
+        observation, infos = env.reset(seed=list(seeds))  # type: ignore[arg-type]  # documented by Gymnasium, missing in its type
         # Copied, because an environment may hand out the same buffer every step.
-        self._observations = [np.array(observation)]
+        self._observations = [np.array(self._seen(observation, infos))]
         self._actions: list[FloatArray] = []
         self._rewards: list[Array] = []
         self._ended = [np.zeros(env.num_envs, dtype=bool)]
@@ -97,6 +103,9 @@ class Player:
     def observation(self) -> Array:
         """(num_envs, obs_dim): the latest."""
         return self._observations[-1]
+
+    def _seen(self, observation: Array, infos: Mapping[str, Any]) -> Array:
+        return observation if self._info_key is None else np.asarray(infos[self._info_key])
 
     @property
     def all_ended(self) -> bool:
@@ -107,9 +116,10 @@ class Player:
         """Advance by one step with ``actions`` (num_envs, action_dim), unless all is over."""
         if self.all_ended:
             return
-        observation, reward, terminated, truncated, _ = self._env.step(actions)
+        observation, reward, terminated, truncated, infos = self._env.step(actions)
+        seen = self._seen(observation, infos)
         running = ~self._ended[-1]
-        self._observations.append(np.where(running[:, None], observation, 0.0))
+        self._observations.append(np.where(running[:, None], seen, 0.0))
         self._actions.append(actions)
         self._rewards.append(np.where(running, reward, 0.0))
         self._ended.append(self._ended[-1] | terminated | truncated)
@@ -129,6 +139,7 @@ def play(
     seeds: Sequence[int],
     choose: FloatArray | Callable[[Array], FloatArray],
     num_steps: int | None = None,
+    info_key: str | None = None,
 ) -> Trace:
     """Play one episode in every sub-environment, close them, and return what was shown.
 
@@ -138,9 +149,10 @@ def play(
         choose: fixed actions (num_steps, num_envs, action_dim), or a function from observations
             (num_envs, obs_dim) to actions (num_envs, action_dim).
         num_steps: how many steps at most, where ``choose`` is a function.
+        info_key: the entry of ``infos`` that stands for the observations; None: themselves.
     """
     with closing(env):
-        player = Player(env, seeds)
+        player = Player(env, seeds, info_key)
         if callable(choose):
             for _ in range(num_steps or NUM_STEPS):
                 player.step(choose(player.observation))
