@@ -10,6 +10,10 @@ class HyperbenchError(Exception):
     """Base of every error that is the user's to mend; the CLI prints it without a traceback."""
 
 
+_INSTALLED = ("suite", "family", "method", "protocol")
+"""Kinds of names that packages bring."""
+
+
 class UnknownNameError(HyperbenchError):
     """A name that nothing is registered under."""
 
@@ -19,7 +23,8 @@ class UnknownNameError(HyperbenchError):
         parts = [f"Unknown {kind} {asked!r}."]
         if close:
             parts.append(f"Did you mean {close[0]!r}?")
-        parts.append(f" Installed: {', '.join(known) or 'none'}.")
+        found = "Installed" if kind in _INSTALLED else "There are"
+        parts.append(f" {found}: {', '.join(known) or 'none'}.")
         if hint:
             parts.append(hint)
         super().__init__(" ".join(parts))
