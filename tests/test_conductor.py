@@ -45,6 +45,10 @@ class SpyConfig(MethodConfig):
     """Factor of the weights."""
 
 
+class Peeking(MLPPolicies):
+    info_key = "what experts see"
+
+
 class Spy(PolicyGenerator):
     """Linear policies with random weights, which remembers what it was given."""
 
@@ -74,7 +78,8 @@ class Spy(PolicyGenerator):
         weight = self.config.scale * rng.normal(size=shape).astype(np.float32)
         if self.config.fail == "nan":
             weight[...] = np.nan
-        return MLPPolicies(
+        policies = Peeking if self.config.fail == "peek" else MLPPolicies
+        return policies(
             (weight,),
             (np.zeros(shape[::2], np.float32),),
             np.zeros(given.observation_dim, np.float32),
@@ -265,6 +270,7 @@ def test_the_record_is_complete_and_its_policies_earn_its_returns(go, registry, 
         ("loss", "loss is nan at step 7"),
         ("nan", "has weights that are not finite"),
         ("save", "ValueError: no room"),
+        ("peek", "spy: its policies ask for what experts alone are shown"),
     ],
 )
 def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, named) -> None:

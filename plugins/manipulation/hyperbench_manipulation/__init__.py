@@ -1,0 +1,1 @@
+"""The manipulation suite: Meta-World's Sawyer, and a cube on a Panda-like arm."""

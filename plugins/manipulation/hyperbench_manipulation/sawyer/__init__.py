@@ -1,0 +1,1 @@
+"""Meta-World's tasks with hidden goals and turned control frames."""

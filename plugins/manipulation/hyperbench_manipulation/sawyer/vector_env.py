@@ -1,0 +1,190 @@
+"""Many of Meta-World's robots, advancing together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.utils.seeding import np_random
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from hyperbench_manipulation.sawyer.physics import Indices, SawyerPhysics
+from hyperbench_manipulation.sawyer.tasks import Array
+from hyperbench_manipulation.sawyer.world import World
+
+Observations = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+HORIZON = 200
+"""Control steps per episode; the scripted experts need 31 to 120."""
+ACTION_SPACE = spaces.Box(-1.0, 1.0, (4,), np.float32)
+"""Of the hand along x, y and z, in centimetres a step, and the gripper's effort to close."""
+NUM_START_STEPS = 5
+"""An episode begins after this many steps in a direction drawn from its seed: the hand is then up
+to 5 cm from where Meta-World's reset leaves it, which is the same place every time."""
+EXPERT_KEY = "moved"
+"""What only experts see of hidden objects, in ``infos``: hand [m], opening, and how far the object
+has been moved [m], (num_envs, 7)."""
+_OPEN = -1.0
+
+
+class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
+    """``num_envs`` robots at one task, each with layouts and a control frame of its own.
+
+    As in Meta-World an episode goes on after success; it is cut at ``HORIZON``. The reward of a
+    step is 1 where success holds and 0 elsewhere: Meta-World's own rewards pay for being slow once
+    an episode ends at success. There is no automatic reset: reset what you need with
+    ``options={"reset_mask": mask}``.
+
+    An observation is hand [m] and gripper opening, now and one step earlier (8 numbers); with
+    ``shows_object`` each of the two is followed by the object [m], and all by the goal [m] (17).
+
+    Args:
+        world: the task.
+        layouts: for each environment those that an episode's is drawn from, as Meta-World draws.
+        angles: (num_envs,) by which the control frame is turned about the vertical [rad].
+        shows_object: whether object and goal are observed.
+        num_threads: physics threads. Results do not depend on it.
+    """
+
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+
+    def __init__(
+        self,
+        world: World,
+        layouts: Sequence[Sequence[Array]],
+        angles: Array,
+        *,
+        shows_object: bool,
+        num_threads: int = 1,
+    ) -> None:
+        self.world = world
+        self.num_envs = len(layouts)
+        self.physics = SawyerPhysics(world, self.num_envs, num_threads)
+        self.rngs: list[np.random.Generator | None] = [None] * self.num_envs
+        self._layouts = layouts
+        self._turn = np.stack([np.cos(angles), np.sin(angles)])
+        self._shows_object = shows_object
+        self.single_observation_space = observation_space(shows_object)
+        self.single_action_space = ACTION_SPACE
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(ACTION_SPACE, self.num_envs)
+        self._elapsed_steps = np.zeros(self.num_envs, dtype=np.int64)
+        self._frame = self._look()
+        self._last_frame = self._frame.copy()
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Start new episodes.
+
+        Args:
+            seed: one per environment, or one int that numbers them upwards. Environments without a
+                seed go on with their random stream.
+            options: ``reset_mask`` (num_envs,) of bool chooses which environments to reset.
+
+        Returns:
+            (num_envs, obs_dim) observations and infos, as of ``step``.
+
+        Raises:
+            ValueError: the number of seeds or the shape of the mask does not fit.
+        """
+        mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool)))
+        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
+            raise ValueError(
+                f"reset_mask must be bool ({self.num_envs},), got {mask.dtype} {mask.shape}"
+            )
+        if seed is None or isinstance(seed, (int, np.integer)):
+            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments; give one each")
+        chosen = np.flatnonzero(mask)
+        actions = np.full((len(chosen), 4), _OPEN, np.float32)
+        for row, i in enumerate(chosen.tolist()):
+            rng = self._rng(i, seed[i])
+            layouts = self._layouts[i]
+            self.physics.place(i, self.world.start(layouts[rng.integers(len(layouts))]))
+            actions[row, :3] = rng.uniform(-1.0, 1.0, 3)
+        for _ in range(NUM_START_STEPS):
+            self._advance(chosen, actions)
+        self._elapsed_steps[chosen] = 0
+        return self.observe(), self._infos()
+
+    def step(
+        self, actions: npt.NDArray[Any]
+    ) -> tuple[Observations, Array, Flags, Flags, dict[str, Any]]:
+        """Advance every environment by one control step.
+
+        Args:
+            actions: (num_envs, 4), clipped to [-1, 1], in the turned frame.
+
+        Returns:
+            Observations (num_envs, obs_dim), rewards (num_envs,), terminations (never), truncations
+            (at the horizon), and infos: ``success`` and ``EXPERT_KEY``.
+        """
+        self._advance(np.arange(self.num_envs), self.turned(actions))
+        self._elapsed_steps += 1
+        infos = self._infos()
+        rewards = infos["success"].astype(np.float64)
+        terminations = np.zeros(self.num_envs, dtype=bool)
+        truncations = self._elapsed_steps >= HORIZON
+        return self.observe(), rewards, terminations, truncations, infos
+
+    def turned(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """The actions (num_envs, 4) that Meta-World's step is given for these."""
+        executed = np.clip(actions, -1.0, 1.0).astype(np.float32)
+        x, y = executed[:, 0].astype(np.float64), executed[:, 1].astype(np.float64)
+        cos, sin = self._turn
+        executed[:, 0], executed[:, 1] = cos * x - sin * y, sin * x + cos * y
+        # Meta-World clips, too.
+        clipped: npt.NDArray[np.float32] = np.clip(executed, -1.0, 1.0)
+        return clipped
+
+    def observe(self) -> Observations:
+        """(num_envs, obs_dim) observations of the current states."""
+        parts = [self._frame, self._last_frame]
+        if self._shows_object:
+            parts.append(self.physics.targets)
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def close_extras(self, **kwargs: Any) -> None:  # noqa: ARG002 - Gymnasium's signature
+        """Stop the physics threads."""
+        self.physics.close()
+
+    def _advance(self, chosen: Indices, actions: npt.NDArray[np.float32]) -> None:
+        self._last_frame[chosen] = self._frame[chosen]
+        self.physics.advance(chosen, actions)
+        self._frame[chosen] = self._look()[chosen]
+
+    def _look(self) -> Array:
+        physics = self.physics
+        parts = [physics.hands, physics.openings[:, None]]
+        if self._shows_object:
+            parts.append(physics.objects)
+        return np.concatenate(parts, axis=1)
+
+    def _infos(self) -> dict[str, Any]:
+        physics = self.physics
+        stood = np.array([(start.object if start else np.zeros(3)) for start in physics.starts])
+        moved = physics.objects - stood
+        seen = np.concatenate([physics.hands, physics.openings[:, None], moved], axis=1)
+        return {"success": physics.successes(), EXPERT_KEY: seen.astype(np.float32)}
+
+    def _rng(self, index: int, seed: int | None) -> np.random.Generator:
+        rng = self.rngs[index]
+        if seed is not None or rng is None:
+            rng, _ = np_random(seed)
+            self.rngs[index] = rng
+        return rng
+
+
+def observation_space(shows_object: bool) -> spaces.Box:
+    """The unbounded observation space of one environment."""
+    return spaces.Box(-np.inf, np.inf, (17 if shows_object else 8,), np.float32)
