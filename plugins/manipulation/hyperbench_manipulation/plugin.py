@@ -54,7 +54,7 @@ def hyperbench_suites() -> Sequence[SuiteEntry]:
     )
 
 
-@hookimpl(optionalhook=True)
+@hookimpl
 def hyperbench_protocols() -> Sequence[EvalProtocol]:
     """Register four protocols that differ in the number of source tasks."""
     from hyperbench_manipulation.protocols import SCARCE  # pydantic takes its time
