@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
-from hyperbench_manipulation.plugin import FAMILIES, hyperbench_suites
+from hyperbench_manipulation.plugin import FAMILIES, hyperbench_protocols, hyperbench_suites
 
 from hyperbench import registry
 from hyperbench.errors import PluginError
@@ -55,3 +56,18 @@ def test_without_metaworld_the_rest_works(manipulation, monkeypatch, package):
         "installed. Install it with: pip install hyperbench-manipulation"
     )
     assert manipulation.make_family("manipulation/lift-size-v1").tasks
+
+
+def test_scarce_protocols_differ_in_the_source_alone(manipulation):
+    [plugin] = manipulation.plugins
+    assert plugin.failure is None
+    family = manipulation.make_family("manipulation/goal-reach-v1")
+    splits = [
+        protocol.split(family.tasks, 0, family.info.source_fraction)
+        for protocol in hyperbench_protocols()
+    ]
+    assert [len(split.source) for split in splits] == [5, 10, 15, 30]
+    assert all(len(split.target) == 15 for split in splits)
+    for fewer, more in pairwise(splits):
+        assert {*fewer.source} < {*more.source}
+        assert (fewer.validation, fewer.target) == (more.validation, more.target)
