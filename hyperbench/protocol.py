@@ -23,6 +23,8 @@ _MIN_TASKS = 3
 """One source, one validation, one target task."""
 _MIN_GAP_VALUES = 4
 """A feature with fewer values would be left with one or none if its ends were held out."""
+_ROUNDING = 1e-6
+"""Distance from the sources' hull, in features scaled to [-1, 1], that counts as none."""
 _HOW_MANY = "give at least one seed, each once, none negative."
 _LATER_RULES = ("num_support", "split_rule", "num_source", "num_target", "split_label")
 """Fields younger than the first protocols, whose hashes must stay what they were."""
@@ -310,10 +312,21 @@ def _gap_values(values: Sequence[float]) -> set[float]:
 
 def _in_convex_hull(points: FloatArray, point: FloatArray) -> bool:
     """Whether ``point`` (n,) is a convex combination of ``points`` (m, n)."""
-    # A linear programme, because Delaunay refuses the flat and too small sets of small splits.
-    conditions = np.vstack([points.T, np.ones(len(points))])
-    result = linprog(np.zeros(len(points)), A_eq=conditions, b_eq=np.append(point, 1.0))
-    return bool(result.status == 0)
+    # A linear programme, because Delaunay refuses the flat and too small sets of small splits. It
+    # minimises the distance, for whether a point on the border is feasible is a matter of rounding.
+    num_points, num_features = points.shape
+    apart = np.eye(num_features)
+    result = linprog(
+        np.repeat([0.0, 1.0], [num_points, 2 * num_features]),
+        A_eq=np.block(
+            [
+                [points.T, apart, -apart],
+                [np.ones((1, num_points)), np.zeros((1, 2 * num_features))],
+            ]
+        ),
+        b_eq=np.append(point, 1.0),
+    )
+    return result.fun is not None and bool(result.fun < _ROUNDING)
 
 
 QUICK = EvalProtocol(
