@@ -66,7 +66,6 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         ),
         ([*SMALL, "--fit-seeds", "some"], "--fit-seeds 'some' is neither"),
         ([*SMALL, "--seeds", "2", "--fit-seeds", "0,1"], "give one or the other"),
-        (["run", "-m", "hypogen", "-s", "manipulation"], "pip install hyperbench-manipulation"),
         (
             ["run", "-m", "maml", "-s", "pointmass"],
             "Method 'maml' needs support, and quick-v1 hands none over. Run it under few-shot-v1.",
