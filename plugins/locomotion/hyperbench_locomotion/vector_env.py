@@ -9,24 +9,20 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.utils.seeding import np_random
-from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
 from hyperbench_locomotion.body import Body
 from hyperbench_locomotion.physics import Array, Physics, RolloutPhysics, SteppedPhysics
 from hyperbench_locomotion.rewards import RecentMean, RewardFunction
 
-Observations = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 
-class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
+class LocomotionVectorEnv(StreamedVectorEnv):
     """``num_envs`` bodies, one model and one target speed each.
 
-    All episodes last ``horizon`` control steps and end by truncation. There is no automatic reset:
-    reset what you need with ``options={"reset_mask": mask}``, as Gymnasium's own vector
-    environments do in this mode.
+    All episodes last ``horizon`` control steps and end by truncation.
 
     States and observations are dm_control's. Where ``RolloutPhysics`` advances the body, sensor
     values, and so speeds and rewards, are dm_control's of one physics step earlier.
@@ -41,8 +37,6 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
             it is the present speed.
         num_threads: physics threads. Results do not depend on it.
     """
-
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
 
     def __init__(
         self,
@@ -61,7 +55,7 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         self.targets: Array = np.array(targets, dtype=np.float64)
         self.num_envs = len(self.targets)
         self.horizon = horizon
-        self.rngs: list[np.random.Generator | None] = [None] * self.num_envs
+        self.streams = RandomStreams(self.num_envs)
         self._reward = reward
         step_seconds = models[0].opt.timestep * body.num_substeps
         self._speeds = RecentMean(self.num_envs, judged_seconds / step_seconds)
@@ -75,15 +69,14 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
     def reset(
         self,
         *,
-        seed: int | Sequence[int | None] | None = None,
+        seed: Seed = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observations, dict[str, Any]]:
         """Start new episodes.
 
         Args:
-            seed: one per environment, or one int that numbers them upwards. Environments without a
-                seed go on with their random stream.
-            options: ``reset_mask`` (num_envs,) of bool chooses which environments to reset.
+            seed: as of ``RandomStreams.reset``.
+            options: likewise.
 
         Returns:
             (num_envs, obs_dim) observations and an empty dictionary.
@@ -91,18 +84,10 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
         Raises:
             ValueError: the number of seeds or the shape of the mask does not fit.
         """
-        mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool)))
-        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-            raise ValueError(
-                f"reset_mask must be bool ({self.num_envs},), got {mask.dtype} {mask.shape}"
-            )
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments; give one each")
-        chosen = np.flatnonzero(mask)
-        for i in chosen.tolist():
-            self.physics.place(i, self._initial_qpos(i, seed[i]))
+        streams = self.streams.reset(seed, options)
+        for i, rng in streams.items():
+            self.physics.place(i, self.body.initial_qpos(self.physics.models[i], rng))
+        chosen = np.array(list(streams), dtype=np.int64)
         self.physics.settle(chosen, self.body.num_settling_steps)
         self.begin(chosen)
         return self.observe(), {}
@@ -140,13 +125,6 @@ class LocomotionVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[
     def close_extras(self, **kwargs: Any) -> None:  # noqa: ARG002 - Gymnasium's signature
         """Stop the physics threads."""
         self.physics.close()
-
-    def _initial_qpos(self, index: int, seed: int | None) -> Array:
-        rng = self.rngs[index]
-        if seed is not None or rng is None:
-            rng, _ = np_random(seed)
-            self.rngs[index] = rng
-        return self.body.initial_qpos(self.physics.models[index], rng)
 
 
 def observation_space(body: Body) -> spaces.Box:

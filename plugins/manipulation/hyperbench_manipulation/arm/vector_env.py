@@ -9,17 +9,15 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.utils.seeding import np_random
-from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
 from hyperbench_manipulation.arm.cube import CubeTask
 from hyperbench_manipulation.arm.kinematics import Array, joint_steps
 from hyperbench_manipulation.arm.links import JOINT_LIMITS, NUM_JOINTS
 from hyperbench_manipulation.arm.model import OPEN, SHUT
 from hyperbench_manipulation.arm.physics import ArmPhysics
 
-Observations = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 HORIZON = 100
@@ -31,12 +29,11 @@ _REACH = np.array([0.05] * 3 + [0.2] * 3)
 _SUCCESS_REWARD = 0.5
 
 
-class ArmVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
+class ArmVectorEnv(StreamedVectorEnv):
     """``num_envs`` arms, each with a model, a cube and a goal of its own.
 
     All episodes last ``HORIZON`` control steps and end by truncation; ``rollout`` ends them at
-    success (``FamilyInfo.ends_at_success``). There is no automatic reset: reset what you need with
-    ``options={"reset_mask": mask}``.
+    success (``FamilyInfo.ends_at_success``).
 
     The reward of a step is the progress made in it (``CubeTask.progress``), and 0.5 at the first
     success. Up to there a perfect episode returns 1 less what its start was worth; standing still
@@ -48,8 +45,6 @@ class ArmVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
         homes: (num_envs, num_joints) joint angles around which episodes start.
         num_threads: physics threads. Results do not depend on it.
     """
-
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
 
     def __init__(
         self,
@@ -63,7 +58,7 @@ class ArmVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
         self.physics = ArmPhysics(models, num_threads)
         self.num_envs = len(models)
         self.goals: Array = np.zeros((self.num_envs, 3))
-        self.rngs: list[np.random.Generator | None] = [None] * self.num_envs
+        self.streams = RandomStreams(self.num_envs)
         self.single_observation_space = observation_space(task)
         self.single_action_space = ACTION_SPACE
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -76,15 +71,14 @@ class ArmVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
     def reset(
         self,
         *,
-        seed: int | Sequence[int | None] | None = None,
+        seed: Seed = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observations, dict[str, Any]]:
         """Start new episodes.
 
         Args:
-            seed: one per environment, or one int that numbers them upwards. Environments without a
-                seed go on with their random stream.
-            options: ``reset_mask`` (num_envs,) of bool chooses which environments to reset.
+            seed: as of ``RandomStreams.reset``.
+            options: likewise.
 
         Returns:
             (num_envs, obs_dim) observations and an empty dictionary.
@@ -92,17 +86,8 @@ class ArmVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
         Raises:
             ValueError: the number of seeds or the shape of the mask does not fit.
         """
-        mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool)))
-        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-            raise ValueError(
-                f"reset_mask must be bool ({self.num_envs},), got {mask.dtype} {mask.shape}"
-            )
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments; give one each")
-        for i in np.flatnonzero(mask).tolist():
-            self._begin(i, seed[i])
+        for i, rng in self.streams.reset(seed, options).items():
+            self._begin(i, rng)
         distances = self.task.distance(self.physics, self.goals)
         self._progress = self.task.progress(self.physics, distances)
         return self.observe(), {}
@@ -146,11 +131,7 @@ class ArmVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
         finger = SHUT + (actions[:, 6:] + 1.0) * ((OPEN - SHUT) / 2)
         return np.concatenate([angles, finger, finger], axis=1)
 
-    def _begin(self, index: int, seed: int | None) -> None:
-        rng = self.rngs[index]
-        if seed is not None or rng is None:
-            rng, _ = np_random(seed)
-            self.rngs[index] = rng
+    def _begin(self, index: int, rng: np.random.Generator) -> None:
         half_size = float(self.models[index].body("cube").pos[2])
         qpos, self.goals[index] = self.task.start(self._homes[index], half_size, rng)
         self.physics.place(index, qpos)

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.utils.seeding import np_random
-from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
 from hyperbench_manipulation.sawyer.physics import Indices, SawyerPhysics
 from hyperbench_manipulation.sawyer.tasks import Array
 from hyperbench_manipulation.sawyer.world import World
 
-Observations = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 HORIZON = 200
@@ -32,13 +30,12 @@ has been moved [m], (num_envs, 7)."""
 _OPEN = -1.0
 
 
-class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
+class SawyerVectorEnv(StreamedVectorEnv):
     """``num_envs`` robots at one task, each with layouts and a control frame of its own.
 
     As in Meta-World an episode goes on after success; it is cut at ``HORIZON``. The reward of a
     step is 1 where success holds and 0 elsewhere: Meta-World's own rewards pay for being slow once
-    an episode ends at success. There is no automatic reset: reset what you need with
-    ``options={"reset_mask": mask}``.
+    an episode ends at success.
 
     An observation is hand [m] and gripper opening, now and one step earlier (8 numbers); with
     ``shows_object`` each of the two is followed by the object [m], and all by the goal [m] (17).
@@ -50,8 +47,6 @@ class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]
         shows_object: whether object and goal are observed.
         num_threads: physics threads. Results do not depend on it.
     """
-
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
 
     def __init__(
         self,
@@ -65,7 +60,7 @@ class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]
         self.world = world
         self.num_envs = len(layouts)
         self.physics = SawyerPhysics(world, self.num_envs, num_threads)
-        self.rngs: list[np.random.Generator | None] = [None] * self.num_envs
+        self.streams = RandomStreams(self.num_envs)
         self._layouts = layouts
         self._turn = np.stack([np.cos(angles), np.sin(angles)])
         self._shows_object = shows_object
@@ -80,15 +75,14 @@ class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]
     def reset(
         self,
         *,
-        seed: int | Sequence[int | None] | None = None,
+        seed: Seed = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observations, dict[str, Any]]:
         """Start new episodes.
 
         Args:
-            seed: one per environment, or one int that numbers them upwards. Environments without a
-                seed go on with their random stream.
-            options: ``reset_mask`` (num_envs,) of bool chooses which environments to reset.
+            seed: as of ``RandomStreams.reset``.
+            options: likewise.
 
         Returns:
             (num_envs, obs_dim) observations and infos, as of ``step``.
@@ -96,19 +90,10 @@ class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]
         Raises:
             ValueError: the number of seeds or the shape of the mask does not fit.
         """
-        mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, dtype=bool)))
-        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
-            raise ValueError(
-                f"reset_mask must be bool ({self.num_envs},), got {mask.dtype} {mask.shape}"
-            )
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments; give one each")
-        chosen = np.flatnonzero(mask)
+        streams = self.streams.reset(seed, options)
+        chosen = np.array(list(streams), dtype=np.int64)
         actions = np.full((len(chosen), 4), _OPEN, np.float32)
-        for row, i in enumerate(chosen.tolist()):
-            rng = self._rng(i, seed[i])
+        for row, (i, rng) in enumerate(streams.items()):
             layouts = self._layouts[i]
             self.physics.place(i, self.world.start(layouts[rng.integers(len(layouts))]))
             actions[row, :3] = rng.uniform(-1.0, 1.0, 3)
@@ -176,13 +161,6 @@ class SawyerVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]
         moved = physics.objects - stood
         seen = np.concatenate([physics.hands, physics.openings[:, None], moved], axis=1)
         return {"success": physics.successes(), EXPERT_KEY: seen.astype(np.float32)}
-
-    def _rng(self, index: int, seed: int | None) -> np.random.Generator:
-        rng = self.rngs[index]
-        if seed is not None or rng is None:
-            rng, _ = np_random(seed)
-            self.rngs[index] = rng
-        return rng
 
 
 def observation_space(shows_object: bool) -> spaces.Box:
