@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from hyperbench import cli
 from hyperbench.errors import HyperbenchError
 from hyperbench.policy import MLPPolicies
+from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.record import SplitEntry, TaskEntry, find_runs, write_record
 from hyperbench.report import charts, curves
 from hyperbench.report.content import read_content
@@ -20,6 +21,7 @@ from hyperbench.report.films import make_clips
 from hyperbench.report.page import render_page, sort_key
 from hyperbench.report.palette import DARK, LIGHT, colours, styles
 from hyperbench.report.sections import board_view
+from hyperbench.report.sweep import sweeps
 from hyperbench.rollout import rollout
 from hyperbench.task import Feature, SpecSpace
 
@@ -306,3 +308,33 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, missing, argume
     assert isinstance(result.exception, HyperbenchError)
     assert f"'{missing}'" in str(result.exception)
     assert "pip install 'hyperbench-rl[report]'" in str(result.exception)
+
+
+def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
+    tmp_path, one_feature, contents
+):
+    for num_source in (2, 1):
+        protocol = EvalProtocol(
+            id=f"few-{num_source}-v1",
+            summary="few",
+            num_source=num_source,
+            num_target=6,
+            split_label="few-v1",
+            seeds=(SeedPair(split=0, fit=0), SeedPair(split=1, fit=1)),
+        )
+        successes = np.arange(6)[:, None] < 2 * num_source
+        one_feature(
+            {"learned": lambda _: 1.0}, splits=(0, 1), protocol=protocol, successes=successes
+        )
+    one_feature({"learned": lambda _: 90.0})  # under a protocol that sweeps nothing
+    (sweep,) = sweeps(contents())
+    assert (sweep.label, sweep.family) == ("few-v1", "toy/size-v1")
+    assert sweep.quantity == ("success rate", "success_rate")
+    curve = sweep.curve("learned")
+    assert curve.x.tolist() == [1, 2]
+    np.testing.assert_allclose(curve.y, [1 / 3, 2 / 3])
+    assert curve.notes == (", mean of 2 runs",) * 2
+    page = render_page(contents(), {})
+    assert "Success rate over source tasks in toy/size-v1" in page
+    names = [path.name for path in write_figures(contents(), tmp_path / "pdf")]
+    assert names[-1] == "few-v1-toy-size-v1.pdf"

@@ -49,7 +49,7 @@ def feature_curve(family: FamilyContent, method: str) -> Curve:
     x = np.array([family.targets[key][0] for key in by_task.index], dtype=np.float64)
     order = np.argsort(x)
     mean, low, high, counts = by_task.to_numpy(np.float64)[order].T
-    return Curve(x[order], mean, low, high, tuple(_num_runs(int(count)) for count in counts))
+    return Curve(x[order], mean, low, high, tuple(num_runs_note(int(count)) for count in counts))
 
 
 def feature_grid(family: FamilyContent, method: str) -> tuple[Array, Array, Array]:
@@ -126,5 +126,6 @@ def distance_curve(runs: pd.DataFrame) -> Curve:
     )
 
 
-def _num_runs(count: int) -> str:
+def num_runs_note(count: int) -> str:
+    """What a point of a curve says of how many runs it is the mean of."""
     return "" if count == 1 else f", mean of {count} runs"

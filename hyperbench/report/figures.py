@@ -16,6 +16,7 @@ from hyperbench.report.content import BoardContent, FamilyContent
 from hyperbench.report.curves import Curve
 from hyperbench.report.needs import require
 from hyperbench.report.palette import Style, colours, styles
+from hyperbench.report.sweep import Sweep, sweeps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,24 +84,31 @@ def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
-    looks = styles(content.board for content in contents)
     written = []
     with rc_context(_SETTINGS):
-        for content in contents:
-            for name, figure in _figures(content, looks):
-                stem = re.sub(r"[^\w.-]+", "-", f"{content.board.protocol}-{name}").strip("-")
-                path = folder / f"{stem}.pdf"
-                try:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    # Without its date the same records give the same file.
-                    FigureCanvasPdf(figure).print_figure(path, metadata={"CreationDate": None})
-                except OSError as error:
-                    raise DataError(f"{path} cannot be written: {error.strerror}.") from error
-                written.append(path)
+        for name, figure in _figures(contents):
+            stem = re.sub(r"[^\w.-]+", "-", name).strip("-")
+            path = folder / f"{stem}.pdf"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                # Without its date the same records give the same file.
+                FigureCanvasPdf(figure).print_figure(path, metadata={"CreationDate": None})
+            except OSError as error:
+                raise DataError(f"{path} cannot be written: {error.strerror}.") from error
+            written.append(path)
     return written
 
 
-def _figures(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tuple[str, Figure]]:
+def _figures(contents: Sequence[BoardContent]) -> Iterator[tuple[str, Figure]]:
+    looks = styles(content.board for content in contents)
+    for content in contents:
+        for name, figure in _of_board(content, looks):
+            yield f"{content.board.protocol}-{name}", figure
+    for sweep in sweeps(contents):
+        yield f"{sweep.label}-{sweep.family}", _sweep(sweep, looks)
+
+
+def _of_board(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tuple[str, Figure]]:
     yield "scores", _scores(content, looks)
     yield "profiles", _profiles(content, looks)
     yield "distance", _distance(content, looks)
@@ -187,6 +195,19 @@ def _feature(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
     axes.set_xlabel(family.axis(0))
     axes.set_ylabel("return")
     axes.set_title(family.label, loc="left")
+    _legend(figure, axes)
+    return figure
+
+
+def _sweep(sweep: Sweep, looks: Mapping[str, Style]) -> Figure:
+    figure, axes = _one()
+    for style in sweep.drawn(looks):
+        if style.shown:
+            _line(axes, sweep.curve(style.method), style)
+    axes.set_xticks(list(sweep.families))
+    axes.set_xlabel("source tasks")
+    axes.set_ylabel(sweep.quantity[0])
+    axes.set_title(sweep.family, loc="left")
     _legend(figure, axes)
     return figure
 

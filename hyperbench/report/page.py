@@ -14,6 +14,7 @@ from hyperbench.report.needs import require
 from hyperbench.report.palette import colours, styles
 from hyperbench.report.runs import runs_view
 from hyperbench.report.sections import board_view
+from hyperbench.report.sweep import sweep_chart, sweeps
 
 if TYPE_CHECKING:
     from hyperbench.report.films import Clip
@@ -58,12 +59,15 @@ def render_page(
         for family in view["families"]:
             family["films"] = clips.get((content.board.protocol, family["label"]), ())
         boards.append(view)
+    found = sweeps(contents)
+    drawn.update({f"s{i}": sweep_chart(sweep, looks) for i, sweep in enumerate(found)})
     # "<" could end the script element that holds it.
     text = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
     return env.get_template("page.html.j2").render(
         title=_title(contents),
         version=metadata.version("hyperbench-rl"),
         boards=boards,
+        sweeps=[(f"s{i}", sweep) for i, sweep in enumerate(found)],
         styles=list(looks.values()),
         light=colours(dark=False),
         dark=colours(dark=True),

@@ -1,0 +1,99 @@
+"""Protocols that differ in the number of source tasks alone, drawn over that number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hyperbench.family import FamilyInfo
+from hyperbench.report import charts
+from hyperbench.report.charts import Chart
+from hyperbench.report.content import BoardContent, FamilyContent
+from hyperbench.report.curves import Curve, num_runs_note
+from hyperbench.report.palette import Style
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One family under protocols of one ``split_label``.
+
+    Args:
+        label: the ``split_label``, such as ``scarce-v1``.
+        families: the family as each board has it, by number of source tasks, fewest first.
+    """
+
+    label: str
+    families: Mapping[int, FamilyContent]
+
+    @property
+    def family(self) -> str:
+        """The name of its column."""
+        return next(iter(self.families.values())).label
+
+    @property
+    def quantity(self) -> tuple[str, str]:
+        """What is drawn, and the column of ``task_table`` that has it: the family's headline."""
+        if all(family.info.has_success for family in self.families.values()):
+            return "success rate", "success_rate"
+        return "mean score", "score"
+
+    def drawn(self, styles: Mapping[str, Style]) -> list[Style]:
+        """The styles of the methods that occur, in the order in which they are drawn."""
+        return charts.drawn(pd.concat(f.table for f in self.families.values()), styles)
+
+    def curve(self, method: str) -> Curve:
+        """A method's mean over runs and target tasks; the band spans lowest and highest run."""
+        _, column = self.quantity
+        points = []
+        for num_source, family in self.families.items():
+            lines = family.table[family.table["method"] == method]
+            if len(lines):
+                runs = lines.groupby("run")[column].mean().to_numpy(float)
+                points.append((num_source, runs.mean(), runs.min(), runs.max(), len(runs)))
+        x, y, low, high, counts = np.array(points, dtype=np.float64).reshape(-1, 5).T
+        return Curve(x, y, low, high, tuple(num_runs_note(int(count)) for count in counts))
+
+
+def sweeps(contents: Sequence[BoardContent]) -> list[Sweep]:
+    """Find families that boards of one ``split_label`` share, in one world and with two sources.
+
+    Args:
+        contents: the boards, as ``read_content`` gives them.
+    """
+    found: dict[tuple[str, FamilyInfo], dict[int, FamilyContent]] = {}
+    for content in contents:
+        protocol = content.runs[0][2].protocol
+        if protocol.num_source is None or protocol.split_label is None:
+            continue
+        for family in content.families:
+            key = (protocol.split_label, family.info)
+            found.setdefault(key, {})[protocol.num_source] = family
+    return [
+        Sweep(label, dict(sorted(families.items())))
+        for (label, _), families in found.items()
+        if len(families) > 1
+    ]
+
+
+def sweep_chart(sweep: Sweep, styles: Mapping[str, Style]) -> Chart:
+    """Headline over the number of source tasks, a line a method."""
+    quantity, _ = sweep.quantity
+    traces = []
+    for style in sweep.drawn(styles):
+        traces += charts.curve_traces(sweep.curve(style.method), style, "%{y:.3f}%{customdata}")
+    return {
+        "data": traces,
+        "layout": {
+            "hovermode": "x unified",
+            "hoverdistance": -1,
+            "xaxis": {
+                "title": {"text": "source tasks"},
+                "tickvals": list(sweep.families),
+                "unifiedhovertitle": {"text": "%{x} source tasks"},
+            },
+            "yaxis": {"title": {"text": quantity}},
+        },
+    }
