@@ -35,13 +35,17 @@ class Row:
     optimality_gap: float | None = None
     """How far scores fall short of 1 on average, those above 1 counted as 1."""
     success_interval: tuple[float, float] | None = None
+    mean_length: float | None = None
+    """Control steps an episode, failed ones counted to the horizon; where some end at success."""
+    lasting_rate: float | None = None
+    """Share of episodes that succeed and at whose horizon this is still true; likewise."""
     num_missing: int = 0
     """Runs that the protocol asks for on this board's families and of which there is no record."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """One protocol's rows, best score first, over the families its records are of."""
+    """One protocol's rows, best first, over the families its records are of."""
 
     protocol: str
     families: tuple[str, ...]
@@ -50,3 +54,12 @@ class Board:
     """One line per failed run: which, and why."""
     notes: tuple[str, ...]
     """What a reader must know to read the numbers rightly."""
+    by_success: bool = False
+    """Whether success rate, not score, is the headline that orders and ranks rows: where all
+    episodes end at success, scores are near 0 or 1 and their interquartile mean hides much."""
+
+    def headline(self, row: Row) -> tuple[float | None, tuple[float, float] | None]:
+        """What a row is ordered by, and its 95 % interval."""
+        if self.by_success:
+            return row.success_rate, row.success_interval
+        return row.score, row.interval

@@ -120,7 +120,7 @@ def _describe(family: TaskFamily) -> None:
             ("horizon", f"{info.horizon} control steps"),
             ("observation", f"{family.observation_space.shape[0]} numbers"),
             ("action", f"{family.action_space.shape[0]} numbers"),
-            ("headline", "success rate" if info.has_success else "return"),
+            ("headline", "success rate" if info.ends_at_success else "score"),
             ("physics", info.physics),
             ("experts", info.expert_version),
             ("licence", info.licence),

@@ -45,8 +45,17 @@ def parse_episodes(content: bytes) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def task_means(content: bytes, tasks: Sequence[str]) -> tuple[Means, Means]:
-    """Mean return and success rate of each task, (num_tasks,) each; NaN without the notion.
+MEANS = {
+    "mean_return": "return",
+    "mean_length": "length",
+    "success_rate": "success",
+    "lasting_rate": "lasting",
+}
+"""Per name of a task's mean the column of the file that it is of; the last two may be missing."""
+
+
+def task_means(content: bytes, tasks: Sequence[str]) -> dict[str, Means]:
+    """Means of each task, (num_tasks,) each, as ``MEANS`` names them; NaN without the notion.
 
     Args:
         content: of the file.
@@ -55,7 +64,7 @@ def task_means(content: bytes, tasks: Sequence[str]) -> tuple[Means, Means]:
     Raises:
         KeyError: a task has no episode.
     """
-    table = _parse(content, ["task", "return", "success"])
+    table = _parse(content, ["task", *MEANS.values()])
     keys = table["task"].combine_chunks()
     codes = keys.indices.to_numpy()
     num_episodes = np.bincount(codes)
@@ -68,7 +77,7 @@ def task_means(content: bytes, tasks: Sequence[str]) -> tuple[Means, Means]:
         sums = np.bincount(codes, weights=table[column].to_numpy())
         return (sums / num_episodes)[order]
 
-    return means("return"), means("success")
+    return {name: means(column) for name, column in MEANS.items()}
 
 
 def _parse(content: bytes, columns: list[str] | None = None) -> Any:

@@ -25,14 +25,14 @@ class FamilyInfo:
         summary: one line for people.
         horizon: the longest episode, in control steps.
         has_success: whether ``info["success"]`` is reported at every step; its value at the last
-            one counts, and success rate is the headline.
+            one counts.
         licence: of the models and data the family is made of.
         citation: the paper or project to cite.
         physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.
         expert_version: identifies the shipped experts by content.
         ends_at_success: whether an episode is over at its first success: its length, its return and
-            what is demonstrated end there. The simulation goes on to the horizon all the same, to
-            see whether success lasts.
+            what is demonstrated end there, and success rate, not score, is the headline. The
+            simulation goes on to the horizon all the same, to see whether success lasts.
         execution_noise: while experts demonstrate, what is executed is their action plus Gaussian
             noise of this standard deviation, as a share of half the action's range; what is written
             down is the action: demonstrations show the way back, too (Laskey et al., DART, 2017).

@@ -13,6 +13,7 @@ import pandas as pd
 
 from hyperbench import statistics
 from hyperbench.board import Board
+from hyperbench.episodes import MEANS
 from hyperbench.errors import DataError
 from hyperbench.labels import board_titles, by_board, by_world, family_labels, method_labels
 from hyperbench.plan import method_label
@@ -91,8 +92,8 @@ def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = Non
     """One line per successful run and target task, with its mean return and score.
 
     Columns: ``method`` (label), ``is_arm``, ``family`` (label), ``split_seed``, ``fit_seed``,
-    ``run`` (key), ``task`` (key), ``region``, ``distance``, ``mean_return``, ``success_rate``,
-    ``score``.
+    ``run`` (key), ``task`` (key), ``region``, ``distance``, ``mean_return``, ``mean_length``,
+    ``success_rate``, ``lasting_rate``, ``score``.
 
     Args:
         runs: of one protocol.
@@ -103,7 +104,7 @@ def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = Non
     finished = [run for run in runs if run[0].status == "ok"]
     targets = [task for record, _ in finished for task in record.targets]
     means = [read_task_means(folder, record) for record, folder in finished]
-    sizes = [len(returns) for returns, _ in means]
+    sizes = [len(record.targets) for record, _ in finished]
 
     def per_task(values: list[Any], dtype: type = object) -> npt.NDArray[Any]:
         return np.repeat(np.array(values, dtype=dtype), sizes)
@@ -120,9 +121,8 @@ def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = Non
             "task": np.array([task.key for task in targets], dtype=object),
             "region": np.array([task.region for task in targets], dtype=object),
             "distance": np.array([task.distance for task in targets], dtype=float),
-            "mean_return": np.concatenate([np.empty(0), *(returns for returns, _ in means)]),
-            "success_rate": np.concatenate([np.empty(0), *(rates for _, rates in means)]),
         }
+        | {name: np.concatenate([np.empty(0), *(m[name] for m in means)]) for name in MEANS}
     )
     where = ["family", "split_seed", "task"]
     for arm in (RANDOM, EXPERT):
@@ -143,12 +143,14 @@ def make_board(part: BoardTable) -> Board:
     by_method: dict[str, list[RunRecord]] = {}
     for record, _ in part.runs:
         by_method.setdefault(methods[record.key], []).append(record)
+    by_success = all(record.family_info.ends_at_success for record, _ in part.runs)
     rows = make_rows(
         [
             MethodRuns(method, runs, part.table[part.table["method"] == method])
             for method, runs in by_method.items()
         ],
         part.families,
+        by_success=by_success,
     )
     failures = tuple(
         f"{methods[record.key]} on {part.families[record.key]} "
@@ -157,7 +159,7 @@ def make_board(part: BoardTable) -> Board:
         if record.status == "failed"
     )
     notes = (*_notes(part.table), *missing_notes(rows), *part.notes)
-    return Board(part.title, families, tuple(rows), failures, notes)
+    return Board(part.title, families, tuple(rows), failures, notes, by_success)
 
 
 def _notes(table: pd.DataFrame) -> tuple[str, ...]:

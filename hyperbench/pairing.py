@@ -24,20 +24,21 @@ class RunKey(NamedTuple):
         return f"{self.family} (split {self.split_seed}, fit {self.fit_seed})"
 
 
-def scores_by_run(table: pd.DataFrame) -> dict[RunKey, Array]:
+def scores_by_run(table: pd.DataFrame, quantity: str = "score") -> dict[RunKey, Array]:
     """Per run its target tasks' scores, in the order of the tasks' keys.
 
     Runs of one family and split therefore list the same tasks in the same order.
 
     Args:
         table: one method's lines of ``leaderboard.task_table``.
+        quantity: the column to read.
     """
-    columns = ["family", "split_seed", "fit_seed", "task", "score"]
+    columns = ["family", "split_seed", "fit_seed", "task", quantity]
     ordered = table[columns].sort_values(columns[:-1], kind="stable", ignore_index=True)
     runs = ordered[columns[:3]]
     is_first = (runs != runs.shift()).any(axis=1).to_numpy()
     bounds = [*np.flatnonzero(is_first).tolist(), len(ordered)]
-    scores = ordered["score"].to_numpy(float)
+    scores = ordered[quantity].to_numpy(float)
     names = runs[is_first].itertuples(index=False)
     return {
         RunKey(str(family), int(split), int(fit)): scores[start:end]

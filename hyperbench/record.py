@@ -226,10 +226,8 @@ def read_episodes(folder: Path, record: RunRecord) -> dict[str, npt.NDArray[Any]
         return parse_episodes(content)
 
 
-def read_task_means(folder: Path, record: RunRecord) -> tuple[Means, Means]:
-    """Mean return and success rate of a finished run's target tasks, (num_target_tasks,) each.
-
-    Success rates are NaN where the family has no such notion; the checksum is checked.
+def read_task_means(folder: Path, record: RunRecord) -> dict[str, Means]:
+    """Means of a finished run's target tasks, as ``episodes.task_means``; checks the checksum.
 
     Raises:
         DataError: the file is missing or altered, or lacks a target task.

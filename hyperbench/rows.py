@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from hyperbench.board import Row
 from hyperbench.pairing import RunKey, scores_by_run, strata
 from hyperbench.record import RunRecord
 from hyperbench.seeding import child_seed
+from hyperbench.statistics.resampling import Strata
 from hyperbench.statistics.scores import Array
 
 
@@ -32,8 +33,10 @@ class MethodRuns:
     table: pd.DataFrame
 
 
-def make_rows(methods: Sequence[MethodRuns], labels: Mapping[str, str]) -> list[Row]:
-    """Make the rows of a board, best score first.
+def make_rows(
+    methods: Sequence[MethodRuns], labels: Mapping[str, str], *, by_success: bool = False
+) -> list[Row]:
+    """Make the rows of a board, best first.
 
     Methods are ranked among each other; controls, which know more or less than a method may, are
     not. Two methods share a rank where the paired interval of their difference contains 0.
@@ -41,9 +44,15 @@ def make_rows(methods: Sequence[MethodRuns], labels: Mapping[str, str]) -> list[
     Args:
         methods: one for each row.
         labels: per run key the label of its family, of all runs on the board.
+        by_success: what orders and ranks rows: mean success rate, or the interquartile mean score.
     """
-    scores = [scores_by_run(method.table) for method in methods]
-    resampled = [_resample(runs) for runs in scores]
+    compared = [scores_by_run(method.table) for method in methods]
+    resampled = scored = [_resample(runs) for runs in compared]
+    statistic = statistics.resample_iqm
+    if by_success:
+        compared = [scores_by_run(method.table, "success_rate") for method in methods]
+        statistic = statistics.resample_mean
+        resampled = [_resample(runs, statistic) for runs in compared]
     families = sorted(set(labels.values()))
     seeds = {
         (pair.split, pair.fit)
@@ -54,24 +63,35 @@ def make_rows(methods: Sequence[MethodRuns], labels: Mapping[str, str]) -> list[
     expected = {(family, *pair) for family in families for pair in seeds}
     rows = [
         replace(_row(method, families, found), num_missing=_num_missing(method, labels, expected))
-        for method, found in zip(methods, resampled, strict=True)
+        for method, found in zip(methods, scored, strict=True)
     ]
 
     def beats(i: int, j: int) -> bool:
         one, other = resampled[i], resampled[j]
-        if scores[i].keys() != scores[j].keys():
-            common = scores[i].keys() & scores[j].keys()
-            one, other = (_resample({key: scores[k][key] for key in common}) for k in (i, j))
+        if compared[i].keys() != compared[j].keys():
+            common = compared[i].keys() & compared[j].keys()
+            one, other = (
+                _resample({key: compared[k][key] for key in common}, statistic) for k in (i, j)
+            )
         return one is not None and other is not None and bool((one - other).interval[0] > 0)
 
-    ranked = [None if row.is_arm or row.interval is None else row.score for row in rows]
+    def value(row: Row) -> float | None:
+        return row.success_rate if by_success else row.score
+
+    ranked = [
+        None if row.is_arm or found is None else value(row)
+        for row, found in zip(rows, resampled, strict=True)
+    ]
     rows = [
         replace(row, rank=rank)
         for row, rank in zip(rows, statistics.ranks(ranked, beats), strict=True)
     ]
-    return sorted(
-        rows, key=lambda row: (-(row.score if row.score is not None else -np.inf), row.method)
-    )
+
+    def order(row: Row) -> tuple[float, str]:
+        known = value(row)
+        return (np.inf if known is None else -known, row.method)
+
+    return sorted(rows, key=order)
 
 
 def missing_notes(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -102,8 +122,11 @@ def _num_missing(
     return len({run[:num_fields] for run in expected} - found)
 
 
-def _resample(runs: Mapping[RunKey, Array]) -> statistics.Resampled | None:
-    """The score of some runs and of resamples; the same resamples whenever the keys are the same.
+def _resample(
+    runs: Mapping[RunKey, Array],
+    statistic: Callable[[Strata, Array], statistics.Resampled] = statistics.resample_iqm,
+) -> statistics.Resampled | None:
+    """A statistic of some runs and of resamples, the same ones whenever the keys are the same.
 
     None where there are too few runs for an interval.
     """
@@ -112,7 +135,7 @@ def _resample(runs: Mapping[RunKey, Array]) -> statistics.Resampled | None:
         return None
     rng = np.random.default_rng(child_seed(0, "bootstrap", *map(str, sorted(runs))))
     counts = statistics.draw_counts([len(part) for part in parts], rng)
-    return statistics.resample_iqm(parts, counts)
+    return statistic(parts, counts)
 
 
 def _row(
@@ -124,6 +147,7 @@ def _row(
     def iqm_of(part: pd.DataFrame) -> float | None:
         return _number(statistics.iqm(part["score"].to_numpy(float)))
 
+    ending = any(record.family_info.ends_at_success for record in records)
     costs = [record.cost for record in records if record.status == "ok"]
     return Row(
         method=method.label,
@@ -132,6 +156,8 @@ def _row(
         interval=_bounds(None if resampled is None else resampled.interval),
         mean_return=_number(table["mean_return"].mean()),
         success_rate=_number(table["success_rate"].mean()),
+        mean_length=_number(table["mean_length"].mean()) if ending else None,
+        lasting_rate=_number(table["lasting_rate"].mean()),
         interpolation=iqm_of(table[table["region"] == "interpolation"]),
         extrapolation=iqm_of(table[table["region"] == "extrapolation"]),
         family_scores={family: iqm_of(table[table["family"] == family]) for family in families},
@@ -150,10 +176,11 @@ def _row(
 
 def _success_interval(table: pd.DataFrame) -> statistics.Interval | None:
     """Of the families that report success; others have no rate."""
-    reported = table.dropna(subset="success_rate").assign(score=lambda part: part["success_rate"])
+    reported = table.dropna(subset="success_rate")
     if reported.empty:
         return None
-    _, interval = statistics.proportion_interval(strata(scores_by_run(reported)))
+    rates = strata(scores_by_run(reported, "success_rate"))
+    _, interval = statistics.proportion_interval(rates)
     return _bounds(interval)
 
 

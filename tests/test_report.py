@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from importlib import util
 
 import numpy as np
@@ -311,8 +312,9 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, missing, argume
 
 
 def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
-    tmp_path, one_feature, contents
+    tmp_path, one_feature, make_record, contents
 ):
+    info = replace(make_record().family_info, ends_at_success=True)
     for num_source in (2, 1):
         protocol = EvalProtocol(
             id=f"few-{num_source}-v1",
@@ -323,9 +325,8 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
             seeds=(SeedPair(split=0, fit=0), SeedPair(split=1, fit=1)),
         )
         successes = np.arange(6)[:, None] < 2 * num_source
-        one_feature(
-            {"learned": lambda _: 1.0}, splits=(0, 1), protocol=protocol, successes=successes
-        )
+        fields = {"protocol": protocol, "successes": successes, "family_info": info}
+        one_feature({"learned": lambda _: 1.0}, splits=(0, 1), **fields)
     one_feature({"learned": lambda _: 90.0})  # under a protocol that sweeps nothing
     (sweep,) = sweeps(contents())
     assert (sweep.label, sweep.family) == ("few-v1", "toy/size-v1")

@@ -1,11 +1,14 @@
 """Rows of a board beyond their score: ranks, missing runs, intervals of success."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hyperbench.leaderboard import make_boards
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.record import find_runs
+from hyperbench.record import find_runs, write_record
+from hyperbench.report.tables import score_table
 
 SEEDS = range(5)
 RUN_EFFECTS = np.random.default_rng(0).normal(0, 0.2, 5)
@@ -143,3 +146,48 @@ def test_fits_on_one_split_are_no_substitute_for_splits(write_run, board_of):
     _, rows = board_of()
     widths = [np.diff(rows[name].interval)[0] for name in ("crossed", "once")]
     assert widths[0] == pytest.approx(widths[1], rel=0.1)
+
+
+def test_where_episodes_end_at_success_it_orders_and_ranks(write_run, board_of, make_record):
+    """The interquartile mean is 1 for both methods: a quarter of the scores is cut off."""
+    info = replace(make_record().family_info, ends_at_success=True)
+
+    def write_counted(method, num_successes, **fields):
+        for seed in SEEDS:
+            succeeds = (np.arange(8) + seed) % 8 < num_successes
+            fields |= {"protocol": PROTOCOL, "split_seed": seed, "fit_seed": seed}
+            fields |= {"successes": succeeds[:, None], "family_info": info}
+            write_run(method, succeeds.astype(float), **fields)
+
+    write_counted("random", 0, is_arm=True)
+    write_counted("expert", 8, is_arm=True)
+    write_counted("six", 6)
+    write_counted("seven", 7)
+    board, rows = board_of()
+    assert board.by_success
+    assert rows["six"].score == rows["seven"].score == 1.0
+    assert [row.method for row in board.rows] == ["expert", "seven", "six", "random"]
+    assert (rows["seven"].rank, rows["six"].rank) == (1, 2)
+    assert board.headline(rows["six"]) == (0.75, rows["six"].success_interval)
+    header = score_table(board).header
+    assert header[:4] == ("method", "rank", "success", "of success")
+
+
+def test_boards_of_episodes_that_end_at_success_tell_their_length(
+    board_of, make_tasks, make_table, make_record, tmp_path
+):
+    tasks = make_tasks(2)
+    info = replace(make_record().family_info, ends_at_success=True)
+    successes = np.array([[True, True], [False, True]])
+    table = replace(
+        make_table(tasks, successes.astype(float), successes),
+        lengths=np.array([[3, 4], [7, 2]]),
+        lasting=np.array([[True, False], [False, False]]),
+    )
+    write_record(tmp_path / "runs", make_record("some", tasks=tasks, family_info=info), table)
+    board, rows = board_of()
+    assert (rows["some"].mean_length, rows["some"].lasting_rate) == (4.0, 0.25)
+    shown = score_table(board)
+    cells = dict(zip(shown.header, shown.rows[0], strict=True))
+    assert cells["success"] == "0.750"
+    assert (cells["steps"], cells["lasting"], cells["return"]) == ("4.0", "0.250", "0.75")

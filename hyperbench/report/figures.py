@@ -121,17 +121,19 @@ def _of_board(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tup
 
 
 def _scores(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
-    rows = [row for row in content.board.rows if row.score is not None]
+    board = content.board
+    rows = [row for row in board.rows if board.headline(row)[0] is not None]
     figure, axes = _one(height=0.5 + 0.17 * len(rows))
     for i, row in enumerate(rows):
         style = looks[row.method]
         colour = _COLOURS[style.token]
-        if row.interval is not None:
-            axes.plot(row.interval, [i, i], color=colour, alpha=0.4, linewidth=3)
-        axes.plot([row.score or 0.0], [i], marker=_MARKERS[style.marker] or "o", color=colour)
+        value, interval = board.headline(row)
+        if interval is not None:
+            axes.plot(interval, [i, i], color=colour, alpha=0.4, linewidth=3)
+        axes.plot([value or 0.0], [i], marker=_MARKERS[style.marker] or "o", color=colour)
     axes.set_yticks(range(len(rows)), [row.method for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel("score (IQM)")
+    axes.set_xlabel("success rate" if board.by_success else "score (IQM)")
     axes.grid(visible=False, axis="y")
     return figure
 

@@ -131,7 +131,8 @@ def _facts(content: BoardContent) -> list[str]:
 def _score_view(board: Board, styles: Mapping[str, Style]) -> View:
     """The score table, and a bar for each row."""
     table = score_table(board)
-    ends = [end for row in board.rows for end in (row.interval or (row.score,)) if end is not None]
+    headlines = [board.headline(row) for row in board.rows]
+    ends = [end for value, bounds in headlines for end in bounds or (value,) if end is not None]
     low, high = min([0.0, *ends]), max([1.0, *ends])
 
     def place(value: float | None) -> float | None:
@@ -141,17 +142,19 @@ def _score_view(board: Board, styles: Mapping[str, Style]) -> View:
         return round(_BAR_MARGIN + (100 - 2 * _BAR_MARGIN) * share, 1)
 
     def bar(row: Row) -> View:
-        start, end = row.interval or (None, None)
+        value, bounds = board.headline(row)
+        start, end = bounds or (None, None)
         return {
             "ticks": [place(0.0), place(1.0)],
             "low": place(start),
             "high": place(end),
-            "at": place(row.score),
+            "at": place(value),
             "token": styles[row.method].token,
         }
 
     return {
         "header": table.header[1:],
+        "headline": "success" if board.by_success else "score",
         "bar_range": (f"{low:.2f}", f"{high:.2f}"),
         "ticks": [(place(0.0), "0"), (place(1.0), "1")],
         "rows": [

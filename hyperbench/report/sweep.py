@@ -36,7 +36,7 @@ class Sweep:
     @property
     def quantity(self) -> tuple[str, str]:
         """What is drawn, and the column of ``task_table`` that has it: the family's headline."""
-        if all(family.info.has_success for family in self.families.values()):
+        if all(family.info.ends_at_success for family in self.families.values()):
             return "success rate", "success_rate"
         return "mean score", "score"
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from hyperbench.board import Board, Row
 
 MISSING = "–"
+Column = tuple[str, Callable[[Row], str]]
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,30 @@ class Table:
 
 def score_table(board: Board) -> Table:
     """What was achieved: the same to the last digit whenever the same runs are measured again."""
-    columns: list[tuple[str, Callable[[Row], str]]] = [
-        ("method", lambda row: row.method),
+    rows = board.rows
+    columns: list[Column] = [("method", lambda row: row.method)]
+    if any(row.rank is not None for row in rows):
+        columns.append(("rank", lambda row: _whole(row.rank)))
+    score: list[Column] = [
         ("score", lambda row: _fixed(row.score, 3)),
         ("95 % interval", lambda row: _interval(row.interval)),
     ]
-    if any(row.rank is not None for row in board.rows):
-        columns.insert(1, ("rank", lambda row: _whole(row.rank)))
-    columns += [
-        ("return", lambda row: _fixed(row.mean_return, 1)),
-    ]
-    if any(row.success_rate is not None for row in board.rows):
-        columns.append(("success", lambda row: _fixed(row.success_rate, 3)))
-    if any(row.success_interval is not None for row in board.rows):
-        columns.append(("of success", lambda row: _interval(row.success_interval)))
+    returns: Column = ("return", lambda row: _fixed(row.mean_return, 2 if board.by_success else 1))
+    success: list[Column] = []
+    if any(row.success_rate is not None for row in rows):
+        success.append(("success", lambda row: _fixed(row.success_rate, 3)))
+    if any(row.success_interval is not None for row in rows):
+        success.append(("of success", lambda row: _interval(row.success_interval)))
+    if any(row.lasting_rate is not None for row in rows):
+        success.append(("lasting", lambda row: _fixed(row.lasting_rate, 3)))
+    if any(row.mean_length is not None for row in rows):
+        success.append(("steps", lambda row: _fixed(row.mean_length, 1)))
+    columns += [*success, returns, *score] if board.by_success else [*score, returns, *success]
     columns += [
         ("interp.", lambda row: _fixed(row.interpolation, 3)),
         ("extrap.", lambda row: _fixed(row.extrapolation, 3)),
+        ("runs", lambda row: str(row.num_runs)),
     ]
-    columns.append(("runs", lambda row: str(row.num_runs)))
     if any(row.num_failed for row in board.rows):
         columns.append(("failed", lambda row: str(row.num_failed)))
     if any(row.num_missing for row in board.rows):
@@ -59,7 +65,7 @@ def family_table(board: Board) -> Table | None:
         return None
     suites = {family.partition("/")[0] for family in board.families}
     prefix = f"{suites.pop()}/" if len(suites) == 1 else ""
-    columns: list[tuple[str, Callable[[Row], str]]] = [("method", lambda row: row.method)]
+    columns: list[Column] = [("method", lambda row: row.method)]
     columns += [
         (
             family.removeprefix(prefix),
@@ -157,7 +163,7 @@ def json_text(boards: list[Board]) -> str:
 def _table(
     title: str,
     board: Board,
-    columns: list[tuple[str, Callable[[Row], str]]],
+    columns: list[Column],
     learned_only: bool = False,
 ) -> Table:
     rows = [row for row in board.rows if not (learned_only and row.is_arm)]

@@ -273,7 +273,7 @@ def expert_actions(family: TaskFamily, task: TaskSpec) -> FloatArray:
 def check_success(family: TaskFamily) -> None:
     """Check that a family with ``has_success`` reports ``info["success"]`` at every step.
 
-    The success rate is then the headline of its board. Both ``make`` and ``make_vec`` report it,
+    Its board then has a column for it. Both ``make`` and ``make_vec`` report it,
     the latter as an array with one entry per sub-environment.
     """
     if not family.info.has_success:
