@@ -216,6 +216,16 @@ def test_a_preset_sets_defaults_and_gives_way_to_what_is_given():
         HypogenConfig(preset="publisht")
 
 
+def test_the_policy_of_the_published_manipulation_setting_goes_with_any_preset():
+    config = HypogenConfig(policy="manipulation", preset="published")
+    assert config.policy_sizes(8, 4) == ((8, 256), (256, 256), (256, 4))
+    assert (config.policy_activation, config.code_width) == ("tanh", 128)
+    assert HypogenConfig(policy="manipulation", policy_depth=4).policy_depth == 4
+    assert HypogenConfig.model_validate(config.model_dump()) == config
+    with pytest.raises(ValidationError, match=r"locomotion.*manipulation"):
+        HypogenConfig(policy="flight")
+
+
 def test_every_parameter_learns_but_those_that_nothing_uses(dimensions, rng):
     network = HypogenNetwork(dimensions, HypogenConfig(**SMALL, policy_depth=3), rng)
     layers = network(torch.tensor([[-1.0], [0.5]]))

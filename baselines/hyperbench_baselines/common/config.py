@@ -18,10 +18,14 @@ class LearningConfig(MethodConfig):
     """The policy that is generated, and the schedule of the fit.
 
     A subclass may name presets in ``PRESETS`` and declare a field ``preset``; the preset's values
-    then replace the defaults of the fields that are not given.
+    then replace the defaults of the fields that are not given. ``POLICIES`` is the same for the
+    field ``policy``, which every method has.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    POLICIES: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "manipulation": {"policy_depth": 3, "policy_activation": "tanh"}
+    }
     SEARCH: ClassVar[SearchSpace] = {"learning_rate": Range(2e-4, 2e-2, log=True)}
 
     num_steps: int = Field(1500, ge=1)
@@ -44,6 +48,9 @@ class LearningConfig(MethodConfig):
     """Share of the steps before which no weights are kept, however low their validation loss. The
     mean error over validation tasks is ruled by the few far from every source; while the learning
     rate is high it can be lowest where all other tasks are still cloned badly."""
+    policy: Literal["locomotion", "manipulation"] = "locomotion"
+    """The published setting whose policies are generated: two layers with ReLU, or three with tanh.
+    The fields below, where they are given, replace what it says."""
     policy_width: int = Field(256, ge=1)
     """Hidden units of a generated policy's layers."""
     policy_depth: int = Field(2, ge=1)
@@ -54,10 +61,11 @@ class LearningConfig(MethodConfig):
     @model_validator(mode="before")
     @classmethod
     def _apply_preset(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping) or not cls.PRESETS:
+        if not isinstance(values, Mapping):
             return values
-        # An unknown preset is refused by the field's own type, with the names that exist.
-        return {**cls.PRESETS.get(values.get("preset", "default"), {}), **values}
+        # An unknown name is refused by the field's own type, with the names that exist.
+        preset = cls.PRESETS.get(values.get("preset", ""), {})
+        return {**cls.POLICIES.get(values.get("policy", ""), {}), **preset, **values}
 
     def policy_sizes(self, observation_dim: int, action_dim: int) -> LayerSizes:
         """Give (num_in, num_out) of each layer of the generated policy."""

@@ -9,6 +9,8 @@ from hyperbench_manipulation.sawyer.families import FrameFamily, GoalFamily
 from hyperbench_manipulation.sawyer.names import FRAME_FAMILIES, GOAL_FAMILIES
 
 from hyperbench.collect import dataset, load, prepare
+from hyperbench.protocol import Split
+from hyperbench.references import play_reuse_bound
 from hyperbench.rollout import episode_seeds, rollout
 
 NAMES = (*GOAL_FAMILIES, *FRAME_FAMILIES)
@@ -58,6 +60,21 @@ def test_the_expert_of_another_task_is_no_help(make_family, name):
     tasks = [family.tasks[i] for i in (0, 7, 14, 21)]
     assert success(family, tasks, family.expert(tasks)) == 1.0
     assert success(family, tasks, family.expert(tasks[2:] + tasks[:2])) <= 0.5
+
+
+def test_reuse_bound_tells_whether_the_best_experts_success_lasts(make_family):
+    family = make_family("frame-push")
+    split = Split(source=family.tasks[::7], validation=(), target=family.tasks[3::7])
+    seeds = episode_seeds(0, "test", split.target, 3)
+    bound = play_reuse_bound(family, split, seeds)
+    tables = [
+        rollout(family, split.target, family.expert([source] * len(split.target)), seeds)
+        for source in split.source
+    ]
+    best = np.argmax([table.returns.mean(axis=1) for table in tables], axis=0)
+    lasting = np.array([tables[source].lasting[task] for task, source in enumerate(best)])
+    np.testing.assert_array_equal(bound.lasting, lasting)
+    assert 0 < lasting.sum() < bound.successes.sum()
 
 
 def test_demonstrations_end_at_success(make_family, tmp_path):
