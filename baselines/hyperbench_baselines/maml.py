@@ -36,7 +36,7 @@ from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.few_shot import EpisodeData, FewShotGenerator, TwoParts
 from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.policies import Layers, cloning_loss
-from hyperbench_baselines.common.shared_policy import SharedPolicy
+from hyperbench_baselines.common.shared_policy import SharedPolicyNetwork
 
 
 class MamlConfig(LearningConfig):
@@ -61,19 +61,6 @@ class MamlConfig(LearningConfig):
     """Whether the gradient of the initialisation goes through the inner gradients."""
 
 
-class MamlNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> the initialisation, once per task."""
-
-    def __init__(self, dimensions: Dimensions, config: MamlConfig, rng: torch.Generator):
-        super().__init__()
-        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self.policy = SharedPolicy(sizes, rng)
-
-    def forward(self, specs: Tensor) -> Layers:
-        layers: Layers = self.policy(len(specs))
-        return layers
-
-
 class Maml(FewShotGenerator):
     """MAML, cloning."""
 
@@ -81,7 +68,7 @@ class Maml(FewShotGenerator):
     Data: ClassVar[type[TaskData]] = EpisodeData
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
-        return MamlNetwork(dimensions, self.config, rng)
+        return SharedPolicyNetwork(dimensions, self.config, rng)
 
     def loss(self, network: nn.Module, batch: TwoParts) -> Tensor:
         """MSE of the adapted policies' actions on the query, averaged over tasks and samples."""

@@ -20,8 +20,8 @@ from hyperbench.generator import MethodConfig
 from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
-from hyperbench_baselines.common.policies import Layers, cloning_loss
-from hyperbench_baselines.common.shared_policy import SharedPolicy
+from hyperbench_baselines.common.policies import cloning_loss
+from hyperbench_baselines.common.shared_policy import SharedPolicyNetwork
 
 
 class SpecBlindConfig(LearningConfig):
@@ -31,26 +31,13 @@ class SpecBlindConfig(LearningConfig):
     """Adam's learning rate until the decay; that of the conditional policy."""
 
 
-class SpecBlindNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> the same policy for each of them."""
-
-    def __init__(self, dimensions: Dimensions, config: SpecBlindConfig, rng: torch.Generator):
-        super().__init__()
-        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self.policy = SharedPolicy(sizes, rng)
-
-    def forward(self, specs: Tensor) -> Layers:
-        layers: Layers = self.policy(len(specs))
-        return layers
-
-
 class SpecBlind(LearnedGenerator):
     """Cloning without the spec."""
 
     Config: ClassVar[type[MethodConfig]] = SpecBlindConfig
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
-        return SpecBlindNetwork(dimensions, self.config, rng)
+        return SharedPolicyNetwork(dimensions, self.config, rng)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """MSE of the one policy's actions, averaged over tasks and samples."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from hyperbench_baselines.common.config import LayerSizes
+from hyperbench_baselines.common.config import LayerSizes, LearningConfig
 from hyperbench_baselines.common.layers import uniform
+from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.policies import Layers
 
 
@@ -37,3 +38,16 @@ class SharedPolicy(nn.Module):
             (weight.expand(num_tasks, -1, -1), bias.expand(num_tasks, -1))
             for weight, bias in zip(self.weight, self.bias, strict=True)
         ]
+
+
+class SharedPolicyNetwork(nn.Module):
+    """Specs (num_tasks, num_features) -> the same policy for each of them."""
+
+    def __init__(self, dimensions: Dimensions, config: LearningConfig, rng: torch.Generator):
+        super().__init__()
+        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
+        self.policy = SharedPolicy(sizes, rng)
+
+    def forward(self, specs: Tensor) -> Layers:
+        layers: Layers = self.policy(len(specs))
+        return layers
