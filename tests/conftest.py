@@ -6,9 +6,10 @@ import pytest
 from hyperbench_pointmass.family import GoalDrag
 
 from hyperbench.family import FamilyInfo
+from hyperbench.leaderboard import make_boards
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.provenance import Provenance
-from hyperbench.record import RunRecord, SplitEntry, TaskEntry, write_record
+from hyperbench.record import RunRecord, SplitEntry, TaskEntry, find_runs, write_record
 from hyperbench.rollout import EpisodeTable
 from hyperbench.seeding import content_hash
 from hyperbench.task import Feature, SpecSpace
@@ -139,3 +140,14 @@ def write_run(tmp_path, make_tasks, make_record, make_table):
         return runs / record.key
 
     return write
+
+
+@pytest.fixture
+def board_of(tmp_path):
+    """The one board of everything written below ``tmp_path/runs``, and its rows by method."""
+
+    def make():
+        (board,) = make_boards(find_runs([tmp_path / "runs"]))
+        return board, {row.method: row for row in board.rows}
+
+    return make

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hyperbench.leaderboard import make_boards
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.record import find_runs, write_record
+from hyperbench.record import write_record
 from hyperbench.report.tables import score_table
 
 SEEDS = range(5)
@@ -16,15 +15,6 @@ TASK_EFFECTS = np.random.default_rng(1).normal(0, 0.05, 8)
 PROTOCOL = EvalProtocol(
     id="test-v1", summary="for tests", seeds=tuple(SeedPair(split=i, fit=i) for i in SEEDS)
 )
-
-
-@pytest.fixture
-def board_of(tmp_path):
-    def make():
-        (board,) = make_boards(find_runs([tmp_path / "runs"]))
-        return board, {row.method: row for row in board.rows}
-
-    return make
 
 
 @pytest.fixture
