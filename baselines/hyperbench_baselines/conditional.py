@@ -42,7 +42,7 @@ class ConditionalConfig(LearningConfig):
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""
     learning_rate: float = Field(3e-3, gt=0)
-    """Adam's learning rate until the decay; chosen on validation tasks of cheetah-speed."""
+    """Adam's learning rate until the decay; ``tune`` found none better."""
     embedding_width: EmbeddingWidth = 256
     """Length of the task embedding z; ``matched`` is the one that gives the network as many
     parameters as HyPoGen's default has."""

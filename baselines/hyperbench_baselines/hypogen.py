@@ -81,7 +81,9 @@ class HypogenConfig(CriticConfig):
 
     preset: Literal["default", "published"] = "default"
     """Where defaults come from: ours, or the paper's sizes, loss and learning rate."""
-    num_blocks: int = Field(4, ge=1)
+    learning_rate: float = Field(3.2e-4, gt=0)
+    """Adam's learning rate until the decay; this and the sizes below were found by ``tune``."""
+    num_blocks: int = Field(3, ge=1)
     """K, the number of descent steps."""
     structure: Literal["chain-rule", "flat"] = "chain-rule"
     """How a block comes by g: pseudo-forward and pseudo-backward, or one perceptron from z and all
@@ -105,7 +107,7 @@ class HypogenConfig(CriticConfig):
     """Length of a weight code w_l."""
     codec_width: int = Field(64, ge=1)
     """Hidden units of the encoders and decoders."""
-    block_width: int = Field(64, ge=1)
+    block_width: int = Field(32, ge=1)
     """Hidden units of f and of the Jacobians' networks."""
     pseudo_width: int = Field(64, ge=1)
     """Length of a pseudo-activation a_l between layers."""

@@ -200,7 +200,7 @@ def test_with_slice_products_sizes_are_the_published_ones(
 
 
 def test_default_size(cheetah, rng):
-    assert count(HypogenNetwork(cheetah, HypogenConfig(), rng)) == 2_441_424
+    assert count(HypogenNetwork(cheetah, HypogenConfig(), rng)) == 1_676_018
 
 
 def test_embedding_is_the_published_one(rng):

@@ -121,7 +121,7 @@ def test_clones_and_generalises(name, source, validation):
     [
         ("maml", {"num_steps": 200}),
         ("pearl", {"num_steps": 300}),
-        ("hypogen-finetuned", {"num_steps": 60, "finetune_steps": 60}),
+        ("hypogen-finetuned", {"num_steps": 120, "finetune_steps": 60}),
         ("conditional-finetuned", {"num_steps": 60, "finetune_steps": 60}),
     ],
 )
