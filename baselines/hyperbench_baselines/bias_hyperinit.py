@@ -40,7 +40,9 @@ class BiasHyperinitConfig(LearningConfig):
 
     SEARCH: ClassVar = {**LearningConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
 
-    embedding_width: int = Field(256, ge=4, multiple_of=4)
+    learning_rate: float = Field(5.9e-4, gt=0)
+    """Adam's learning rate until the decay; this and the width were found by ``tune``."""
+    embedding_width: int = Field(128, ge=4, multiple_of=4)
     """Length of the task embedding z."""
 
 

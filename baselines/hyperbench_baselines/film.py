@@ -43,7 +43,9 @@ class FilmConfig(LearningConfig):
 
     SEARCH: ClassVar = {**LearningConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
 
-    embedding_width: int = Field(256, ge=4, multiple_of=4)
+    learning_rate: float = Field(0.017, gt=0)
+    """Adam's learning rate until the decay; this and the width were found by ``tune``."""
+    embedding_width: int = Field(64, ge=4, multiple_of=4)
     """Length of the task embedding z."""
     policy_depth: int = Field(2, ge=2)
     """Linear layers of a generated policy; with one there would be no hidden unit to modulate."""
