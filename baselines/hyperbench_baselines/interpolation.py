@@ -43,7 +43,7 @@ class InterpolationConfig(LearningConfig):
     """Hyper-parameters of the clones."""
 
     learning_rate: float = Field(3e-3, gt=0)
-    """Adam's learning rate until the decay; chosen on validation tasks of cheetah-speed."""
+    """Adam's learning rate until the decay; ``tune`` found none better."""
 
 
 class Clones(nn.Module):
