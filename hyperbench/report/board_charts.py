@@ -9,7 +9,7 @@ import pandas as pd
 
 from hyperbench.board import Board, Row
 from hyperbench.report import curves
-from hyperbench.report.charts import Chart, curve_traces, drawn, numbers, of_style
+from hyperbench.report.charts import Chart, compared_at_x, curve_traces, drawn, numbers, of_style
 from hyperbench.report.palette import Style
 
 COSTS = {"trainable parameters": ("num_parameters", ""), "time to fit": ("fit_seconds", " [s]")}
@@ -25,12 +25,7 @@ def profile_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
     return {
         "data": traces,
         "layout": {
-            "hovermode": "x unified",
-            "hoverdistance": -1,
-            "xaxis": {
-                "title": {"text": "score threshold τ"},
-                "unifiedhovertitle": {"text": "score > %{x}"},
-            },
+            **compared_at_x("score threshold τ", "score > %{x}"),
             "yaxis": {
                 "title": {"text": "share with score > τ"},
                 "range": [0, 1.02],

@@ -46,15 +46,9 @@ def feature_chart(family: FamilyContent, styles: Mapping[str, Style]) -> Chart:
     return {
         "data": traces,
         "layout": {
-            "hovermode": "x unified",
-            "hoverdistance": -1,
-            "xaxis": {
-                "title": {"text": family.axis(0)},
-                "anchor": "y2",
-                "unifiedhovertitle": {
-                    "text": f"{family.names[0]} %{{x}} {family.units[0]}".rstrip()
-                },
-            },
+            **compared_at_x(
+                family.axis(0), f"{family.names[0]} %{{x}} {family.units[0]}".rstrip(), anchor="y2"
+            ),
             "yaxis": {"title": {"text": "return"}, "domain": [strip + 0.02, 1]},
             "yaxis2": {
                 "domain": [0, strip],
@@ -148,6 +142,21 @@ def strip_chart(family: FamilyContent, styles: Mapping[str, Style]) -> Chart:
             "xaxis": {"title": {"text": "return"}},
             "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False},
         },
+    }
+
+
+def compared_at_x(title: str, label: str, **axis: Any) -> Chart:
+    """The part of a layout by which one label compares all methods where the reader points.
+
+    Args:
+        title: of the x axis.
+        label: its heading, as Plotly's template.
+        axis: what else Plotly is to know of the x axis.
+    """
+    return {
+        "hovermode": "x unified",
+        "hoverdistance": -1,
+        "xaxis": {"title": {"text": title}, "unifiedhovertitle": {"text": label}, **axis},
     }
 
 

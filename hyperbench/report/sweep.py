@@ -87,13 +87,9 @@ def sweep_chart(sweep: Sweep, styles: Mapping[str, Style]) -> Chart:
     return {
         "data": traces,
         "layout": {
-            "hovermode": "x unified",
-            "hoverdistance": -1,
-            "xaxis": {
-                "title": {"text": "source tasks"},
-                "tickvals": list(sweep.families),
-                "unifiedhovertitle": {"text": "%{x} source tasks"},
-            },
+            **charts.compared_at_x(
+                "source tasks", "%{x} source tasks", tickvals=list(sweep.families)
+            ),
             "yaxis": {"title": {"text": quantity}},
         },
     }
