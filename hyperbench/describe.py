@@ -125,6 +125,7 @@ def _describe(family: TaskFamily) -> None:
             ("experts", info.expert_version),
             ("licence", info.licence),
             ("cite", info.citation),
+            *([("remark", info.remark)] if info.remark else []),
         ],
         out,
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+from hyperbench.family import FamilyInfo
 from hyperbench.plan import method_label
 from hyperbench.record import RunRecord
 from hyperbench.runs import StoredRun
@@ -55,7 +56,8 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     """
     num_runs: dict[str, Counter[tuple[str, str, str]]] = {}
     for record, _ in runs:
-        num_runs.setdefault(_unversioned(record.family), Counter())[_world(record)] += 1
+        counted = num_runs.setdefault(_unversioned(record.family), Counter())
+        counted[world_of(record.family_info)] += 1
     rank = {
         world: place
         for counted in num_runs.values()
@@ -63,7 +65,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     }
     parts: dict[int, list[StoredRun]] = {}
     for run in runs:
-        parts.setdefault(rank[_world(run[0])], []).append(run)
+        parts.setdefault(rank[world_of(run[0].family_info)], []).append(run)
     return [parts[place] for place in sorted(parts)]
 
 
@@ -71,14 +73,15 @@ def family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     """Per run the name of its column: results of different worlds never share one."""
 
     def world(record: RunRecord) -> str:
-        _, physics, experts = _world(record)
+        _, physics, experts = world_of(record.family_info)
         return f"experts {experts}, {physics}"
 
     return _labels(records, lambda record: record.family, world)
 
 
-def _world(record: RunRecord) -> tuple[str, str, str]:
-    return record.family, record.family_info.physics, record.family_info.expert_version
+def world_of(info: FamilyInfo) -> tuple[str, str, str]:
+    """What results must share to be compared: family, physics and experts."""
+    return info.id, info.physics, info.expert_version
 
 
 def _unversioned(family: str) -> str:

@@ -158,7 +158,7 @@ def make_board(part: BoardTable) -> Board:
         for record, _ in part.runs
         if record.status == "failed"
     )
-    notes = (*_notes(part.table), *missing_notes(rows), *part.notes)
+    notes = (*_notes(part.table), *missing_notes(rows), *_remarks(part), *part.notes)
     return Board(part.title, families, tuple(rows), failures, notes, by_success)
 
 
@@ -169,6 +169,15 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
             "missing, failed or earn the same.",
         )
     return ()
+
+
+def _remarks(part: BoardTable) -> tuple[str, ...]:
+    """What families say of themselves, once for all that say the same."""
+    families: dict[str, set[str]] = {}
+    for record, _ in part.runs:
+        if record.family_info.remark:
+            families.setdefault(record.family_info.remark, set()).add(part.families[record.key])
+    return tuple(f"{', '.join(sorted(who))}: {remark}" for remark, who in families.items())
 
 
 def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -246,6 +247,17 @@ def test_uncommitted_changes_are_told(write_run, write_arms, board_of):
     write_run("changed", RETURNS, provenance=changed)
     board, _ = board_of()
     assert board.notes == ("Measured with uncommitted changes to hyperbench: changed.",)
+
+
+def test_what_families_say_of_themselves_is_told_once_for_all(write_run, make_record, board_of):
+    info = make_record().family_info
+    for name, remark in (("b-v1", "Easy."), ("a-v1", "Easy."), ("c-v1", "Hard."), ("d-v1", "")):
+        family = f"toy/{name}"
+        said = replace(info, id=family, remark=remark)
+        for seed in range(2):
+            write_run("learned", RETURNS, split_seed=seed, family=family, family_info=said)
+    board, _ = board_of()
+    assert board.notes[1:] == ("toy/a-v1, toy/b-v1: Easy.", "toy/c-v1: Hard.")
 
 
 def test_a_target_task_without_episodes_is_damage(write_run, make_tasks, board_of):

@@ -325,7 +325,9 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
             seeds=(SeedPair(split=0, fit=0), SeedPair(split=1, fit=1)),
         )
         successes = np.arange(6)[:, None] < 2 * num_source
-        fields = {"protocol": protocol, "successes": successes, "family_info": info}
+        # Records of one family may be older and younger than what it says of itself.
+        said = replace(info, remark=f"said with {num_source}")
+        fields = {"protocol": protocol, "successes": successes, "family_info": said}
         one_feature({"learned": lambda _: 1.0}, splits=(0, 1), **fields)
     one_feature({"learned": lambda _: 90.0})  # under a protocol that sweeps nothing
     (sweep,) = sweeps(contents())

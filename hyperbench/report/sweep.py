@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hyperbench.family import FamilyInfo
+from hyperbench.labels import world_of
 from hyperbench.report import charts
 from hyperbench.report.charts import Chart
 from hyperbench.report.content import BoardContent, FamilyContent
@@ -63,17 +63,17 @@ def sweeps(contents: Sequence[BoardContent]) -> list[Sweep]:
     Args:
         contents: the boards, as ``read_content`` gives them.
     """
-    found: dict[tuple[str, FamilyInfo], dict[int, FamilyContent]] = {}
+    found: dict[tuple[str, ...], dict[int, FamilyContent]] = {}
     for content in contents:
         protocol = content.runs[0][2].protocol
         if protocol.num_source is None or protocol.split_label is None:
             continue
         for family in content.families:
-            key = (protocol.split_label, family.info)
+            key = (protocol.split_label, *world_of(family.info))
             found.setdefault(key, {})[protocol.num_source] = family
     return [
         Sweep(label, dict(sorted(families.items())))
-        for (label, _), families in found.items()
+        for (label, *_), families in found.items()
         if len(families) > 1
     ]
 

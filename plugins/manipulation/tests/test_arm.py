@@ -80,6 +80,7 @@ def test_every_family_says_what_it_is(name):
     assert info.execution_noise == 0.2
     assert "paper-compatible" in info.summary
     assert "headroom" in info.summary
+    assert info.remark.startswith("Paper-compatible, with little headroom")
     assert "Panda" in info.licence
     assert "ManiSkill2" in info.citation
 
