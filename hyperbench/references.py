@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +15,6 @@ from hyperbench.seeding import child_seed
 from hyperbench.task import FloatArray, TaskSpec
 
 Seeds = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 class RandomPolicies:
@@ -86,39 +83,49 @@ def _nearest_expert(family: TaskFamily, split: Split) -> PolicyBatch:
 
 def play_reuse_bound(
     family: TaskFamily, split: Split, seeds: Seeds, num_threads: int = 1
-) -> EpisodeTable:
-    """Play every source task's expert on every target task and keep the best, with hindsight.
+) -> tuple[EpisodeTable, int]:
+    """Play source tasks' experts on every target task and keep the best of each, with hindsight.
 
-    What reusing a source policy unchanged could earn at most: the price of not generalising.
+    What reusing a source policy unchanged could earn at most: the price of not generalising. The
+    best is the one with the highest mean return; where episodes end at success, the one that
+    succeeds most often, and a target task that an expert has solved in all episodes is not tried
+    with another one.
+
+    Returns:
+        The best episodes of each target task, and how many were played in all.
     """
-    tables = (
-        rollout(
-            family,
-            split.target,
-            family.expert([source] * len(split.target)),
-            seeds,
-            num_threads=num_threads,
-        )
-        for source in split.source
-    )
-    return reduce(_better, tables)
+    unsolved = np.arange(len(split.target))
+
+    def play(source: TaskSpec) -> EpisodeTable:
+        targets = [split.target[i] for i in unsolved]
+        policies = family.expert([source] * len(targets))
+        return rollout(family, targets, policies, seeds[unsolved], num_threads=num_threads)
+
+    ends_at_success = family.info.ends_at_success
+    merit = "successes" if ends_at_success else "returns"
+    best = play(split.source[0])
+    num_played = best.returns.size
+    for source in split.source[1:]:
+        if ends_at_success:
+            unsolved = np.flatnonzero(~np.asarray(best.successes).all(axis=1))
+        if not unsolved.size:
+            break
+        table = play(source)
+        num_played += table.returns.size
+        earned, known = (getattr(one, merit).mean(axis=1) for one in (table, best))
+        better = earned > known[unsolved]
+        for name in ("returns", "lengths", "terminated", "successes", "lasting"):
+            if (column := getattr(best, name)) is not None:
+                column[unsolved[better]] = getattr(table, name)[better]
+    return best, num_played
 
 
-def _better(one: EpisodeTable, other: EpisodeTable) -> EpisodeTable:
-    """For each task the table with the higher mean return."""
-    choose = (other.returns.mean(axis=1) > one.returns.mean(axis=1))[:, None]
-
-    def better(mine: Flags | None, theirs: Flags | None) -> Flags | None:
-        return None if mine is None or theirs is None else np.where(choose, theirs, mine)
-
-    return replace(
-        one,
-        returns=np.where(choose, other.returns, one.returns),
-        lengths=np.where(choose, other.lengths, one.lengths),
-        terminated=np.where(choose, other.terminated, one.terminated),
-        successes=better(one.successes, other.successes),
-        lasting=better(one.lasting, other.lasting),
-    )
+def due_rollouts(method: str, family: TaskFamily, split: Split, seeds: Seeds) -> range:
+    """How many episodes a method or control arm may have played on target tasks."""
+    if method != REUSE_BOUND:
+        return range(seeds.size, seeds.size + 1)
+    most = seeds.size * len(split.source)
+    return range(seeds.size if family.info.ends_at_success else most, most + 1)
 
 
 _POLICIES: dict[str, Callable[[TaskFamily, Split], PolicyBatch]] = {
@@ -148,7 +155,6 @@ def play_arm(
         The episodes, and how many were played in all (the reuse bound plays more than it keeps).
     """
     if arm == REUSE_BOUND:
-        table = play_reuse_bound(family, split, seeds, num_threads)
-        return table, seeds.size * len(split.source)
+        return play_reuse_bound(family, split, seeds, num_threads)
     policies = _POLICIES[arm](family, split)
     return rollout(family, split.target, policies, seeds, num_threads=num_threads), seeds.size

@@ -24,7 +24,7 @@ from hyperbench.integrity import (
 from hyperbench.protocol import Split
 from hyperbench.provenance import provenance
 from hyperbench.record import POLICIES, RunRecord, read_episodes, read_policies, read_record
-from hyperbench.references import REUSE_BOUND, play_arm
+from hyperbench.references import due_rollouts, play_arm
 from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.seeding import child_seed
@@ -112,10 +112,11 @@ def verify_run(
     if missing := obstacles(record, registry, family):
         return verdict("unverifiable", *missing)
     seeds = judged_seeds(split, record.protocol)
-    num_due = seeds.size * (len(split.source) if record.method == REUSE_BOUND else 1)
-    if record.num_target_rollouts != num_due:
+    due = due_rollouts(record.method, family, split, seeds)
+    if record.num_target_rollouts not in due:
+        number = f"{due[0]} to {due[-1]}" if len(due) > 1 else f"{due[0]}"
         return verdict(
-            "differs", f"num_target_rollouts is {record.num_target_rollouts}, {num_due} are due"
+            "differs", f"num_target_rollouts is {record.num_target_rollouts}, {number} are due"
         )
     try:
         columns = read_episodes(folder, record)

@@ -1,12 +1,22 @@
 """The control arms on the point mass: what each of them must and must not be able to do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gymnasium import spaces
 
 from hyperbench.protocol import QUICK, Split
-from hyperbench.references import ARMS, RandomPolicies, ZeroActionPolicies, play_arm
+from hyperbench.references import (
+    ARMS,
+    RandomPolicies,
+    ZeroActionPolicies,
+    due_rollouts,
+    play_arm,
+    play_reuse_bound,
+)
 from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.testing.line import LineFamily
 
 NUM_EPISODES = 3
 
@@ -70,6 +80,34 @@ def test_reuse_bound_is_the_best_source_expert_of_each_task(arms, pointmass, spl
     assert len(set(best)) > 1, "one source expert is best everywhere: the test shows nothing"
     successes = [every[source].successes[task] for task, source in enumerate(best)]
     np.testing.assert_array_equal(arms["reuse-bound"][0].successes, successes)
+
+
+def test_where_episodes_end_at_success_the_best_succeeds_most_often():
+    """Whatever it earns, which is the less the sooner; on a solved task no other one is tried."""
+    family = LineFamily()
+    family.info = replace(family.info, ends_at_success=True)
+    split = QUICK.split(family.tasks, 0)
+    seeds = episode_seeds(0, "test", split.target, NUM_EPISODES)
+    every = [
+        rollout(family, split.target, family.expert([source] * len(split.target)), seeds)
+        for source in split.source
+    ]
+    successes, returns = (
+        np.array([getattr(table, name) for table in every]) for name in ("successes", "returns")
+    )
+    rates = successes.mean(axis=2)
+    best = rates.argmax(axis=0)
+    assert (best != returns.mean(axis=2).argmax(axis=0)).any()
+    bound, num_played = play_reuse_bound(family, split, seeds)
+    for name in ("returns", "lengths", "terminated", "successes", "lasting"):
+        expected = [getattr(every[source], name)[task] for task, source in enumerate(best)]
+        np.testing.assert_array_equal(getattr(bound, name), expected)
+    solved = rates == 1
+    tried = np.where(solved.any(axis=0), solved.argmax(axis=0) + 1, len(split.source))
+    assert 1 < tried.mean() < len(split.source)
+    assert num_played == tried.sum() * NUM_EPISODES
+    assert num_played in due_rollouts("reuse-bound", family, split, seeds)
+    assert num_played not in due_rollouts("expert", family, split, seeds)
 
 
 def test_number_of_played_episodes_is_told(arms, split, seeds):

@@ -66,7 +66,7 @@ def test_reuse_bound_tells_whether_the_best_experts_success_lasts(make_family):
     family = make_family("frame-push")
     split = Split(source=family.tasks[::7], validation=(), target=family.tasks[3::7])
     seeds = episode_seeds(0, "test", split.target, 3)
-    bound = play_reuse_bound(family, split, seeds)
+    bound, num_played = play_reuse_bound(family, split, seeds)
     tables = [
         rollout(family, split.target, family.expert([source] * len(split.target)), seeds)
         for source in split.source
@@ -75,6 +75,10 @@ def test_reuse_bound_tells_whether_the_best_experts_success_lasts(make_family):
     lasting = np.array([tables[source].lasting[task] for task, source in enumerate(best)])
     np.testing.assert_array_equal(bound.lasting, lasting)
     assert 0 < lasting.sum() < bound.successes.sum()
+    solved = np.array([table.successes.all(axis=1) for table in tables])
+    tried = np.where(solved.any(axis=0), solved.argmax(axis=0) + 1, len(split.source))
+    assert num_played == tried.sum() * seeds.shape[1]
+    assert tried.min() < tried.max()
 
 
 def test_demonstrations_end_at_success(make_family, tmp_path):
