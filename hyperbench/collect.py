@@ -70,10 +70,12 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
 
     Args:
         family: whose experts demonstrate.
-        num_episodes: episodes per task.
+        num_episodes: episodes per task that a protocol asks for; ``FamilyInfo.min_demonstrations``
+            may ask for more.
         data_dir: root of all demonstrations. Each folder below it is a Minari root, in which a
             dataset is called after its family.
     """
+    num_episodes = max(num_episodes, family.info.min_demonstrations)
     identity = {
         "format": _FORMAT_VERSION,
         "arithmetic": ARITHMETIC,

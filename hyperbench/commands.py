@@ -242,7 +242,7 @@ def _prepare(
     if not quiet:
         size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
         state = "sound" if problem is None else "made"
-        num_episodes = len(family.tasks) * protocol.num_demonstrations
+        num_episodes = len(family.tasks) * int(found.identity["num_episodes"])
         out.print(
             f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
             highlight=False,

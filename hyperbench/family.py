@@ -38,6 +38,7 @@ class FamilyInfo:
             down is the action: demonstrations show the way back, too (Laskey et al., DART, 2017).
         source_fraction: share of the tasks to learn from, where the family's publication has
             another than the protocols.
+        min_demonstrations: of each task, where the family needs more than the protocols have.
         remark: what a reader must know before comparing results; a note on every board.
     """
 
@@ -52,6 +53,7 @@ class FamilyInfo:
     ends_at_success: bool = False
     execution_noise: float = 0.0
     source_fraction: float | None = None
+    min_demonstrations: int = 0
     remark: str = ""
 
     @property

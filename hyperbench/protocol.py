@@ -55,7 +55,7 @@ class EvalProtocol(BaseModel):
     validation_fraction: float = Field(0.1, ge=0, lt=1)
     """Share of a family's tasks that serve only to choose."""
     num_demonstrations: int = Field(10, ge=1)
-    """Expert episodes per source and validation task."""
+    """Expert episodes per source and validation task, unless the family asks for more."""
     num_episodes: int = Field(10, ge=1)
     """Episodes judged per target task."""
     seeds: tuple[SeedPair, ...]

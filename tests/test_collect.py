@@ -82,6 +82,14 @@ def test_execution_noise_is_part_of_what_is_written_and_of_its_identity(
         assert np.abs(force - episode.actions[:, 0]).mean() > 0.3
 
 
+def test_a_family_may_ask_for_more_demonstrations_than_a_protocol(family, tmp_path) -> None:
+    eager = LineFamily()
+    eager.info = replace(family.info, min_demonstrations=4)
+    sizes = [dataset(eager, asked, tmp_path).identity["num_episodes"] for asked in (3, 5)]
+    assert sizes == [4, 5]
+    assert dataset(eager, 3, tmp_path) == dataset(family, 4, tmp_path)
+
+
 def test_a_sound_dataset_has_no_problem_and_a_missing_one_is_named(
     family: TaskFamily, stored: Dataset, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_every_family_says_what_it_is(name):
     assert info.has_success
     assert info.ends_at_success
     assert info.execution_noise == 0.2
+    assert info.min_demonstrations == 20
     assert "paper-compatible" in info.summary
     assert "headroom" in info.summary
     assert info.remark.startswith("Paper-compatible, with little headroom")

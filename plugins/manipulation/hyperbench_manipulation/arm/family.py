@@ -43,6 +43,8 @@ leave 12 of the 16 published values; moved, 15 are left.
 
 SOURCE_FRACTION = 0.3
 """As published for these tasks."""
+MIN_DEMONSTRATIONS = 20
+"""Of each value. Published are a thousand successful episodes."""
 EXECUTION_NOISE = 0.2
 """Of the demonstrations, so that they show the way back."""
 REMARK = (
@@ -88,6 +90,7 @@ class ArmFamily(TaskFamily):
             ends_at_success=True,
             execution_noise=EXECUTION_NOISE,
             source_fraction=SOURCE_FRACTION,
+            min_demonstrations=MIN_DEMONSTRATIONS,
             remark=REMARK,
         )
         num_values = round((feature.high - feature.low) / step) + 1
