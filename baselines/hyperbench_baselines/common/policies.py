@@ -14,7 +14,8 @@ Layers = list[tuple[Tensor, Tensor]]
 """Networks of one shape, usually policies, one per task: per layer, weights
 (num_tasks, num_in, num_out) and biases (num_tasks, num_out)."""
 
-_ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+# In place: a hidden layer of a whole batch does not fit into a processor's near caches.
+_ACTIVATIONS = {"relu": torch.relu_, "tanh": torch.tanh_}
 
 
 def apply(layers: Layers, inputs: Tensor, activation: Activation) -> Tensor:
