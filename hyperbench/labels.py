@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
@@ -23,13 +24,24 @@ class BoardKey(NamedTuple):
 
 
 def by_board(runs: Sequence[StoredRun]) -> dict[BoardKey, list[StoredRun]]:
-    """Divide runs by the suite of their family and their protocol, in the order of the names."""
+    """Divide runs by the suite of their family and their protocol.
+
+    In the order of the names, whose numbers are told by their value: ``scarce-5-v1`` is before
+    ``scarce-10-v1``.
+    """
     found: dict[BoardKey, list[StoredRun]] = {}
     for record, folder in runs:
         protocol = record.protocol
         key = BoardKey(suite_of(record), protocol.id, protocol.rules_hash)
         found.setdefault(key, []).append((record, folder))
-    return dict(sorted(found.items()))
+    return {key: found[key] for key in sorted(found, key=_natural_order)}
+
+
+def _natural_order(key: BoardKey) -> tuple[list[tuple[int, str]], ...]:
+    return tuple(
+        [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+        for name in key
+    )
 
 
 def board_titles(keys: Collection[BoardKey]) -> dict[BoardKey, str]:

@@ -127,6 +127,13 @@ def test_a_board_with_support_says_which_methods_saw_none(write_run, write_arms,
     assert set(rows) == {"random", "expert", "shown", "blind (zero-shot)"}
 
 
+def test_boards_stand_in_the_order_of_their_names_and_numbers(tmp_path, write_run):
+    ids = ["rare-v1", "scarce-5-v1", "scarce-10-v1", "scarce-30-v1"]
+    for id_ in ids:
+        write_run("learned", RETURNS, protocol=STANDARD.model_copy(update={"id": id_}))
+    assert [board.protocol for board in make_boards(find_runs([tmp_path]))] == ids
+
+
 def test_each_protocol_has_its_own_board(tmp_path, write_run):
     write_run("learned", RETURNS)
     write_run("learned", EXPERT, protocol=STANDARD)
