@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Row:
     """Control steps an episode, failed ones counted to the horizon; where some end at success."""
     lasting_rate: float | None = None
     """Share of episodes that succeed and at whose horizon this is still true; likewise."""
+    family_successes: dict[str, float | None] = field(default_factory=dict)
+    """Success rate in each family; where success is the board's headline."""
     num_missing: int = 0
     """Runs that the protocol asks for on this board's families and of which there is no record."""
 
@@ -63,3 +65,7 @@ class Board:
         if self.by_success:
             return row.success_rate, row.success_interval
         return row.score, row.interval
+
+    def family_headlines(self, row: Row) -> dict[str, float | None]:
+        """The same of each family."""
+        return row.family_successes if self.by_success else row.family_scores

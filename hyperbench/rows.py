@@ -161,6 +161,11 @@ def _row(
         interpolation=iqm_of(table[table["region"] == "interpolation"]),
         extrapolation=iqm_of(table[table["region"] == "extrapolation"]),
         family_scores={family: iqm_of(table[table["family"] == family]) for family in families},
+        family_successes={
+            family: _number(table.loc[table["family"] == family, "success_rate"].mean())
+            for family in families
+            if ending
+        },
         num_runs=len(costs),
         num_failed=len(records) - len(costs),
         num_parameters=_largest([cost.num_parameters for cost in costs]),

@@ -95,6 +95,7 @@ def test_families_are_told_apart_and_pooled(write_run, write_arms, make_tasks, b
     assert board.families == ("toy/other-v1", "toy/size-v1")
     expected = {"toy/other-v1": pytest.approx(0.9), "toy/size-v1": pytest.approx(0.275)}
     assert rows["learned"].family_scores == expected
+    assert board.family_headlines(rows["learned"]) == expected
     pooled = sorted([*RETURNS, 0.9, 0.9, 0.9, 0.9])[3:9]
     assert rows["learned"].score == pytest.approx(np.mean(pooled))
 

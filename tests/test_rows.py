@@ -159,6 +159,7 @@ def test_where_episodes_end_at_success_it_orders_and_ranks(write_run, board_of, 
     assert [row.method for row in board.rows] == ["expert", "seven", "six", "random"]
     assert (rows["seven"].rank, rows["six"].rank) == (1, 2)
     assert board.headline(rows["six"]) == (0.75, rows["six"].success_interval)
+    assert list(board.family_headlines(rows["six"]).values()) == [0.75]
     header = score_table(board).header
     assert header[:4] == ("method", "rank", "success", "of success")
 

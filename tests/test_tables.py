@@ -201,9 +201,20 @@ def test_csv_keeps_every_digit(two_families):
     assert (first["rank"], arm["rank"], first["num_missing"]) == ("1", "", "2")
     assert (first["toy/size-v1"], first["toy/other-v1"]) == ("0.12345", "")
     assert (other["toy/size-v1"], other["toy/other-v1"]) == ("0.25", "")
-    several = ("interval", "success_interval", "family_scores")
+    several = ("interval", "success_interval", "family_scores", "family_successes")
     told = {name for name in Row.__dataclass_fields__ if name not in several}
     assert told < set(first), "a field of the row is not in the file"
+
+
+def test_where_success_is_the_headline_it_is_told_in_each_family(two_families):
+    rates = {"toy/size-v1": 0.75, "toy/other-v1": 0.5}
+    row = replace(two_families.rows[0], family_successes=rates)
+    board = replace(two_families, rows=(row,), by_success=True)
+    table = family_table(board)
+    assert table.title == "Success in each family of toy"
+    assert [row[1:] for row in table.rows] == [("0.500", "0.750")]
+    (line,) = csv.DictReader(csv_text([board]).splitlines())
+    assert (line["toy/size-v1"], line["toy/size-v1 success"]) == ("0.25", "0.75")
 
 
 def test_csv_has_what_differs_between_machines_last():

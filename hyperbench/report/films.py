@@ -71,11 +71,12 @@ def make_clips(content: BoardContent, tell: Callable[[str], None]) -> dict[str, 
 
 
 def _best_run(content: BoardContent, family: FamilyContent) -> tuple[str, RunRecord, Path] | None:
-    for row in sorted(content.board.rows, key=lambda row: -(row.family_scores[family.label] or 0)):
-        if row.is_arm or row.family_scores[family.label] is None:
-            continue
+    rows = [row for row in content.board.rows if not row.is_arm]
+    earned = {row.method: content.board.family_headlines(row)[family.label] for row in rows}
+    known = {method: value for method, value in earned.items() if value is not None}
+    for best in sorted(known, key=lambda method: -known[method]):
         for method, label, record, folder in content.runs:
-            if (method, label) == (row.method, family.label) and POLICIES in record.sha256:
+            if (method, label) == (best, family.label) and POLICIES in record.sha256:
                 return method, record, folder
     return None
 

@@ -185,7 +185,7 @@ def _by_family(content: BoardContent, id_: str) -> list[View]:
         {
             "label": family,
             "id": ids.get(family, id_),
-            "cells": [item(row.family_scores[family]) for row in board.rows],
+            "cells": [item(board.family_headlines(row)[family]) for row in board.rows],
         }
         for family in board.families
     ]

@@ -60,7 +60,7 @@ def score_table(board: Board) -> Table:
 
 
 def family_table(board: Board) -> Table | None:
-    """The scores of each family in a column of its own; None for a board of one family."""
+    """The headline in each family in a column of its own; None for a board of one family."""
     if len(board.families) == 1:
         return None
     suites = {family.partition("/")[0] for family in board.families}
@@ -69,12 +69,13 @@ def family_table(board: Board) -> Table | None:
     columns += [
         (
             family.removeprefix(prefix),
-            lambda row, family=family: _fixed(row.family_scores[family], 3),  # type: ignore[misc]
+            lambda row, family=family: _fixed(board.family_headlines(row)[family], 3),  # type: ignore[misc]
         )
         for family in board.families
     ]
     where = f" of {prefix.removesuffix('/')}" if prefix else ""
-    return _table(f"Score in each family{where}", board, columns)
+    headline = "Success" if board.by_success else "Score"
+    return _table(f"{headline} in each family{where}", board, columns)
 
 
 def tables(board: Board) -> list[Table]:
@@ -136,19 +137,22 @@ def _booktabs(table: Table) -> str:
 
 
 def csv_text(boards: list[Board]) -> str:
-    """Every number of every row, unrounded; one column per field, one more per family."""
+    """Every number of every row, unrounded; one column per field, one or two more per family."""
     families = sorted({family for board in boards for family in board.families})
     times = ["fit_seconds", "generate_seconds"]  # last, since they alone differ between machines
-    several = ["interval", "success_interval", "family_scores"]
+    several = ["interval", "success_interval", "family_scores", "family_successes"]
+    ending = families if any(board.by_success for board in boards) else []
+    successes = [f"{family} success" for family in ending]
     scalar = [name for name in Row.__dataclass_fields__ if name not in (*several, *times)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     bounds = ["interval_low", "interval_high", "success_low", "success_high"]
-    writer.writerow(["protocol", *scalar, *bounds, *families, *times])
+    writer.writerow(["protocol", *scalar, *bounds, *families, *successes, *times])
     for board in boards:
         for row in board.rows:
             intervals = [*(row.interval or (None, None)), *(row.success_interval or (None, None))]
             scores = [row.family_scores.get(family) for family in families]
+            scores += [row.family_successes.get(family) for family in ending]
             values = [getattr(row, name) for name in scalar]
             spent = [getattr(row, name) for name in times]
             writer.writerow([board.protocol, *values, *intervals, *scores, *spent])
