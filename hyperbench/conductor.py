@@ -22,7 +22,7 @@ from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.plan import Run
 from hyperbench.policy import MLPPolicies, PolicyBatch, info_key
-from hyperbench.protocol import EvalProtocol, Split
+from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import provenance
 from hyperbench.record import (
     GENERATOR,
@@ -37,6 +37,7 @@ from hyperbench.references import play_arm
 from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.seeding import child_seed
+from hyperbench.split import Split
 from hyperbench.task import TaskSpec
 
 

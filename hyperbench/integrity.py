@@ -19,7 +19,6 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.files import sha256_file
 from hyperbench.plan import run_key
-from hyperbench.protocol import Split
 from hyperbench.record import (
     EPISODES,
     GENERATOR,
@@ -30,6 +29,7 @@ from hyperbench.record import (
     content_checksum,
 )
 from hyperbench.registry import Registry
+from hyperbench.split import Split
 
 Columns = dict[str, npt.NDArray[Any]]
 """Judged episodes as ``record.read_episodes`` gives them."""

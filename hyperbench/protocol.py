@@ -1,30 +1,26 @@
-"""Protocols: the frozen rules of a measurement, and the splits they make."""
+"""Protocols: the frozen rules of a measurement."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.optimize import linprog
 
 from hyperbench.errors import ProtocolError
 from hyperbench.seeding import child_seed, content_hash
-from hyperbench.task import FloatArray, TaskSpec, spec_matrix
+from hyperbench.split import Split
+from hyperbench.task import TaskSpec
 
 Track = Literal["zero-shot", "few-shot"]
 SplitRule = Literal["random", "gap"]
-Region = Literal["interpolation", "extrapolation"]
 
 _MIN_TASKS = 3
 """One source, one validation, one target task."""
 _MIN_GAP_VALUES = 4
 """A feature with fewer values would be left with one or none if its ends were held out."""
-_ROUNDING = 1e-6
-"""Distance from the sources' hull, in features scaled to [-1, 1], that counts as none."""
 _HOW_MANY = "give at least one seed, each once, none negative."
 _LATER_RULES = ("num_support", "split_rule", "num_source", "num_target", "split_label")
 """Fields younger than the first protocols, whose hashes must stay what they were."""
@@ -216,51 +212,6 @@ class EvalProtocol(BaseModel):
         return num_source, num_validation
 
 
-@dataclass(frozen=True)
-class Split:
-    """Which tasks are learned from, chosen by, and judged; disjoint by content."""
-
-    source: tuple[TaskSpec, ...]
-    validation: tuple[TaskSpec, ...]
-    target: tuple[TaskSpec, ...]
-
-    def __post_init__(self) -> None:
-        keys = [task.key for task in (*self.source, *self.validation, *self.target)]
-        if len(set(keys)) != len(keys):
-            raise ProtocolError(
-                "A task is in two parts of a split; source, validation and target must be disjoint."
-            )
-
-    def shuffled_target(self) -> tuple[TaskSpec, ...]:
-        """For each target task another one's: what the shuffled-spec control generates for.
-
-        A cycle through all target tasks, so that none keeps its own, drawn from a seed that follows
-        from the tasks: a split has one such permutation, whatever the method.
-
-        Raises:
-            ProtocolError: there is only one target task.
-        """
-        if len(self.target) < 2:
-            raise ProtocolError("Shuffled specs need at least two target tasks, found 1.")
-        by_key = {task.key: task for task in self.target}
-        keys = sorted(by_key)
-        rng = np.random.default_rng(child_seed(0, "shuffled spec", *keys))
-        cycle = [keys[i] for i in rng.permutation(len(keys))]
-        following = dict(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
-        return tuple(by_key[following[task.key]] for task in self.target)
-
-    def nearest_source(self, task: TaskSpec) -> tuple[TaskSpec, float]:
-        """The source task whose scaled spec is nearest (Euclid), and its distance."""
-        distances = np.linalg.norm(spec_matrix(self.source) - task.vector, axis=1)
-        nearest = int(np.argmin(distances))
-        return self.source[nearest], float(distances[nearest])
-
-    def region(self, task: TaskSpec) -> Region:
-        """Whether a task lies inside the convex hull of the scaled source specs."""
-        inside = _in_convex_hull(spec_matrix(self.source), task.vector)
-        return "interpolation" if inside else "extrapolation"
-
-
 def held_out_by_gap(tasks: Sequence[TaskSpec]) -> frozenset[str]:
     """Keys of the tasks in the middle or at an end of a feature.
 
@@ -308,25 +259,6 @@ def _gap_values(values: Sequence[float]) -> set[float]:
     num_middle += (num_values - num_middle) % 2
     start = (num_values - num_middle) // 2
     return {*ordered[:num_end], *ordered[start : start + num_middle], *ordered[-num_end:]}
-
-
-def _in_convex_hull(points: FloatArray, point: FloatArray) -> bool:
-    """Whether ``point`` (n,) is a convex combination of ``points`` (m, n)."""
-    # A linear programme, because Delaunay refuses the flat and too small sets of small splits. It
-    # minimises the distance, for whether a point on the border is feasible is a matter of rounding.
-    num_points, num_features = points.shape
-    apart = np.eye(num_features)
-    result = linprog(
-        np.repeat([0.0, 1.0], [num_points, 2 * num_features]),
-        A_eq=np.block(
-            [
-                [points.T, apart, -apart],
-                [np.ones((1, num_points)), np.zeros((1, 2 * num_features))],
-            ]
-        ),
-        b_eq=np.append(point, 1.0),
-    )
-    return result.fun is not None and bool(result.fun < _ROUNDING)
 
 
 QUICK = EvalProtocol(

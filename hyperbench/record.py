@@ -19,10 +19,11 @@ from hyperbench.family import FamilyInfo
 from hyperbench.files import new_folder, sha256_file
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.policy import MLPPolicies, PolicyBatch
-from hyperbench.protocol import EvalProtocol, Region, SeedPair, Track
+from hyperbench.protocol import EvalProtocol, SeedPair, Track
 from hyperbench.provenance import Provenance
 from hyperbench.rollout import EpisodeTable
 from hyperbench.seeding import content_hash
+from hyperbench.split import Region
 
 RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
 GENERATOR = "generator"

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
-from hyperbench.protocol import Split
 from hyperbench.rollout import EpisodeTable, rollout
 from hyperbench.seeding import child_seed
+from hyperbench.split import Split
 from hyperbench.task import FloatArray, TaskSpec
 
 Seeds = npt.NDArray[np.int64]

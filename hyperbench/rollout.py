@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
-from hyperbench.protocol import EvalProtocol, Split
+from hyperbench.protocol import EvalProtocol
 from hyperbench.seeding import child_seed
+from hyperbench.split import Split
 from hyperbench.task import FloatArray, TaskSpec
 
 Watch = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], None]

@@ -21,13 +21,13 @@ from hyperbench.integrity import (
     identity_faults,
     obstacles,
 )
-from hyperbench.protocol import Split
 from hyperbench.provenance import provenance
 from hyperbench.record import POLICIES, RunRecord, read_episodes, read_policies, read_record
 from hyperbench.references import due_rollouts, play_arm
 from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.seeding import child_seed
+from hyperbench.split import Split
 
 Stamp = Literal["verified", "differs", "unverifiable"]
 

@@ -16,7 +16,7 @@ SOURCES = [*CORE, *WORLDS, *METHODS]
 # Each floor may import from itself and from lower floors, never from a higher one.
 FLOORS = [
     {"errors", "seeding", "files", "provenance", "search", "vector"},
-    {"task", "demonstration", "policy", "generator", "family", "protocol"},
+    {"task", "demonstration", "policy", "generator", "family", "protocol", "split"},
     {"rollout", "collect", "episodes", "record", "runs", "statistics", "board"},
     {"references", "hookspecs", "registry"},
     {"plan", "conductor", "executors", "film", "labels", "leaderboard", "published", "report"}

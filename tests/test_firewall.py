@@ -30,10 +30,11 @@ from hyperbench.generator import PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.plan import Run, plan
 from hyperbench.policy import MLPPolicies
-from hyperbench.protocol import FEW_SHOT, QUICK, Split
+from hyperbench.protocol import FEW_SHOT, QUICK
 from hyperbench.record import RunRecord, read_episodes, read_record
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.rollout import EpisodeTable, episode_seeds
+from hyperbench.split import Split
 from hyperbench.testing.line import LineFamily
 
 from .fakes_random_features import RandomFeatures

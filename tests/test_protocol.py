@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hyperbench.errors import ProtocolError
-from hyperbench.protocol import PROTOCOLS, QUICK, STANDARD, EvalProtocol, SeedPair, Split
+from hyperbench.protocol import PROTOCOLS, QUICK, STANDARD, EvalProtocol, SeedPair
 from hyperbench.seeding import content_hash
+from hyperbench.split import Split
 from hyperbench.task import Feature, SpecSpace
 
 # Two features of very different scale: what is near in metres and seconds is not near in specs.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from hyperbench.protocol import QUICK, Split
+from hyperbench.protocol import QUICK
 from hyperbench.references import (
     ARMS,
     RandomPolicies,
@@ -16,6 +16,7 @@ from hyperbench.references import (
     play_reuse_bound,
 )
 from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.split import Split
 from hyperbench.testing.line import LineFamily
 
 NUM_EPISODES = 3

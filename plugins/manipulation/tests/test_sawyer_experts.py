@@ -9,9 +9,9 @@ from hyperbench_manipulation.sawyer.families import FrameFamily, GoalFamily
 from hyperbench_manipulation.sawyer.names import FRAME_FAMILIES, GOAL_FAMILIES
 
 from hyperbench.collect import dataset, load, prepare
-from hyperbench.protocol import Split
 from hyperbench.references import play_reuse_bound
 from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.split import Split
 
 NAMES = (*GOAL_FAMILIES, *FRAME_FAMILIES)
 
