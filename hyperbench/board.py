@@ -40,7 +40,7 @@ class Row:
     lasting_rate: float | None = None
     """Share of episodes that succeed and at whose horizon this is still true; likewise."""
     family_successes: dict[str, float | None] = field(default_factory=dict)
-    """Success rate in each family; where success is the board's headline."""
+    """Success rate in each family; where some end at success."""
     num_missing: int = 0
     """Runs that the protocol asks for on this board's families and of which there is no record."""
 

@@ -94,23 +94,23 @@ def play_reuse_bound(
     Returns:
         The best episodes of each target task, and how many were played in all.
     """
-    unsolved = np.arange(len(split.target))
 
-    def play(source: TaskSpec) -> EpisodeTable:
-        targets = [split.target[i] for i in unsolved]
+    def play(source: TaskSpec, chosen: npt.NDArray[np.int64]) -> EpisodeTable:
+        targets = [split.target[i] for i in chosen]
         policies = family.expert([source] * len(targets))
-        return rollout(family, targets, policies, seeds[unsolved], num_threads=num_threads)
+        return rollout(family, targets, policies, seeds[chosen], num_threads=num_threads)
 
     ends_at_success = family.info.ends_at_success
     merit = "successes" if ends_at_success else "returns"
-    best = play(split.source[0])
+    unsolved = np.arange(len(split.target))
+    best = play(split.source[0], unsolved)
     num_played = best.returns.size
     for source in split.source[1:]:
         if ends_at_success:
             unsolved = np.flatnonzero(~np.asarray(best.successes).all(axis=1))
         if not unsolved.size:
             break
-        table = play(source)
+        table = play(source, unsolved)
         num_played += table.returns.size
         earned, known = (getattr(one, merit).mean(axis=1) for one in (table, best))
         better = earned > known[unsolved]
