@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from hyperbench_baselines import finetuned
 from hyperbench_baselines.plugin import hyperbench_methods
 
 from hyperbench.errors import DataError, NotFittedError
@@ -77,18 +78,16 @@ def test_a_fit_that_explodes_ends_with_its_step_and_loss(name, source):
         generator.fit(source, validation=None, seed=0)
 
 
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("maml", {"inner_learning_rate": 1e38}),
-        ("hypogen-finetuned", {"finetune_learning_rate": 1e37}),
-        ("conditional-finetuned", {"finetune_learning_rate": 1e37}),
-    ],
-)
-def test_an_adaptation_that_explodes_is_never_handed_out(name, settings, source, generate):
+@pytest.mark.parametrize("name", ["maml", "hypogen-finetuned", "conditional-finetuned"])
+def test_an_adaptation_that_explodes_is_never_handed_out(name, source, generate, monkeypatch):
+    """A factor beyond float32: whether mere 1e38 overflows depends on a processor's kernels."""
     generator = method(name)(config(name, num_steps=2))
     generator.fit(source, validation=None, seed=0)
-    generator.config = config(name, num_steps=2, **settings)
+    if name == "maml":
+        generator.config = config(name, num_steps=2, inner_learning_rate=1e300)
+    else:
+        exact = finetuned.cloning_loss
+        monkeypatch.setattr(finetuned, "cloning_loss", lambda *given: exact(*given) * 1e300)
     with pytest.raises(FloatingPointError, match=r"tilt=0\.5 has weights that are not finite"):
         generate(name, generator, [0.5])
 
