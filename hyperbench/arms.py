@@ -1,4 +1,4 @@
-"""The harness's control arms: what a board must be read against, and no method can reach."""
+"""Control arms: what a board must be read against, and no method can reach."""
 
 from __future__ import annotations
 
@@ -113,10 +113,8 @@ def play_reuse_bound(
         table = play(source, unsolved)
         num_played += table.returns.size
         earned, known = (getattr(one, merit).mean(axis=1) for one in (table, best))
-        better = earned > known[unsolved]
-        for name in ("returns", "lengths", "terminated", "successes", "lasting"):
-            if (column := getattr(best, name)) is not None:
-                column[unsolved[better]] = getattr(table, name)[better]
+        better = np.flatnonzero(earned > known[unsolved])
+        best = best.replaced(unsolved[better], table.take(better))
     return best, num_played
 
 
@@ -128,14 +126,16 @@ def due_rollouts(method: str, family: TaskFamily, split: Split, seeds: Seeds) ->
     return range(seeds.size if family.info.ends_at_success else most, most + 1)
 
 
+RANDOM, EXPERT = "random", "expert"
+"""The control arms that define score 0 and score 1."""
+REUSE_BOUND = "reuse-bound"
 _POLICIES: dict[str, Callable[[TaskFamily, Split], PolicyBatch]] = {
-    "random": _random,
+    RANDOM: _random,
     "zero-action": _zero_action,
     "nearest-expert": _nearest_expert,
-    "expert": _expert,
+    EXPERT: _expert,
 }
-REUSE_BOUND = "reuse-bound"
-ARMS = ("random", "zero-action", "nearest-expert", REUSE_BOUND, "expert")
+ARMS = (RANDOM, "zero-action", "nearest-expert", REUSE_BOUND, EXPERT)
 """Names of the control arms; no method may be called so."""
 
 

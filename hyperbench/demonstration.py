@@ -98,7 +98,7 @@ class Demonstrations:
         return Demonstrations(tuple(specs), chosen, self.action_low, self.action_high)
 
     def first(self, num_episodes: int) -> Demonstrations:
-        """The same tasks with their first ``num_episodes`` episodes.
+        """Keep the first ``num_episodes`` episodes of every task.
 
         Raises:
             DataError: a task has fewer.

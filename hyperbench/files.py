@@ -56,5 +56,25 @@ def new_folder(folder: Path, remedy: str) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
+def check_writable(folder: Path, remedy: str) -> None:
+    """Find out before an hour of fitting whether its result can be kept.
+
+    Args:
+        folder: made where there is none.
+        remedy: what the user can do when it cannot be written.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"Runs cannot be written to {folder}: {error.strerror}. {remedy}"
+        ) from error
+
+
 def _cannot_write(folder: Path, error: OSError, remedy: str) -> DataError:
     return DataError(f"{folder} cannot be written: {error.strerror or error}. {remedy}")

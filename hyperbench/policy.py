@@ -149,7 +149,7 @@ class MLPPolicies:
 
     @cached_property
     def _exact(self) -> MLPPolicies:
-        """The same numbers in float64."""
+        """All numbers in float64."""
         shared = {name: getattr(self, name).astype(np.float64) for name in _SHARED}
         return replace(
             self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +13,9 @@ from hyperbench.errors import ProtocolError
 from hyperbench.seeding import child_seed, content_hash
 from hyperbench.split import Split
 from hyperbench.task import TaskSpec
+
+if TYPE_CHECKING:  # it brings gymnasium, which listing protocols does not need
+    from hyperbench.family import TaskFamily
 
 Track = Literal["zero-shot", "few-shot"]
 SplitRule = Literal["random", "gap"]
@@ -59,7 +62,7 @@ class EvalProtocol(BaseModel):
     track: Track = "zero-shot"
     """What a method may see of a target task."""
     num_support: int = Field(0, ge=0)
-    """Of the few-shot track: demonstrations of each target task that a method is handed."""
+    """Demonstrations of each target task that a method is handed; of the few-shot track only."""
     split_rule: SplitRule = "random"
     """Which tasks may be targets: any, or those in the middle and at the ends of a feature."""
     num_source: int | None = Field(None, ge=1)
@@ -98,13 +101,13 @@ class EvalProtocol(BaseModel):
         return content_hash(rules)
 
     def with_crossed_seeds(self, split: str | None, fit: str | None) -> EvalProtocol:
-        """The same rules, every one of some split seeds with every one of some fit seeds.
+        """Cross seeds under these rules: every one of some split seeds with every fit seed.
 
         Separates what the split and what the fit contributes to the spread of results.
 
         Args:
             split: seeds, e.g. ``"0,1"``; None takes the protocol's first.
-            fit: likewise.
+            fit: seeds; None takes the protocol's first.
 
         Raises:
             ProtocolError: they are no list of seeds.
@@ -115,7 +118,7 @@ class EvalProtocol(BaseModel):
         return self.model_copy(update={"seeds": pairs})
 
     def with_seeds(self, asked: str) -> EvalProtocol:
-        """The same rules for other seed pairs.
+        """Take other seed pairs under these rules.
 
         Args:
             asked: a number of pairs (``"3"``: the protocol's first three, counted on where it has
@@ -134,9 +137,7 @@ class EvalProtocol(BaseModel):
             raise ProtocolError(f"--seeds {asked!r}: {_HOW_MANY}")
         return self.model_copy(update={"seeds": pairs})
 
-    def split(
-        self, tasks: Sequence[TaskSpec], split_seed: int, source_fraction: float | None = None
-    ) -> Split:
+    def split(self, family: TaskFamily, split_seed: int) -> Split:
         """Divide a family's tasks: a pure function of the tasks, the rules and the seed.
 
         By the rule ``random`` every task is source, validation or target. By the rule ``gap`` the
@@ -144,14 +145,14 @@ class EvalProtocol(BaseModel):
         validation are drawn from the others, some of which may be left over.
 
         Args:
-            tasks: all of a family's.
+            family: whose tasks; its ``FamilyInfo.source_fraction``, where it has one, goes before
+                the protocol's.
             split_seed: of the run.
-            source_fraction: the family's own, ``FamilyInfo.source_fraction``, which goes before the
-                protocol's.
 
         Raises:
             ProtocolError: too few tasks for one source, one validation and one target task.
         """
+        tasks = family.tasks
         by_key = {task.key: task for task in tasks}
         if len(by_key) != len(tasks):
             raise ProtocolError(f"{len(tasks) - len(by_key)} tasks occur twice; they must differ.")
@@ -168,7 +169,7 @@ class EvalProtocol(BaseModel):
         )
         order = [drawn[i] for i in rng.permutation(len(drawn))]
         num_source, num_validation = self._sizes(
-            len(keys), len(drawn), source_fraction or self.source_fraction
+            len(keys), len(drawn), family.info.source_fraction or self.source_fraction
         )
         validation_at = num_source
         if self.num_target is not None:

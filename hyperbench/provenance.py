@@ -37,14 +37,14 @@ class Provenance(BaseModel):
     machine: str
     """Operating system and processor."""
     kernels: str | None = None
-    """Of NumPy's linear algebra, chosen for the processor: what rounding depends on. None where the
-    library does not say, and in older records."""
+    """NumPy's kernels for linear algebra, chosen for the processor: what rounding depends on. None
+    where the library does not say, and in older records."""
     num_cores: int
-    """Of the machine."""
+    """Cores of the machine."""
     commit: str | None
-    """Of the source tree the code was run from; None for an installed package."""
+    """Commit of the source tree the code was run from; None for an installed package."""
     dirty: bool | None
-    """Whether that tree had uncommitted changes."""
+    """Whether the source tree had uncommitted changes; None for an installed package."""
 
 
 def provenance() -> Provenance:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperbench.family import TaskFamily
+from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.protocol import EvalProtocol
 from hyperbench.seeding import child_seed
@@ -23,6 +24,40 @@ EpisodeProgress = Callable[[int, int], None]
 _PROGRESS_EVERY = 50
 _JUDGED_ROOT = 0
 """Judged episodes are part of the benchmark: every method plays the same ones."""
+
+
+@dataclass(frozen=True)
+class EpisodeColumn:
+    """What is known of each episode under one name.
+
+    Args:
+        name: in files.
+        field: of ``EpisodeTable``.
+        kind: of its values, as NumPy abbreviates it: integer, float or boolean.
+        mean: what a task's mean over its episodes is called; None where it tells nothing.
+        notion: the field of ``FamilyInfo`` that says whether a family has it; None: all have.
+    """
+
+    name: str
+    field: str
+    kind: Literal["i", "f", "b"]
+    mean: str | None = None
+    notion: str | None = None
+
+    def belongs_to(self, info: FamilyInfo) -> bool:
+        """Whether episodes of such a family have it."""
+        return self.notion is None or bool(getattr(info, self.notion))
+
+
+EPISODE_COLUMNS = (
+    EpisodeColumn("seed", "seeds", "i"),
+    EpisodeColumn("return", "returns", "f", mean="mean_return"),
+    EpisodeColumn("length", "lengths", "i", mean="mean_length"),
+    EpisodeColumn("terminated", "terminated", "b"),
+    EpisodeColumn("success", "successes", "b", mean="success_rate", notion="has_success"),
+    EpisodeColumn("lasting", "lasting", "b", mean="lasting_rate", notion="ends_at_success"),
+)
+"""Whatever is known of an episode, in the order of a file's columns."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +81,33 @@ class EpisodeTable:
     successes: npt.NDArray[np.bool_] | None
     terminated: npt.NDArray[np.bool_]
     lasting: npt.NDArray[np.bool_] | None = None
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """What is known, by the names of ``EPISODE_COLUMNS``, (num_tasks, num_episodes) each."""
+        known = {column.name: getattr(self, column.field) for column in EPISODE_COLUMNS}
+        return {name: values for name, values in known.items() if values is not None}
+
+    def replaced(self, where: npt.NDArray[np.intp], other: EpisodeTable) -> EpisodeTable:
+        """Take the episodes of some tasks from another table.
+
+        Args:
+            where: (num_replaced,) rows of this table.
+            other: its rows, in this order, are put there.
+        """
+        changed: dict[str, Any] = {}
+        for column in EPISODE_COLUMNS:
+            if (values := getattr(self, column.field)) is not None:
+                changed[column.field] = values.copy()
+                changed[column.field][where] = getattr(other, column.field)
+        return replace(self, **changed)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> EpisodeTable:
+        """The rows at the given positions."""
+        taken: dict[str, Any] = {"tasks": tuple(self.tasks[i] for i in rows)}
+        for column in EPISODE_COLUMNS:
+            if (values := getattr(self, column.field)) is not None:
+                taken[column.field] = values[rows]
+        return replace(self, **taken)
 
 
 def episode_seeds(

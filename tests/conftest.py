@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from hyperbench_pointmass.family import GoalDrag
 
+from hyperbench.boards.leaderboard import make_boards
 from hyperbench.family import FamilyInfo
-from hyperbench.leaderboard import make_boards
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.provenance import Provenance
-from hyperbench.record import RunRecord, SplitEntry, TaskEntry, find_runs, write_record
+from hyperbench.records.record import RunRecord, SplitEntry, TaskEntry
+from hyperbench.records.store import find_runs, write_record
 from hyperbench.rollout import EpisodeTable
 from hyperbench.seeding import content_hash
 from hyperbench.task import Feature, SpecSpace
@@ -136,8 +137,7 @@ def write_run(tmp_path, make_tasks, make_record, make_table):
         else:
             columns = np.asarray(returns, dtype=np.float64)
             table = make_table(tasks, columns if columns.ndim == 2 else columns[:, None], successes)
-        record = write_record(runs, make_record(method, tasks=tasks, **fields), table)
-        return runs / record.key
+        return write_record(runs, make_record(method, tasks=tasks, **fields), table).folder
 
     return write
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hyperbench.references import ZeroActionPolicies
+from hyperbench.arms import ZeroActionPolicies
 from hyperbench.testing import family_expert
 from hyperbench.testing.line import LineFamily
 

@@ -12,8 +12,8 @@ from pyarrow import Table, parquet
 from safetensors.numpy import load_file, save_file
 
 from hyperbench.files import sha256_file
-from hyperbench.plan import run_key
-from hyperbench.record import EPISODES, POLICIES, RECORD, content_checksum, read_record
+from hyperbench.records.record import content_checksum
+from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
 from hyperbench.testing.line import LineFamily
 
 _KIND = {"kind": "mlp", "activation": "tanh", "squash": "clip"}
@@ -102,7 +102,7 @@ def forged(change: Callable[[dict], None]) -> Callable[[Path], None]:
     def alter(folder: Path) -> None:
         change_record(folder, change, forge=True)
         family = LineFamily()
-        key = run_key(read_record(folder), family.info, family.tasks)
+        key = StoredRun.read(folder).record.key_for(family.info, family.tasks)
         change_record(folder, lambda content: content.update(key=key), forge=True)
 
     return alter

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from hyperbench.protocol import QUICK
-from hyperbench.references import (
+from hyperbench.arms import (
     ARMS,
     RandomPolicies,
     ZeroActionPolicies,
@@ -15,6 +14,7 @@ from hyperbench.references import (
     play_arm,
     play_reuse_bound,
 )
+from hyperbench.protocol import QUICK
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.split import Split
 from hyperbench.testing.line import LineFamily
@@ -28,7 +28,7 @@ def box(low, high):
 
 @pytest.fixture(scope="module")
 def split(pointmass):
-    return QUICK.split(pointmass.tasks, 0)
+    return QUICK.split(pointmass, 0)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_where_episodes_end_at_success_the_best_succeeds_most_often():
     """Whatever it earns, which is the less the sooner; on a solved task no other one is tried."""
     family = LineFamily()
     family.info = replace(family.info, ends_at_success=True)
-    split = QUICK.split(family.tasks, 0)
+    split = QUICK.split(family, 0)
     seeds = episode_seeds(0, "test", split.target, NUM_EPISODES)
     every = [
         rollout(family, split.target, family.expert([source] * len(split.target)), seeds)

@@ -8,24 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hyperbench.errors import HyperbenchError
-from hyperbench.hookspecs import hookimpl
-from hyperbench.leaderboard import make_boards
-from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.publish import (
+from hyperbench.arms import ARMS
+from hyperbench.boards.committed import (
     REFERENCES,
     TABLE,
     VALUES,
     generated_tables,
     publish,
-    publish_command,
     reference_returns,
 )
-from hyperbench.record import EPISODES, RECORD, check_files, find_runs, read_record
-from hyperbench.references import ARMS
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.tables import csv_text, markdown
+from hyperbench.commands.publish import publish_command
+from hyperbench.errors import HyperbenchError
+from hyperbench.hookspecs import hookimpl
+from hyperbench.protocol import EvalProtocol, SeedPair
+from hyperbench.records.gather import PROTOCOL, RECORDS
+from hyperbench.records.store import EPISODES, RECORD, StoredRun, find_runs
 from hyperbench.registry import PluginSource, Registry, installed
-from hyperbench.report.tables import csv_text, markdown
-from hyperbench.runs import PROTOCOL, RECORDS
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 COMMITTED = sorted(path.parent for path in BOARDS.glob(f"*/*/{PROTOCOL}"))
@@ -56,9 +56,9 @@ def test_committed_board_is_what_its_records_say(board):
     rules = EvalProtocol.model_validate_json((board / PROTOCOL).read_bytes())
     assert rules.rules_hash == installed().protocol(board.name).rules_hash
     for run in find_runs([board]):
-        record = read_record(run)
+        record = StoredRun.read(run).record
         assert run.name == record.key
-        assert check_files(run, record) or record.status == "failed"
+        assert StoredRun(record, run).check() or record.status == "failed"
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_publishing_makes_a_whole_board(tmp_path, boards, write_row):
     assert {path.name for path in (board / RECORDS).iterdir()} == {"learned", *ARMS}
     assert not list(board.rglob("generator"))
     for run in find_runs([tmp_path / "runs"]):
-        copy = board / RECORDS / read_record(run).method / run.name
+        copy = board / RECORDS / StoredRun.read(run).record.method / run.name
         for name in (RECORD, EPISODES):
             assert (copy / name).read_bytes() == (run / name).read_bytes()
     # Made of the copies, the tables are those of the originals.
@@ -139,7 +139,7 @@ def test_a_board_and_ones_own_runs_are_one_board(tmp_path, boards, write_row):
     write_row("mine", SCORES + 1, arms=True)
     write_row("learned", SCORES + 0.5)  # as on another machine
     (board,) = make_boards(find_runs([boards, tmp_path / "runs"]))
-    scores = {row.method: row.score for row in board.rows}
+    scores = {row.method: row["score"].value for row in board.rows}
     assert scores["learned"] == pytest.approx(0.35)
     assert scores["mine"] == pytest.approx(1.35)
     (note,) = board.notes
@@ -162,12 +162,16 @@ def test_failed_runs_are_published_and_superseded(tmp_path, boards, write_row, w
 
 
 def alter(tmp_path, write_run):
-    run = next(r for r in find_runs([tmp_path / "runs"]) if read_record(r).method == "new")
+    run = next(
+        r for r in find_runs([tmp_path / "runs"]) if StoredRun.read(r).record.method == "new"
+    )
     (run / EPISODES).write_bytes((run / EPISODES).read_bytes() + b" ")
 
 
 def lose(tmp_path, write_run):
-    run = next(r for r in find_runs([tmp_path / "runs"]) if read_record(r).method == "new")
+    run = next(
+        r for r in find_runs([tmp_path / "runs"]) if StoredRun.read(r).record.method == "new"
+    )
     shutil.rmtree(run)
 
 
@@ -232,7 +236,7 @@ def test_an_interrupted_publication_changes_nothing(tmp_path, boards, write_row,
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hyperbench.publish.csv_text", interrupted)
+    monkeypatch.setattr("hyperbench.boards.committed.csv_text", interrupted)
     with pytest.raises(KeyboardInterrupt):
         publish([tmp_path / "runs"], boards, REGISTRY)
     assert tree(boards) == before
@@ -265,9 +269,9 @@ def test_the_command_tells_what_is_on_the_board(
 ):
     write_row("learned", arms=True)
     run = find_runs([tmp_path / "runs"])[0]
-    provenance = read_record(run).provenance.model_copy(update={"dirty": True})
+    provenance = StoredRun.read(run).record.provenance.model_copy(update={"dirty": True})
     write_row("edited", provenance=provenance)
-    monkeypatch.setattr("hyperbench.publish.installed", lambda: REGISTRY)
+    monkeypatch.setattr("hyperbench.commands.publish.installed", lambda: REGISTRY)
     publish_command([tmp_path / "runs"], boards, [])
     told = capsys.readouterr().out
     assert f"{TABLE}: 7 rows of 14 runs" in told.replace("\n", "")

@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from hyperbench import chart
 from hyperbench.task import Feature, SpecSpace
+from hyperbench.view import chart
 
 
 def tasks_on(*grids):

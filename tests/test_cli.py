@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hyperbench import cli
-from hyperbench.commands import run_command
+from hyperbench.commands.run import run_command
 from hyperbench.errors import HyperbenchError
 
 
@@ -282,7 +282,7 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, s
         given.update(arguments)
         return 0
 
-    monkeypatch.setattr("hyperbench.commands.run_command", record)
+    monkeypatch.setattr("hyperbench.commands.run.run_command", record)
     options = ("--device", "cuda", "--jobs", "3", "--output-dir", "x", "--data-dir", "y")
     say(*SMALL, *options, "--json", "--shuffled-spec")
     assert set(given) == set(run_command.__kwdefaults__ or run_command.__annotations__) - {"return"}

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hyperbench.conductor import Places, ensure_demonstrations, execute
+from hyperbench.commands.inspect import inspect_command
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import DataError
-from hyperbench.inspection import cloning_losses, inspect_command, inspect_run
-from hyperbench.plan import plan
+from hyperbench.measuring.cloning import cloning_losses, inspect_run
+from hyperbench.measuring.conductor import Places, ensure_demonstrations, execute
+from hyperbench.measuring.plan import plan
 from hyperbench.protocol import PROTOCOLS, QUICK
-from hyperbench.record import RECORD, read_record
+from hyperbench.records.store import RECORD, StoredRun
 from hyperbench.registry import installed
 
 FAMILY = "pointmass/goal-drag"
@@ -65,9 +66,9 @@ def hypogen(go) -> Path:
 
 
 def test_each_block_is_measured_and_the_last_is_what_the_fit_chose(folder, hypogen) -> None:
-    stages = inspect_run(hypogen, installed(), folder / "data")
+    stages = inspect_run(StoredRun.read(hypogen), installed(), folder / "data")
     assert [stage.name for stage in stages] == ["after block 1", "after block 2", "after block 3"]
-    record = read_record(hypogen)
+    record = StoredRun.read(hypogen).record
     for stage in stages:
         assert len(stage.source) == len(record.split.source)
         assert len(stage.validation) == len(record.split.validation)
@@ -78,14 +79,14 @@ def test_each_block_is_measured_and_the_last_is_what_the_fit_chose(folder, hypog
 
 
 def test_a_method_without_stages_has_one(go, folder) -> None:
-    [stage] = inspect_run(go("spec-blind", *TINY), installed(), folder / "data")
+    [stage] = inspect_run(StoredRun.read(go("spec-blind", *TINY)), installed(), folder / "data")
     assert stage.name == "generated"
     assert all(loss > 0 for loss in (*stage.source.values(), *stage.validation.values()))
 
 
 def test_support_is_handed_to_few_shot_methods(go, folder) -> None:
     run = go("conditional-finetuned", *TINY, "finetune_steps=2", protocol=PROTOCOLS["few-shot-v1"])
-    [stage] = inspect_run(run, installed(), folder / "data")
+    [stage] = inspect_run(StoredRun.read(run), installed(), folder / "data")
     assert stage.name == "adapted"
 
 
@@ -110,10 +111,10 @@ def test_runs_without_a_generator_are_refused(go, hypogen, folder, tmp_path) -> 
     weights = next((copy / "generator").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     with pytest.raises(DataError, match="was altered"):
-        inspect_run(copy, installed(), folder / "data")
+        inspect_run(StoredRun.read(copy), installed(), folder / "data")
     shutil.rmtree(copy / "generator")
     with pytest.raises(DataError, match="has no generator, or not any more"):
-        inspect_run(copy, installed(), folder / "data")
+        inspect_run(StoredRun.read(copy), installed(), folder / "data")
 
 
 def test_other_demonstrations_than_the_runs_are_refused(hypogen, folder, tmp_path) -> None:
@@ -122,7 +123,7 @@ def test_other_demonstrations_than_the_runs_are_refused(hypogen, folder, tmp_pat
     record = json.loads((copy / RECORD).read_text())
     (copy / RECORD).write_text(json.dumps({**record, "demonstrations": "other"}))
     with pytest.raises(DataError, match="was fitted to other demonstrations"):
-        inspect_run(copy, installed(), folder / "data")
+        inspect_run(StoredRun.read(copy), installed(), folder / "data")
 
 
 class Counting:

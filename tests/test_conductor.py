@@ -3,7 +3,6 @@
 import shutil
 import sys
 import types
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,26 +10,25 @@ import numpy as np
 import pytest
 
 from hyperbench import hookimpl
-from hyperbench.conductor import (
+from hyperbench.arms import ARMS
+from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
+from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.measuring.conductor import (
     Places,
     ensure_demonstrations,
     execute,
-    is_finished,
     record_lost,
-    single_threaded,
 )
-from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
-from hyperbench.executors import run_here
-from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
-from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.plan import method_label, plan
+from hyperbench.measuring.executors import run_here
+from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
-from hyperbench.record import read_episodes, read_policies, read_record, saved_generator
-from hyperbench.references import ARMS
+from hyperbench.records.store import StoredRun, is_finished
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.seeding import child_seed
+from hyperbench.threads import single_threaded
 
 PROTOCOL = QUICK.model_copy(update={"num_demonstrations": 2, "num_episodes": 2})
 SUPPORTED = FEW_SHOT.model_copy(
@@ -172,19 +170,19 @@ def test_support_is_handed_to_a_few_shot_method_alone(go, registry, places) -> N
     run, record = go(method="shown", protocol=SUPPORTED)
     support = Spy.seen["support"]
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split)
+    split = run.protocol.split(family, run.seeds.split)
     assert support.specs == split.target == Spy.seen["specs"]
     assert [len(episodes) for episodes in support.episodes] == [1] * len(split.target)
     assert (record.track, record.num_support) == ("few-shot", 1)
     seeds = {episode.seed for row in support.episodes for episode in row}
     assert seeds == set(episode_seeds(0, "demonstration", split.target, 1).ravel())
-    judged = read_episodes(places.runs / run.key, record)["seed"]
+    judged = StoredRun(record, places.runs / run.key).episodes()["seed"]
     assert not seeds & set(judged)
 
     other, record = go(method="spy", protocol=SUPPORTED)
     assert Spy.seen["support"] is None
     assert (record.track, record.num_support) == ("zero-shot", 0)
-    assert method_label(other) == "spy (zero-shot)"
+    assert other.row_label == "spy (zero-shot)"
 
 
 def test_no_zero_shot_protocol_hands_over_support(go, registry) -> None:
@@ -192,7 +190,7 @@ def test_no_zero_shot_protocol_hands_over_support(go, registry) -> None:
     with pytest.raises(ProtocolError, match=message):
         plan(registry, ["spy", "shown"], "testing", PROTOCOL)
     run, _ = go(method="shown", protocol=SUPPORTED)
-    assert replace(run, protocol=PROTOCOL).num_support == 0
+    assert run.model_copy(update={"protocol": PROTOCOL}).num_support_due == 0
     assert "shown" not in {run.method for run in plan(registry, ["spy"], "testing", PROTOCOL)}
     assert "shown" in {run.method for run in plan(registry, ["spy"], "testing", SUPPORTED)}
 
@@ -201,7 +199,7 @@ def test_no_zero_shot_protocol_hands_over_support(go, registry) -> None:
 def test_shuffled_specs_are_other_targets_judged_as_their_own(go, registry, method) -> None:
     run, record = go(method=method, protocol=SUPPORTED, shuffled=True)
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split)
+    split = run.protocol.split(family, run.seeds.split)
     assert record.shuffled_spec
     assert Spy.seen["specs"] == split.shuffled_target() != split.target
     assert [entry.key for entry in record.split.target] == [task.key for task in split.target]
@@ -212,7 +210,7 @@ def test_shuffled_specs_are_other_targets_judged_as_their_own(go, registry, meth
     plain, _ = go(method=method, protocol=SUPPORTED)
     assert plain.key != run.key
     track = {"spy": ", zero-shot", "shown": ""}[method]
-    assert method_label(run) == f"{method} (shuffled-spec{track})"
+    assert run.row_label == f"{method} (shuffled-spec{track})"
 
 
 def test_a_shuffled_run_is_added_for_what_is_asked_for(registry) -> None:
@@ -247,19 +245,22 @@ def test_auto_needs_no_torch(registry, monkeypatch) -> None:
 def test_the_record_is_complete_and_its_policies_earn_its_returns(go, registry, places) -> None:
     run, record = go()
     folder = places.runs / run.key
-    assert read_record(folder) == record
+    assert StoredRun.read(folder).record == record
     assert record.status == "ok"
     assert record.cost.num_parameters == 3
     assert record.fit.final_loss == 0.5
     assert record.provenance.versions["numpy"] == np.__version__
     assert {task.region for task in record.split.target} <= {"interpolation", "extrapolation"}
-    episodes = read_episodes(folder, record)
+    episodes = StoredRun(record, folder).episodes()
     assert record.num_target_rollouts == len(episodes["return"]) == 2 * len(record.split.target)
     family = registry.make_family(run.family)
     by_key = {task.key: task for task in family.tasks}
     tasks = [by_key[entry.key] for entry in record.split.target]
     again = rollout(
-        family, tasks, read_policies(folder, record), episodes["seed"].reshape(len(tasks), -1)
+        family,
+        tasks,
+        StoredRun(record, folder).policies(),
+        episodes["seed"].reshape(len(tasks), -1),
     )
     assert (again.returns.ravel() == episodes["return"]).all()
 
@@ -278,8 +279,8 @@ def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, 
     assert record.status == "failed"
     assert named in record.error
     assert "Traceback" in record.traceback
-    assert read_record(places.runs / run.key) == record
-    assert not is_finished(run, places.runs)
+    assert StoredRun.read(places.runs / run.key).record == record
+    assert not is_finished(places.runs / run.key)
     assert events[-1][:2] == (run.key, "failed")
 
 
@@ -287,7 +288,7 @@ def test_policies_that_are_not_finite_are_never_played(go, monkeypatch) -> None:
     def played(*_, **__):
         raise AssertionError("played")
 
-    monkeypatch.setattr("hyperbench.conductor.rollout", played)
+    monkeypatch.setattr("hyperbench.measuring.conductor.rollout", played)
     _, record = go("fail=nan")
     first = Spy.seen["specs"][0].label
     assert record.error.startswith(f"FloatingPointError: The policy generated for {first} has")
@@ -310,17 +311,17 @@ def test_a_failing_run_does_not_stop_the_others(go, registry, places) -> None:
 def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:
     run, _ = go()
     record_lost(run, registry, places)
-    assert "worker process died" in read_record(places.runs / run.key).error
+    assert "worker process died" in StoredRun.read(places.runs / run.key).record.error
 
 
 def test_a_run_is_finished_only_with_all_its_files(go, places) -> None:
     run, record = go()
-    assert is_finished(run, places.runs)
+    assert is_finished(places.runs / run.key)
     assert "generator/spy.json" in record.sha256
-    shutil.rmtree(saved_generator(places.runs / run.key, record))
-    assert is_finished(run, places.runs)  # only inspecting it needs the generator
+    shutil.rmtree(StoredRun(record, places.runs / run.key).generator)
+    assert is_finished(places.runs / run.key)  # only inspecting it needs the generator
     (places.runs / run.key / "policies.safetensors").unlink()
-    assert not is_finished(run, places.runs)
+    assert not is_finished(places.runs / run.key)
 
 
 def test_what_decides_a_result_decides_the_key(go, registry, places) -> None:
@@ -386,4 +387,4 @@ def test_a_run_is_plain_data(registry) -> None:
 
     run = plan(registry, ["spy"], "testing", PROTOCOL)[0]
     assert pickle.loads(pickle.dumps(run)) == run
-    assert replace(run) == run
+    assert run.model_copy() == run

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from minari import MinariDataset
 
-from hyperbench.collect import MANIFEST, Dataset, dataset, load, prepare
 from hyperbench.errors import DataError
 from hyperbench.family import TaskFamily
+from hyperbench.measuring.dataset import MANIFEST, Dataset, dataset, load, prepare
 from hyperbench.rollout import rollout
 from hyperbench.testing import LineFamily
 
@@ -168,7 +168,7 @@ def test_nothing_is_left_of_an_interrupted_preparation(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hyperbench.collect._write", interrupt)
+    monkeypatch.setattr("hyperbench.measuring.dataset._write", interrupt)
     found = dataset(family, 1, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         prepare(family, found)

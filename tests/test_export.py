@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.tables import TEXT_FORMATS
+from hyperbench.commands.export import export_command
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
-from hyperbench.export import TEXT_FORMATS, export
-from hyperbench.leaderboard import make_boards
 from hyperbench.protocol import STANDARD
-from hyperbench.record import find_runs, read_record
+from hyperbench.records.store import StoredRun, find_runs
 from hyperbench.statistics import iqm
 
 SCORES = np.arange(8) / 10
@@ -42,7 +43,7 @@ def write_rows(write_run, make_tasks):
 def exported(tmp_path):
     def write(format_):
         output = tmp_path / f"file.{format_}"
-        export([tmp_path / "runs"], format_, output)
+        export_command([tmp_path / "runs"], format_, output)
         return output
 
     return write
@@ -51,7 +52,9 @@ def exported(tmp_path):
 def test_parquet_has_one_line_a_run_and_task(tmp_path, write_rows, exported):
     write_rows()
     table = pd.read_parquet(exported("parquet"))
-    finished = [r for f in find_runs([tmp_path / "runs"]) if (r := read_record(f)).status == "ok"]
+    finished = [
+        r for f in find_runs([tmp_path / "runs"]) if (r := StoredRun.read(f).record).status == "ok"
+    ]
     assert len(table) == sum(len(record.targets) for record in finished)
     assert table.groupby("run").size().to_dict() == {r.key: len(r.targets) for r in finished}
     learned = table[(table["method"] == "learned") & (table["family"] == "toy/size-v1")]
@@ -82,7 +85,7 @@ def test_rliable_gets_an_array_of_scores_for_each_method(write_rows, exported):
 def test_arrays_say_what_the_board_says(tmp_path, write_rows, exported):
     write_rows()
     (board,) = make_boards(find_runs([tmp_path / "runs"]))
-    score = {row.method: row.score for row in board.rows}["learned"]
+    score = {row.method: row["score"].value for row in board.rows}["learned"]
     with np.load(exported("rliable")) as file:
         found = file["learned"]
     assert iqm(found[~np.isnan(found)]) == pytest.approx(score)
@@ -111,4 +114,4 @@ def test_what_cannot_be_exported_is_answered(tmp_path, write_run, exported):
         with pytest.raises(DataError, match="every run failed"):
             exported(format_)
     with pytest.raises(DataError, match="cannot be written"):
-        export([tmp_path / "runs"], "csv", tmp_path)
+        export_command([tmp_path / "runs"], "csv", tmp_path)

@@ -20,22 +20,25 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hyperbench import executors, hookimpl
-from hyperbench.collect import Dataset
-from hyperbench.conductor import Places, ensure_demonstrations
-from hyperbench.console import progress_display
+from hyperbench import hookimpl
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.plan import Run, plan
+from hyperbench.measuring import executors
+from hyperbench.measuring.conductor import Places, ensure_demonstrations
+from hyperbench.measuring.dataset import Dataset
+from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
-from hyperbench.record import RunRecord, read_episodes, read_record
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.rollout import EpisodeTable, episode_seeds
+from hyperbench.run import Run
 from hyperbench.split import Split
 from hyperbench.testing.line import LineFamily
+from hyperbench.view.progress import progress_display
 
 from .fakes_random_features import RandomFeatures
 
@@ -133,7 +136,7 @@ def run(registry: Registry, tmp_path: Path) -> Callable[..., tuple[Run, RunRecor
             ensure_demonstrations(family, protocol, places.data, num_threads=1, notify=on)
             [record] = executors.run_here([chosen], registry, places, num_threads=1, notify=on)
         assert record.status == "ok", record.traceback
-        assert read_record(places.runs / chosen.key) == record
+        assert StoredRun.read(places.runs / chosen.key).record == record
         return chosen, record
 
     return go
@@ -162,7 +165,7 @@ def test_nothing_behind_the_firewall_is_reachable(run, method, protocol) -> None
 
 def test_demonstrations_are_of_source_and_validation_tasks_alone(run) -> None:
     chosen, _ = run()
-    split = chosen.protocol.split(LineFamily.tasks, chosen.seeds.split)
+    split = chosen.protocol.split(LineFamily(), chosen.seeds.split)
     assert demonstrated(Spy.found["fit"]) == seeds_of((*split.source, *split.validation))
     assert demonstrated(Spy.found["generate"]) == []
 
@@ -180,7 +183,7 @@ def test_the_source_demonstrations_do_not_lead_to_the_others(make_tasks) -> None
 
 def test_support_is_num_support_demonstrations_of_each_target_and_no_more(run) -> None:
     chosen, record = run("shown", SUPPORTED)
-    split = chosen.protocol.split(LineFamily.tasks, chosen.seeds.split)
+    split = chosen.protocol.split(LineFamily(), chosen.seeds.split)
     assert demonstrated(Spy.found["generate"]) == seeds_of(split.target, 2)
     assert record.num_support == 2
     assert not set(demonstrated(Spy.found["fit"])) & set(seeds_of(split.target))
@@ -202,7 +205,7 @@ def test_the_judged_episodes_are_the_only_rollouts_of_targets(
     chosen, record = run()
     assert record.num_target_rollouts == len(played) == 2 * len(record.split.target)
     assert set(played) == {task.key for task in record.split.target}
-    episodes = read_episodes(tmp_path / "runs" / chosen.key, record)
+    episodes = StoredRun(record, tmp_path / "runs" / chosen.key).episodes()
     assert len(episodes["return"]) == record.num_target_rollouts
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hyperbench.errors import DataError
-from hyperbench.record import EPISODES, RECORD, find_runs, read_record
-from hyperbench.runs import PROTOCOL, RECORDS, board_folder, gather, merge
+from hyperbench.records.gather import PROTOCOL, RECORDS, board_folder, gather, merge
+from hyperbench.records.store import EPISODES, RECORD, StoredRun, find_runs
 
 RETURNS = np.arange(8.0)
 
@@ -45,9 +45,9 @@ def test_a_finished_run_takes_the_place_of_a_failed_attempt(machines, write_run,
     for order in (machines, machines[::-1]):
         output = tmp_path / f"all-{order[0].name}"
         merge(order, output)
-        assert read_record(output / failed.name).status == "ok"
+        assert StoredRun.read(output / failed.name).record.status == "ok"
     merge([two], one)
-    assert read_record(failed).status == "ok"
+    assert StoredRun.read(failed).record.status == "ok"
     assert len(keys_below(one)) == 1
 
 
@@ -86,11 +86,11 @@ def test_merging_into_what_is_there_must_agree_with_it(machines, write_run):
 def test_the_order_of_folders_does_not_decide(machines, write_run, tmp_path):
     """Nor does where they lie: the record that was made first counts."""
     first = write_run("a", RETURNS, runs=machines[1])
-    again = read_record(first)
+    again = StoredRun.read(first).record
     later = again.provenance.model_copy(update={"created": "2026-02-01T00:00:00+00:00"})
     second = write_run("a", RETURNS, runs=machines[0], provenance=later)
     for order in ([first, second], [second, first]):
-        assert gather(order).runs == ((again, first),)
+        assert gather(order).runs == (StoredRun(again, first),)
 
 
 @pytest.fixture
@@ -115,8 +115,10 @@ def test_a_committed_boards_run_counts_before_ones_own(write_run, commit, machin
     assert board_folder(again) is None
     for order in ([published, again], [again, published]):
         found = gather(order)
-        assert [folder for _, folder in found.runs] == [published]
-        assert [record.sha256 for record in found.remeasured] == [read_record(again).sha256]
+        assert [run.folder for run in found.runs] == [published]
+        assert [record.sha256 for record in found.remeasured] == [
+            StoredRun.read(again).record.sha256
+        ]
     same = write_run("a", RETURNS, runs=machines[1])
     assert gather([same, published]).remeasured == ()
     with pytest.raises(DataError, match="another result on a committed board"):

@@ -6,11 +6,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from hyperbench import chart, cli, describe
-from hyperbench.describe import info_command
+from hyperbench import cli
+from hyperbench.commands import info as describe
+from hyperbench.commands.info import info_command
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.protocol import PAPER, QUICK
 from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.view import chart
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_it_says_how_many_tasks_each_protocol_has(shown, name: str) -> None:
 
 def test_a_split_is_listed_and_drawn_and_nothing_played(shown, pointmass) -> None:
     text = shown("pointmass", protocol=QUICK, split_seed=3)
-    split = QUICK.split(pointmass.tasks, 3)
+    split = QUICK.split(pointmass, 3)
     assert "Split 3 of quick-v1" in text
     assert "Return" not in text
     words = text.split()

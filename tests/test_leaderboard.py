@@ -10,9 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.scores import task_table
 from hyperbench.errors import DataError
-from hyperbench.leaderboard import make_boards, task_table
-from hyperbench.record import EPISODES, Cost, find_runs, read_record
+from hyperbench.records.record import Cost
+from hyperbench.records.store import EPISODES, StoredRun, find_runs
 
 # Per task another zero and another one: a score against the wrong task's arms is far off.
 RANDOM = np.array([0, 10, 20, 30, -40, 50, 60, 70.0])
@@ -41,21 +43,27 @@ def test_scores_of_one_run(write_run, write_arms, board_of):
     )
     board, rows = board_of()
     learned = rows["learned"]
-    assert learned.score == pytest.approx(np.mean([0.1, 0.2, 0.3, 0.5]))  # of sorted -1, 0, ... 1.5
-    assert learned.interpolation == pytest.approx(np.mean([0.2, 0.3]))
-    assert learned.extrapolation == pytest.approx(np.mean([0.0, 0.6]))
-    assert learned.family_scores == {"toy/size-v1": learned.score}
-    assert learned.mean_return == pytest.approx(RETURNS.mean())
-    assert learned.success_rate == 0.25
-    assert (learned.num_runs, learned.num_failed, learned.is_arm) == (1, 0, False)
-    assert (learned.num_parameters, learned.policy_parameters) == (7, 3)
-    assert (learned.fit_seconds, learned.generate_seconds) == (2.0, 0.5)
-    assert learned.interval is None, "one run tells nothing about the spread between runs"
-    assert (rows["random"].score, rows["expert"].score) == (0, 1)
-    assert rows["random"].is_arm
-    assert rows["random"].success_rate is None
+    assert learned["score"].value == pytest.approx(
+        np.mean([0.1, 0.2, 0.3, 0.5])
+    )  # of sorted -1, 0, ... 1.5
+    assert learned["interpolation"].value == pytest.approx(np.mean([0.2, 0.3]))
+    assert learned["extrapolation"].value == pytest.approx(np.mean([0.0, 0.6]))
+    assert learned.by_family["score"] == {"toy/size-v1": learned["score"].value}
+    assert learned["mean_return"].value == pytest.approx(RETURNS.mean())
+    assert learned["success_rate"].value == 0.25
+    assert (learned["num_runs"].value, learned["num_failed"].value, learned.is_control) == (
+        1,
+        0,
+        False,
+    )
+    assert (learned["num_parameters"].value, learned["policy_parameters"].value) == (7, 3)
+    assert (learned["fit_seconds"].value, learned["generate_seconds"].value) == (2.0, 0.5)
+    assert learned["score"].interval is None, "one run tells nothing about the spread between runs"
+    assert (rows["random"]["score"].value, rows["expert"]["score"].value) == (0, 1)
+    assert rows["random"].is_control
+    assert rows["random"]["success_rate"].value is None
     assert [row.method for row in board.rows] == ["expert", "learned", "random"]
-    assert (board.protocol, board.families) == ("test-v1", ("toy/size-v1",))
+    assert (board.title, board.families) == ("test-v1", ("toy/size-v1",))
     assert not board.failures
     assert not board.notes
 
@@ -69,9 +77,9 @@ def test_each_split_is_scored_against_its_own_arms(write_run, write_arms, board_
     write_run("learned", 2 * RETURNS, split_seed=1)
     board, rows = board_of()
     assert not board.notes
-    assert rows["learned"].num_runs == 3
-    assert rows["learned"].score == pytest.approx(np.mean(sorted([*SCORES] * 3)[6:18]))
-    assert (rows["random"].score, rows["expert"].score) == (0, 1)
+    assert rows["learned"]["num_runs"].value == 3
+    assert rows["learned"]["score"].value == pytest.approx(np.mean(sorted([*SCORES] * 3)[6:18]))
+    assert (rows["random"]["score"].value, rows["expert"]["score"].value) == (0, 1)
 
 
 def test_interval_of_several_runs(write_run, write_arms, board_of):
@@ -79,18 +87,20 @@ def test_interval_of_several_runs(write_run, write_arms, board_of):
         write_arms(split_seed=seed)
         write_run("learned", RANDOM + (seed + 1) * (EXPERT - RANDOM), split_seed=seed)
     _, rows = board_of()
-    low, high = rows["learned"].interval
-    assert low < 1 < rows["learned"].score == 2.5 < 4 < high, "wider than what few runs happened on"
+    low, high = rows["learned"]["score"].interval
+    assert low < 1 < rows["learned"]["score"].value == 2.5 < 4 < high, (
+        "wider than what few runs happened on"
+    )
     assert (low + high) / 2 == pytest.approx(2.5)
-    assert rows["expert"].interval == (1, 1)
+    assert rows["expert"]["score"].interval == (1, 1)
 
 
 def test_without_arms_there_are_returns_and_a_note(write_run, board_of):
     write_run("learned", RETURNS)
     board, rows = board_of()
-    assert rows["learned"].score is None
-    assert rows["learned"].interpolation is None
-    assert rows["learned"].mean_return == pytest.approx(RETURNS.mean())
+    assert rows["learned"]["score"].value is None
+    assert rows["learned"]["interpolation"].value is None
+    assert rows["learned"]["mean_return"].value == pytest.approx(RETURNS.mean())
     (note,) = board.notes
     assert "'random' and 'expert'" in note
 
@@ -103,10 +113,10 @@ def test_one_split_without_its_arm(write_run, write_arms, board_of, lost):
         write_arms(split_seed=seed)
     run = write_run(lost, None, is_arm=True, split_seed=3)  # failed, in place of the good one
     board, rows = board_of()
-    assert read_record(run).status == "failed"
-    assert rows["learned"].score is None
-    assert rows["learned"].interval is None
-    assert rows["learned"].num_runs == 5
+    assert StoredRun.read(run).record.status == "failed"
+    assert rows["learned"]["score"].value is None
+    assert rows["learned"]["score"].interval is None
+    assert rows["learned"]["num_runs"].value == 5
     assert len(board.notes) == 1
 
 
@@ -115,8 +125,8 @@ def test_task_on_which_the_arms_earn_the_same(write_run, write_arms, board_of):
     write_run("expert", np.where(np.arange(8) == 2, RANDOM, EXPERT), is_arm=True)
     write_run("learned", RETURNS)
     board, rows = board_of()
-    assert rows["learned"].score is None
-    assert rows["learned"].extrapolation == pytest.approx(np.mean([0.0, 0.6]))
+    assert rows["learned"]["score"].value is None
+    assert rows["learned"]["extrapolation"].value == pytest.approx(np.mean([0.0, 0.6]))
     assert "earn the same" in board.notes[0]
 
 
@@ -127,11 +137,11 @@ def test_failed_runs_are_counted_and_told(write_run, write_arms, board_of):
     write_run("learned", split_seed=1, fit_seed=4, error="FloatingPointError: loss is nan")
     write_run("hopeless", split_seed=1)
     board, rows = board_of()
-    assert (rows["learned"].num_runs, rows["learned"].num_failed) == (1, 1)
-    assert rows["learned"].score == pytest.approx(0.275)
-    assert rows["learned"].fit_seconds == 3.0
-    assert (rows["hopeless"].num_runs, rows["hopeless"].num_failed) == (0, 1)
-    assert rows["hopeless"].score is None
+    assert (rows["learned"]["num_runs"].value, rows["learned"]["num_failed"].value) == (1, 1)
+    assert rows["learned"]["score"].value == pytest.approx(0.275)
+    assert rows["learned"]["fit_seconds"].value == 3.0
+    assert (rows["hopeless"]["num_runs"].value, rows["hopeless"]["num_failed"].value) == (0, 1)
+    assert rows["hopeless"]["score"].value is None
     assert board.rows[-1].method == "hopeless", "no score ranks last"
     assert sorted(board.failures) == [
         "hopeless on toy/size-v1 (split 1, fit 0): ValueError: it broke",
@@ -142,8 +152,8 @@ def test_failed_runs_are_counted_and_told(write_run, write_arms, board_of):
 def test_nothing_but_failures_is_a_board(write_run, board_of):
     write_run("hopeless")
     board, rows = board_of()
-    assert rows["hopeless"].num_failed == 1
-    assert rows["hopeless"].mean_return is None
+    assert rows["hopeless"]["num_failed"].value == 1
+    assert rows["hopeless"]["mean_return"].value is None
     assert len(board.failures) == 1
 
 
@@ -204,10 +214,9 @@ def test_task_table_follows_tasks_not_rows(tmp_path, write_run, write_arms, make
         "shuffled",
         RETURNS[order],
         tasks=[tasks[i] for i in order],
-        split=read_record(run).split,
+        split=StoredRun.read(run).record.split,
     )
-    pairs = [(read_record(folder), folder) for folder in find_runs([tmp_path / "runs"])]
-    table = task_table(pairs)
+    table = task_table([StoredRun.read(folder) for folder in find_runs([tmp_path / "runs"])])
     plain, other = (
         table[table["run"] == folder.name].reset_index(drop=True) for folder in (run, shuffled)
     )
@@ -222,11 +231,11 @@ def test_a_finished_run_counts_before_a_failed_attempt_at_it(write_run, write_ar
     folder = write_run("learned", RETURNS)
     failed = tmp_path / "elsewhere" / folder.name
     failed.mkdir(parents=True)
-    record = read_record(folder).model_copy(update={"status": "failed", "sha256": {}})
+    record = StoredRun.read(folder).record.model_copy(update={"status": "failed", "sha256": {}})
     (failed / "record.json").write_text(record.model_dump_json())
     for order in ([failed, folder], [folder, failed]):
         (board,) = make_boards([*order, *find_runs([tmp_path / "runs"])])
-        assert {row.method: row.num_runs for row in board.rows}["learned"] == 1
+        assert {row.method: row["num_runs"].value for row in board.rows}["learned"] == 1
 
 
 def test_more_episodes_on_target_tasks_than_judged_are_told(write_run, write_arms, board_of):
@@ -243,7 +252,9 @@ def test_more_episodes_on_target_tasks_than_judged_are_told(write_run, write_arm
 def test_uncommitted_changes_are_told(write_run, write_arms, board_of):
     write_arms()
     write_run("clean", RETURNS)
-    changed = read_record(write_run("any", RETURNS)).provenance.model_copy(update={"dirty": True})
+    changed = StoredRun.read(write_run("any", RETURNS)).record.provenance.model_copy(
+        update={"dirty": True}
+    )
     write_run("changed", RETURNS, provenance=changed)
     board, _ = board_of()
     assert board.notes == ("Measured with uncommitted changes to hyperbench: changed.",)
@@ -261,7 +272,7 @@ def test_what_families_say_of_themselves_is_told_once_for_all(write_run, make_re
 
 
 def test_a_target_task_without_episodes_is_damage(write_run, make_tasks, board_of):
-    other = read_record(write_run("learned", RETURNS[:7])).split
+    other = StoredRun.read(write_run("learned", RETURNS[:7])).record.split
     folder = write_run("learned", RETURNS, tasks=make_tasks(8), split=other, key="another")
     with pytest.raises(DataError, match=rf"{folder.name} has no episode of its target task"):
         board_of()

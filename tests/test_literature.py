@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from hyperbench.commands import leaderboard_command
+from hyperbench.boards.literature import PUBLISHED, find_literature
+from hyperbench.commands.leaderboard import leaderboard_command
 from hyperbench.errors import DataError, HyperbenchError
-from hyperbench.published import PUBLISHED, find_published
 
 FOLDER = Path(__file__).parents[1] / "leaderboards" / "published"
 HYPOGEN = FOLDER / "hypogen-2025"
 
 
 def test_every_published_table_says_where_it_comes_from():
-    (tables,) = find_published([FOLDER]).values()
+    (tables,) = find_literature([FOLDER]).values()
     assert len(tables) == 5
     for table in tables:
         assert table.cells.title.startswith("Published, not measured here: ")
@@ -25,7 +25,7 @@ def test_every_published_table_says_where_it_comes_from():
 
 def test_the_papers_figures():
     """Its own summary, shares of the expert's return, follows from the numbers copied."""
-    (tables,) = find_published([HYPOGEN]).values()
+    (tables,) = find_literature([HYPOGEN]).values()
     rows = tables[0].rows
     shares = [a / b for a, b in zip(rows["HyPoGen"], rows["expert"], strict=True)]
     reported = [0.94, 0.96, 0.67, 0.86, 0.68, 0.40, 0.60, 0.79, 0.50]
@@ -64,8 +64,8 @@ def test_damaged_tables_are_named(tmp_path, change, message):
     table = dict.fromkeys(("title", "source", "url", "table", "metric"), "text")
     table |= {"columns": ["a", "b"], "rows": {"m": [1, None]}}
     (tmp_path / PUBLISHED).write_text(json.dumps([table]))
-    assert find_published([tmp_path])[tmp_path][0].cells.rows == (("m", "1", "–"),)
+    assert find_literature([tmp_path])[tmp_path][0].cells.rows == (("m", "1", "–"),)
     (tmp_path / PUBLISHED).write_text(json.dumps([{**table, **change}]))
     with pytest.raises(DataError, match=PUBLISHED) as caught:
-        find_published([tmp_path])
+        find_literature([tmp_path])
     assert message in str(caught.value)

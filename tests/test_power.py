@@ -5,19 +5,19 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from hyperbench.cli import app
-from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
-from hyperbench.leaderboard import board_tables
-from hyperbench.power import (
+from hyperbench.boards.leaderboard import board_tables
+from hyperbench.boards.power import (
     Spread,
     num_runs_needed,
-    plan_command,
     power_of,
     power_sentence,
     spread_of,
     spreads,
 )
-from hyperbench.record import find_runs
+from hyperbench.cli import app
+from hyperbench.commands.plan import plan_command
+from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
+from hyperbench.records.store import find_runs
 
 NUM_TASKS, NUM_EPISODES = 8, 4
 

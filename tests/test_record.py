@@ -11,16 +11,13 @@ import pytest
 from hyperbench.errors import DataError
 from hyperbench.files import sha256_file
 from hyperbench.generator import FitReport
-from hyperbench.record import (
+from hyperbench.records.record import Cost, content_checksum
+from hyperbench.records.store import (
     EPISODES,
     POLICIES,
     RECORD,
-    Cost,
-    content_checksum,
+    StoredRun,
     find_runs,
-    read_episodes,
-    read_policies,
-    read_record,
     write_record,
 )
 
@@ -52,13 +49,13 @@ def written(tmp_path, make_record, tasks, table, policies):
         overrides={"learning_rate": "1e-3"},
         fit=FitReport(2, 1, 0.25, 12, curve=((1, 0.5, None), (2, 0.25, 0.75))),
     )
-    record = write_record(tmp_path / "runs", record, table, policies)
+    record = write_record(tmp_path / "runs", record, table, policies).record
     return record, tmp_path / "runs" / record.key
 
 
 def test_record_comes_back(written):
     record, folder = written
-    assert read_record(folder) == record
+    assert StoredRun.read(folder).record == record
     assert set(record.sha256) == {EPISODES, POLICIES}
     assert sorted(path.name for path in folder.iterdir()) == sorted([RECORD, EPISODES, POLICIES])
 
@@ -71,19 +68,19 @@ def test_a_record_from_before_tracks_and_controls_can_be_read(written):
     for name in ("num_support", "split_rule"):
         del content["protocol"][name]
     (folder / RECORD).write_text(json.dumps(content))
-    assert read_record(folder) == record
+    assert StoredRun.read(folder).record == record
 
 
 def test_a_loss_that_is_not_finite_can_be_written(tmp_path, make_record):
     fit = FitReport(1, 1, float("inf"), 1, curve=((1, float("nan"), None),))
-    record = write_record(tmp_path, make_record(fit=fit))
-    again = read_record(tmp_path / record.key).fit
+    record = write_record(tmp_path, make_record(fit=fit)).record
+    again = StoredRun.read(tmp_path / record.key).record.fit
     assert again.final_loss == float("inf")
     assert np.isnan(again.curve[0][1])
 
 
 def test_episodes_come_back(written, table):
-    episodes = read_episodes(written[1], written[0])
+    episodes = StoredRun(written[0], written[1]).episodes()
     keys = [task.key for task in table.tasks]
     assert episodes["task"].tolist() == [keys[0], keys[0], keys[1], keys[1], keys[2], keys[2]]
     assert episodes["episode"].tolist() == [0, 1] * 3
@@ -100,37 +97,39 @@ def test_episodes_come_back(written, table):
 def test_lasting_success_comes_back(tmp_path, make_record, make_table, tasks):
     lasting = np.array([[True, False], [False, False], [True, True]])
     table = replace(make_table(tasks, np.ones((3, 2)), np.ones((3, 2))), lasting=lasting)
-    record = write_record(tmp_path, make_record(tasks=tasks), table)
-    episodes = read_episodes(tmp_path / record.key, record)
+    record = write_record(tmp_path, make_record(tasks=tasks), table).record
+    episodes = StoredRun(record, tmp_path / record.key).episodes()
     np.testing.assert_array_equal(episodes["lasting"], lasting.ravel(), strict=True)
 
 
 def test_family_without_success_has_no_such_column(tmp_path, make_record, make_table, tasks):
-    record = write_record(tmp_path, make_record(tasks=tasks), make_table(tasks, np.ones((3, 2))))
-    assert "success" not in read_episodes(tmp_path / record.key, record)
+    record = write_record(
+        tmp_path, make_record(tasks=tasks), make_table(tasks, np.ones((3, 2)))
+    ).record
+    assert "success" not in StoredRun(record, tmp_path / record.key).episodes()
 
 
 def test_policies_come_back(written, policies):
     observations = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
-    again = read_policies(written[1], written[0])
+    again = StoredRun(written[0], written[1]).policies()
     np.testing.assert_array_equal(again.act(observations), policies.act(observations))
 
 
 def test_the_same_run_has_the_same_checksums(tmp_path, written, table, policies):
     """Two records of a repeated run are compared by them; safetensors alone does not keep to it."""
     for _ in range(10):
-        again = write_record(tmp_path / "again", written[0], table, policies)
+        again = write_record(tmp_path / "again", written[0], table, policies).record
         assert again.sha256 == written[0].sha256
 
 
 def test_later_attempt_replaces_an_earlier_one(tmp_path, written, make_record, tasks):
     record, folder = written
     failed = make_record(tasks=tasks, status="failed", error="ValueError: no", key=record.key)
-    failed = write_record(tmp_path / "runs", failed)
-    assert read_record(folder) == failed
+    failed = write_record(tmp_path / "runs", failed).record
+    assert StoredRun.read(folder).record == failed
     assert [path.name for path in folder.iterdir()] == [RECORD]
     with pytest.raises(DataError, match=r"has no episodes\.parquet: its status is 'failed'"):
-        read_episodes(folder, failed)
+        StoredRun(failed, folder).episodes()
 
 
 def test_a_record_carries_its_own_checksum(written):
@@ -143,27 +142,31 @@ def test_a_record_carries_its_own_checksum(written):
     assert content_checksum(content) != record.content_sha256
 
 
-@pytest.mark.parametrize(("name", "read"), [(EPISODES, read_episodes), (POLICIES, read_policies)])
+@pytest.mark.parametrize(
+    ("name", "read"), [(EPISODES, StoredRun.episodes), (POLICIES, StoredRun.policies)]
+)
 def test_a_file_that_cannot_be_read_is_named_though_its_checksum_fits(written, name, read):
     record, folder = written
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
     record = record.model_copy(update={"sha256": {name: sha256_file(folder / name)}})
     with pytest.raises(DataError, match=rf"{record.key}/{name} cannot be read"):
-        read(folder, record)
+        read(StoredRun(record, folder))
 
 
-@pytest.mark.parametrize(("name", "read"), [(EPISODES, read_episodes), (POLICIES, read_policies)])
+@pytest.mark.parametrize(
+    ("name", "read"), [(EPISODES, StoredRun.episodes), (POLICIES, StoredRun.policies)]
+)
 def test_altered_or_missing_file_is_named(written, name, read):
     record, folder = written
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(DataError, match=rf"{record.key}/{name} was altered"):
-        read(folder, record)
+        read(StoredRun(record, folder))
     (folder / name).unlink()
     with pytest.raises(DataError, match=rf"{record.key}/{name} is missing\. Run it again"):
-        read(folder, record)
+        read(StoredRun(record, folder))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def test_altered_record_is_named_with_the_field(written, change, where):
     path = written[1] / RECORD
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(DataError, match=rf"{RECORD} is not a run's record: {where}: "):
-        read_record(written[1])
+        StoredRun.read(written[1])
 
 
 def test_damaged_record_is_named(written):
@@ -189,10 +192,10 @@ def test_damaged_record_is_named(written):
     for damaged in (whole[: len(whole) // 2], b"", b"\xff\xfe", b"[]"):
         path.write_bytes(damaged)
         with pytest.raises(DataError, match=rf"{RECORD} is not a run's record"):
-            read_record(written[1])
+            StoredRun.read(written[1])
     path.unlink()
     with pytest.raises(DataError, match=rf"No record at .*{RECORD}: No such file"):
-        read_record(written[1])
+        StoredRun.read(written[1])
 
 
 def test_place_that_cannot_be_written(tmp_path, make_record):
@@ -219,11 +222,11 @@ def test_interrupted_writing_leaves_what_was_there(tmp_path, written, table, mon
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hyperbench.record.write_episodes", interrupted)
+    monkeypatch.setattr("hyperbench.records.store.write_episodes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_record(tmp_path / "runs", record, table)
-    assert read_record(folder) == record
-    read_episodes(folder, record)
+    assert StoredRun.read(folder).record == record
+    StoredRun(record, folder).episodes()
     assert list((tmp_path / "runs").iterdir()) == [folder]
 
 

@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from hyperbench import cli
+from hyperbench.arms import RandomPolicies
+from hyperbench.commands.render import find_policy, find_task, render_command
 from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownNameError
-from hyperbench.film import film
-from hyperbench.record import write_record
-from hyperbench.references import RandomPolicies
-from hyperbench.render import find_policy, find_task, render_command
+from hyperbench.records.store import write_record
 from hyperbench.rollout import rollout
 from hyperbench.testing.line import LineFamily
+from hyperbench.view.video import film
 
 SEED = 7
 

@@ -14,11 +14,12 @@ from hyperbench import cli
 from hyperbench.errors import HyperbenchError
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.record import SplitEntry, TaskEntry, find_runs, write_record
-from hyperbench.report import charts, curves
+from hyperbench.records.record import SplitEntry, TaskEntry
+from hyperbench.records.store import find_runs, write_record
+from hyperbench.report import charts, series
+from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
-from hyperbench.report.films import make_clips
 from hyperbench.report.page import render_page, sort_key
 from hyperbench.report.palette import DARK, LIGHT, colours, styles
 from hyperbench.report.sections import board_view
@@ -82,7 +83,7 @@ def test_curve_over_one_feature_is_the_mean_of_the_runs_that_judged_a_task(one_f
     one_feature({"learned": lambda task: 10 * task["size"]}, splits=(0, 1))
     (content,) = contents()
     (family,) = content.families
-    curve = curves.feature_curve(family, "learned")
+    curve = series.feature_curve(family, "learned")
     sizes = np.arange(8) / 7
     np.testing.assert_allclose(curve.x, sizes)
     # Tasks 0 and 4 are sources of split 0, tasks 1 and 5 of split 1, whose returns are 1 higher.
@@ -90,7 +91,7 @@ def test_curve_over_one_feature_is_the_mean_of_the_runs_that_judged_a_task(one_f
     np.testing.assert_allclose(curve.y, 10 * sizes + extra)
     np.testing.assert_allclose(curve.high - curve.low, (extra == 0.5) * 1.0)
     assert curve.notes[:3] == ("", "", ", mean of 2 runs")
-    fractions = curves.source_fractions(family)
+    fractions = series.source_fractions(family)
     assert len(fractions) == 4
     assert set(fractions.values()) == {0.5}
 
@@ -100,11 +101,11 @@ def test_grid_over_two_features_is_empty_where_nothing_was_judged(
 ):
     write_family("toy/grid-v1", grid_tasks, {"learned": lambda task: task["x"] + 10 * task["y"]})
     (family,) = contents()[0].families
-    columns, rows, grid = curves.feature_grid(family, "learned")
+    columns, rows, grid = series.feature_grid(family, "learned")
     assert columns.tolist() == [0, 1, 2, 3]
     assert rows.tolist() == [0, 1]
     expected = columns + 10 * rows[:, None]
-    for x, y in curves.source_fractions(family):
+    for x, y in series.source_fractions(family):
         expected[int(y), int(x)] = np.nan
     assert np.isnan(grid).sum() == 2
     np.testing.assert_array_equal(grid, expected)
@@ -121,11 +122,11 @@ def test_profile_and_distance_of_a_board(one_feature, contents):
     one_feature({"half": lambda _: 50.0})
     (content,) = contents()
     runs = content.table[content.table["method"] == "half"]
-    shares = curves.profile(runs)
+    shares = series.profile(runs)
     assert set(shares.y[shares.x < 0.5]) == {1}
     assert set(shares.y[shares.x >= 0.5]) == {0}
     assert not shares.has_band
-    distance = curves.distance_curve(runs)
+    distance = series.distance_curve(runs)
     assert (np.diff(distance.x) > 0).all()
     np.testing.assert_allclose(distance.y, 0.5)
 
@@ -161,7 +162,7 @@ def test_styles_tell_many_methods_apart_and_controls_from_them(one_feature, cont
     learned = [looks[name] for name in names]
     assert len({(style.token, style.dash) for style in learned}) == len(names)
     assert len({(style.token, style.marker) for style in learned[: len(LIGHT)]}) == len(LIGHT)
-    assert all(style.shown and not style.is_arm for style in learned)
+    assert all(style.shown and not style.is_control for style in learned)
     assert {looks[arm].token[0] for arm in ARMS} == {"g"}
     assert len(LIGHT) == len(DARK)
 
@@ -246,7 +247,7 @@ def test_films_show_the_judged_episode_of_the_middle_task(
     assert expert.uri != learned.uri
     films = base64.b64decode(learned.uri.removeprefix("data:video/mp4;base64,"))
     assert films[4:8] == b"ftyp"
-    page = render_page([content], {(content.board.protocol, pointmass.info.id): [learned]})
+    page = render_page([content], {(content.board.title, pointmass.info.id): [learned]})
     assert learned.uri in page
 
 

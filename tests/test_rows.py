@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hyperbench.boards.statistic import SUCCESS
+from hyperbench.boards.tables import score_table
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.record import write_record
-from hyperbench.report.tables import score_table
+from hyperbench.records.store import write_record
 
 SEEDS = range(5)
 RUN_EFFECTS = np.random.default_rng(0).normal(0, 0.2, 5)
@@ -47,20 +48,20 @@ def test_ranks_are_shared_where_paired_runs_cannot_tell(write, write_arms, board
     write("tied", 0.7 + noise(2))
     write("worse", 0.6 + noise(3))
     _, rows = board_of()
-    assert {name: rows[name].rank for name in ("best", "tied", "worse")} in (
+    assert {name: rows[name]["rank"].value for name in ("best", "tied", "worse")} in (
         {"best": 1, "tied": 2, "worse": 3},
         {"best": 1, "tied": 1, "worse": 3},
         {"best": 2, "tied": 1, "worse": 3},
     )
-    assert rows["worse"].interval[1] > rows["best"].interval[0]
-    assert rows["expert"].rank is rows["random"].rank is None
+    assert rows["worse"]["score"].interval[1] > rows["best"]["score"].interval[0]
+    assert rows["expert"]["rank"].value is rows["random"]["rank"].value is None
 
 
 def test_too_few_runs_have_no_rank(write, write_arms, board_of):
     write("known", 0.5)
     write("hardly", 0.9, seeds=(0, 1))
     _, rows = board_of()
-    assert (rows["hardly"].rank, rows["known"].rank) == (None, 1)
+    assert (rows["hardly"]["rank"].value, rows["known"]["rank"].value) == (None, 1)
 
 
 def test_missing_runs_are_counted_and_told(write, write_arms, write_run, board_of):
@@ -69,8 +70,12 @@ def test_missing_runs_are_counted_and_told(write, write_arms, write_run, board_o
     write_run("partial", split_seed=3, fit_seed=3, protocol=PROTOCOL)
     board, rows = board_of()
     partial = rows["partial"]
-    assert (partial.num_runs, partial.num_failed, partial.num_missing) == (3, 1, 1)
-    assert rows["whole"].num_missing == rows["expert"].num_missing == 0
+    assert (
+        partial["num_runs"].value,
+        partial["num_failed"].value,
+        partial["num_missing"].value,
+    ) == (3, 1, 1)
+    assert rows["whole"]["num_missing"].value == rows["expert"]["num_missing"].value == 0
     (note,) = board.notes
     assert "partial (1 of 5)" in note
     assert "whole" not in note
@@ -82,8 +87,8 @@ def test_a_family_not_measured_is_missing(write, write_arms, board_of, write_run
     write("wide", 0.5)
     write("wide", 0.5, **other)
     _, rows = board_of()
-    assert rows["narrow"].num_missing == 5
-    assert rows["wide"].num_missing == 0
+    assert rows["narrow"]["num_missing"].value == 5
+    assert rows["wide"]["num_missing"].value == 0
 
 
 def test_partly_common_runs_are_compared_on_those(write, write_arms, board_of):
@@ -92,18 +97,18 @@ def test_partly_common_runs_are_compared_on_those(write, write_arms, board_of):
     write("lucky", 0.5, seeds=[seed for seed in SEEDS if seed not in worst])
     write("better", 0.52)
     _, rows = board_of()
-    assert rows["lucky"].score > rows["better"].score
-    assert rows["lucky"].rank == rows["better"].rank == 1
+    assert rows["lucky"]["score"].value > rows["better"]["score"].value
+    assert rows["lucky"]["rank"].value == rows["better"]["rank"].value == 1
 
 
 def test_other_statistics_of_a_row(write_run, write_arms, board_of):
     write_run("learned", np.array([-1, 0.5, 0.5, 0.5, 0.6, 0.7, 0.9, 3.0]), protocol=PROTOCOL)
     _, rows = board_of()
     learned = rows["learned"]
-    assert learned.mean == pytest.approx(5.7 / 8)
-    assert learned.median == pytest.approx(0.55)
-    assert learned.optimality_gap == pytest.approx((2 + 0.5 * 3 + 0.4 + 0.3 + 0.1) / 8)
-    assert learned.success_interval is None
+    assert learned["mean"].value == pytest.approx(5.7 / 8)
+    assert learned["median"].value == pytest.approx(0.55)
+    assert learned["optimality_gap"].value == pytest.approx((2 + 0.5 * 3 + 0.4 + 0.3 + 0.1) / 8)
+    assert learned["success_rate"].interval is None
 
 
 def test_interval_of_success(write_run, write_arms, board_of):
@@ -118,11 +123,11 @@ def test_interval_of_success(write_run, write_arms, board_of):
                 protocol=PROTOCOL,
             )
     _, rows = board_of()
-    assert rows["perfect"].success_rate == 1
-    assert 0.3 < rows["perfect"].success_interval[0] < 0.8
-    assert rows["perfect"].success_interval[1] == 1
-    low, high = rows["some"].success_interval
-    assert low < rows["some"].success_rate == 0.5 < high
+    assert rows["perfect"]["success_rate"].value == 1
+    assert 0.3 < rows["perfect"]["success_rate"].interval[0] < 0.8
+    assert rows["perfect"]["success_rate"].interval[1] == 1
+    low, high = rows["some"]["success_rate"].interval
+    assert low < rows["some"]["success_rate"].value == 0.5 < high
 
 
 def test_fits_on_one_split_are_no_substitute_for_splits(write_run, board_of):
@@ -134,7 +139,7 @@ def test_fits_on_one_split_are_no_substitute_for_splits(write_run, board_of):
             write_run("crossed", np.full(8, 0.3 * split), split_seed=split, fit_seed=fit)
         write_run("once", np.full(8, 0.3 * split), split_seed=split, fit_seed=0)
     _, rows = board_of()
-    widths = [np.diff(rows[name].interval)[0] for name in ("crossed", "once")]
+    widths = [np.diff(rows[name]["score"].interval)[0] for name in ("crossed", "once")]
     assert widths[0] == pytest.approx(widths[1], rel=0.1)
 
 
@@ -154,12 +159,13 @@ def test_where_episodes_end_at_success_it_orders_and_ranks(write_run, board_of, 
     write_counted("six", 6)
     write_counted("seven", 7)
     board, rows = board_of()
-    assert board.by_success
-    assert rows["six"].score == rows["seven"].score == 1.0
+    assert board.headline == SUCCESS
+    assert rows["six"]["score"].value == rows["seven"]["score"].value == 1.0
     assert [row.method for row in board.rows] == ["expert", "seven", "six", "random"]
-    assert (rows["seven"].rank, rows["six"].rank) == (1, 2)
-    assert board.headline(rows["six"]) == (0.75, rows["six"].success_interval)
-    assert list(board.family_headlines(rows["six"]).values()) == [0.75]
+    assert (rows["seven"]["rank"].value, rows["six"]["rank"].value) == (1, 2)
+    headline = rows["six"][board.headline.name]
+    assert (headline.value, headline.interval) == (0.75, rows["six"]["success_rate"].interval)
+    assert [board.of_family(rows["six"], family) for family in board.families] == [0.75]
     header = score_table(board).header
     assert header[:4] == ("method", "rank", "success", "of success")
 
@@ -177,7 +183,7 @@ def test_boards_of_episodes_that_end_at_success_tell_their_length(
     )
     write_record(tmp_path / "runs", make_record("some", tasks=tasks, family_info=info), table)
     board, rows = board_of()
-    assert (rows["some"].mean_length, rows["some"].lasting_rate) == (4.0, 0.25)
+    assert (rows["some"]["mean_length"].value, rows["some"]["lasting_rate"].value) == (4.0, 0.25)
     shown = score_table(board)
     cells = dict(zip(shown.header, shown.rows[0], strict=True))
     assert cells["success"] == "0.750"

@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from hyperbench.board import Board, Row
-from hyperbench.console import print_boards
-from hyperbench.report.tables import (
-    MISSING,
+from hyperbench.boards.row import Board, Estimate, Row
+from hyperbench.boards.statistic import COSTS, SCORE, STATISTICS, SUCCESS
+from hyperbench.boards.tables import (
     cost_table,
     csv_text,
     family_table,
@@ -20,36 +19,46 @@ from hyperbench.report.tables import (
     markdown,
     score_table,
 )
+from hyperbench.table import MISSING
+from hyperbench.view.boards import print_boards
 
+FAMILY = "toy/size-v1"
 LEARNED = Row(
     method="hypogen [num_blocks=8]",
-    is_arm=False,
-    score=0.12345,
-    interval=(-0.1, 0.5),
-    mean_return=1234.56,
-    success_rate=None,
-    interpolation=0.5,
-    extrapolation=None,
-    family_scores={"toy/size-v1": 0.12345},
-    num_runs=5,
-    num_failed=0,
-    num_parameters=31_000_000,
-    policy_parameters=19_462,
-    fit_seconds=61.26,
-    generate_seconds=0.01234,
+    is_control=False,
+    estimates={
+        "score": Estimate(0.12345, -0.1, 0.5),
+        "mean_return": Estimate(1234.56),
+        "interpolation": Estimate(0.5),
+        "num_runs": Estimate(5),
+        "num_failed": Estimate(0),
+        "num_missing": Estimate(0),
+        "num_parameters": Estimate(31_000_000),
+        "policy_parameters": Estimate(19_462),
+        "fit_seconds": Estimate(61.26),
+        "generate_seconds": Estimate(0.01234),
+    },
+    by_family={"score": {FAMILY: 0.12345}},
 )
-ARM = replace(
-    LEARNED,
-    method="random",
-    is_arm=True,
-    score=0.0,
-    interval=None,
-    num_parameters=None,
-    policy_parameters=None,
-    fit_seconds=None,
-    generate_seconds=None,
-)
-BOARD = Board("test-v1", ("toy/size-v1",), (LEARNED, ARM), (), ())
+
+
+def with_(row, *, method=None, by_family=None, **estimates):
+    """The row with some other values: numbers, or estimates with an interval."""
+    found = {
+        name: value if isinstance(value, Estimate) else Estimate(value)
+        for name, value in estimates.items()
+    }
+    return replace(
+        row,
+        method=method or row.method,
+        by_family=row.by_family if by_family is None else by_family,
+        estimates={**row.estimates, **found},
+    )
+
+
+NO_COST = dict.fromkeys(COSTS)
+ARM = replace(with_(LEARNED, method="random", score=0.0, **NO_COST), is_control=True)
+BOARD = Board("test-v1", (FAMILY,), (LEARNED, ARM), (), (), SCORE)
 
 
 def of_rows(*rows, **fields):
@@ -60,7 +69,7 @@ def of_rows(*rows, **fields):
 def two_families():
     families = ("toy/other-v1", "toy/size-v1")
     return of_rows(
-        replace(LEARNED, family_scores={"toy/size-v1": 0.25, "toy/other-v1": None}),
+        with_(LEARNED, by_family={"score": {FAMILY: 0.25, "toy/other-v1": None}}),
         families=families,
     )
 
@@ -99,7 +108,7 @@ def test_markdown_of_arms_alone_has_no_empty_cost_table():
 
 
 def test_a_pipe_in_a_setting_does_not_split_a_cell():
-    text = markdown(of_rows(replace(LEARNED, method="m [mode=a|b]")))
+    text = markdown(of_rows(with_(LEARNED, method="m [mode=a|b]")))
     assert r"| m [mode=a\|b] | 0.123 |" in text
 
 
@@ -110,7 +119,7 @@ def test_columns_appear_with_what_they_are_for(two_families):
     assert "failed" not in plain
     assert "toy/size-v1" not in plain
 
-    found = score_table(of_rows(replace(LEARNED, success_rate=0.0, num_failed=2), ARM))
+    found = score_table(of_rows(with_(LEARNED, success_rate=0.0, num_failed=2), ARM))
     assert column(found, "success") == ["0.000", MISSING]
     assert column(found, "failed") == ["2", "0"]
 
@@ -142,8 +151,8 @@ def test_on_a_narrow_terminal_families_are_shown_in_parts(two_families):
 def test_rank_interval_of_success_and_missing_runs_are_shown_where_there_are_any():
     plain = score_table(BOARD).header
     assert not {"rank", "of success", "missing"} & set(plain)
-    ranked = replace(LEARNED, rank=1, success_rate=0.5, success_interval=(0.25, 0.75))
-    found = score_table(of_rows(ranked, replace(ARM, num_missing=3)))
+    ranked = with_(LEARNED, rank=1, success_rate=Estimate(0.5, 0.25, 0.75))
+    found = score_table(of_rows(ranked, with_(ARM, num_missing=3)))
     assert found.header[:3] == ("method", "rank", "score")
     assert column(found, "rank") == ["1", MISSING]
     assert column(found, "of success") == ["[0.250, 0.750]", MISSING]
@@ -156,7 +165,7 @@ def test_arms_are_dimmed_and_cost_nothing():
 
 
 def test_nothing_and_zero_look_different():
-    row = replace(LEARNED, score=None, mean_return=0.0, generate_seconds=0.0, num_parameters=0)
+    row = with_(LEARNED, score=None, mean_return=0.0, generate_seconds=0.0, num_parameters=0)
     board = of_rows(row)
     assert column(score_table(board), "score") == [MISSING]
     assert column(score_table(board), "return") == ["0.0"]
@@ -165,7 +174,7 @@ def test_nothing_and_zero_look_different():
 
 
 def test_latex_of_a_board():
-    text = latex(of_rows(replace(LEARNED, method="m")))
+    text = latex(of_rows(with_(LEARNED, method="m")))
     assert (
         text
         == r"""% toy/size-v1, test-v1; needs \usepackage{booktabs}
@@ -181,35 +190,37 @@ m & 0.123 & [-0.100, 0.500] & 1234.6 & 0.500 & -- & 5 \\
 
 
 def test_latex_prints_every_character():
-    text = latex(of_rows(replace(LEARNED, method=r"a_b & 50% #1 {x} $y$ p^2 ~z \w")))
+    text = latex(of_rows(with_(LEARNED, method=r"a_b & 50% #1 {x} $y$ p^2 ~z \w")))
     assert r"a\_b \& 50\% \#1 \{x\} \$y\$ p\^{}2 \~{}z \textbackslash{}w & 0.123" in text
 
 
 def test_csv_keeps_every_digit(two_families):
-    learned = replace(LEARNED, rank=1, num_missing=2, success_interval=(0.1, 0.2))
-    boards = [of_rows(learned, ARM), replace(two_families, protocol="other-v1")]
+    learned = with_(LEARNED, rank=1, num_missing=2, success_rate=Estimate(None, 0.1, 0.2))
+    boards = [of_rows(learned, ARM), replace(two_families, title="other-v1")]
     rows = list(csv.DictReader(io.StringIO(csv_text(boards))))
     assert [row["protocol"] for row in rows] == ["test-v1", "test-v1", "other-v1"]
     first, arm, other = rows
     for name in ("score", "mean_return", "interpolation", "fit_seconds", "generate_seconds"):
-        assert float(first[name]) == getattr(LEARNED, name)
+        assert float(first[name]) == LEARNED[name].value
     assert first["method"] == LEARNED.method
     assert (first["is_arm"], arm["is_arm"]) == ("False", "True")
-    assert (float(first["interval_low"]), float(first["interval_high"])) == LEARNED.interval
+    assert (float(first["interval_low"]), float(first["interval_high"])) == LEARNED[
+        "score"
+    ].interval
     assert (arm["interval_low"], arm["interval_high"], arm["fit_seconds"]) == ("", "", "")
     assert (float(first["success_low"]), float(first["success_high"])) == (0.1, 0.2)
     assert (first["rank"], arm["rank"], first["num_missing"]) == ("1", "", "2")
     assert (first["toy/size-v1"], first["toy/other-v1"]) == ("0.12345", "")
     assert (other["toy/size-v1"], other["toy/other-v1"]) == ("0.25", "")
-    several = ("interval", "success_interval", "family_scores", "family_successes")
-    told = {name for name in Row.__dataclass_fields__ if name not in several}
-    assert told < set(first), "a field of the row is not in the file"
+    told = {statistic.name for statistic in STATISTICS}
+    assert told < set(first), "a statistic of the row is not in the file"
 
 
 def test_where_success_is_the_headline_it_is_told_in_each_family(two_families):
     rates = {"toy/size-v1": 0.75, "toy/other-v1": 0.5}
-    row = replace(two_families.rows[0], family_successes=rates)
-    board = replace(two_families, rows=(row,), by_success=True)
+    row = two_families.rows[0]
+    row = replace(row, by_family={**row.by_family, "success_rate": rates})
+    board = replace(two_families, rows=(row,), headline=SUCCESS)
     table = family_table(board)
     assert table.title == "Success in each family of toy"
     assert [row[1:] for row in table.rows] == [("0.500", "0.750")]
@@ -219,7 +230,7 @@ def test_where_success_is_the_headline_it_is_told_in_each_family(two_families):
 
 def test_csv_has_what_differs_between_machines_last():
     """Without its last two columns the file is the same wherever the same runs are measured."""
-    slower = replace(LEARNED, fit_seconds=1.0, generate_seconds=9.0)
+    slower = with_(LEARNED, fit_seconds=1.0, generate_seconds=9.0)
     one, other = (
         [line.split(",")[:-2] for line in csv_text([of_rows(row)]).splitlines()]
         for row in (LEARNED, slower)
@@ -230,7 +241,15 @@ def test_csv_has_what_differs_between_machines_last():
 def test_json_is_everything():
     board = replace(BOARD, failures=("it broke",), notes=("beware",))
     (found,) = json.loads(json_text([board]), parse_constant=pytest.fail)
-    assert found == json.loads(json.dumps(asdict(board)))
+    assert (found["protocol"], found["families"]) == ("test-v1", [FAMILY])
+    assert found["failures"] == ["it broke"]
+    for row, said in zip(board.rows, found["rows"], strict=True):
+        assert (said["method"], said["is_arm"]) == (row.method, row.is_control)
+        assert {s.name: said[s.name] for s in STATISTICS} == {
+            s.name: row[s.name].value for s in STATISTICS
+        }
+        assert said["family_scores"] == row.by_family["score"]
+        assert said["family_successes"] == {}
     assert found["rows"][0]["interval"] == [-0.1, 0.5]
     assert found["rows"][1]["interval"] is None
     assert found["notes"] == ["beware"]

@@ -11,20 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperbench import cli, hookimpl, study
-from hyperbench.conductor import ensure_demonstrations
+from hyperbench import cli, hookimpl
 from hyperbench.errors import DataError, HyperbenchError, ProtocolError
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.plan import plan
+from hyperbench.measuring.conductor import ensure_demonstrations
+from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, PAPER, PROTOCOLS, STANDARD
 from hyperbench.provenance import Provenance
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.search import Choice, Range
-from hyperbench.study import Study, Trial, read_study, write_study
 from hyperbench.testing import LineFamily
-from hyperbench.tune import continue_study, make_case, new_study, tuning_protocol
+from hyperbench.tuning import study
+from hyperbench.tuning.study import Study, Trial, read_study, write_study
+from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
 
 SMALL = {"num_demonstrations": 2, "num_episodes": 2}
 RULES = STANDARD.model_copy(update=SMALL)
@@ -154,7 +155,7 @@ def test_without_validation_tasks_there_is_no_tuning() -> None:
 
 def test_no_target_task_is_seen_or_played(runs_of, tune) -> None:
     runs = runs_of(num_splits=1)
-    split = RULES.split(LineFamily.tasks, runs[0].seeds.split)
+    split = RULES.split(LineFamily(), runs[0].seeds.split)
     tune(runs, 2)
     assert SpyFamily.played == set(split.validation)
     fits, generated = Dial.seen[::2], Dial.seen[1::2]
@@ -168,7 +169,7 @@ def test_in_the_few_shot_track_support_is_that_of_validation_tasks(runs_of, tune
     runs = runs_of("shown", rules, num_splits=1)
     tune(runs, 1)
     specs, support = Dial.seen[-1]
-    assert support.specs == specs == rules.split(LineFamily.tasks, runs[0].seeds.split).validation
+    assert support.specs == specs == rules.split(LineFamily(), runs[0].seeds.split).validation
     assert {len(row) for row in support.episodes} == {1}
 
 
@@ -338,7 +339,7 @@ def test_a_study_in_which_all_failed_is_an_error(say, monkeypatch: pytest.Monkey
     def broken(*_: object) -> float:
         raise ValueError("it broke")
 
-    monkeypatch.setattr("hyperbench.tune.validation_score", broken)
+    monkeypatch.setattr("hyperbench.tuning.tune.validation_score", broken)
     code, out, err = say(*COMMAND, "--trials", "1")
     assert code == 2
     assert "All 1 trials of 'spec-blind' failed" in err

@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hyperbench import cli, hookimpl, verification
-from hyperbench.conductor import Places, ensure_demonstrations, execute
+from hyperbench import cli, hookimpl
 from hyperbench.errors import DataError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.integrity import file_faults
-from hyperbench.plan import plan
+from hyperbench.measuring.conductor import Places, ensure_demonstrations, execute
+from hyperbench.measuring.plan import plan
 from hyperbench.protocol import QUICK
-from hyperbench.record import EPISODES, POLICIES, RECORD, read_record
+from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.testing.line import LineFamily
-from hyperbench.verification import verify_run
+from hyperbench.verification import replay as verification
+from hyperbench.verification.integrity import file_faults
+from hyperbench.verification.replay import verify_run
 
 from .fakes_random_features import Failing, RandomFeatures, Remembering
 from .fakes_tampering import (
@@ -183,10 +184,10 @@ def test_no_single_entry_of_a_record_can_be_altered(copy, registry) -> None:
         inner[last] = not old if isinstance(old, bool) else old + type(old)(1)  # "1" after a text
         (folder / RECORD).write_text(json.dumps(content))
         try:
-            record = read_record(folder)
+            run = StoredRun.read(folder)
         except DataError:
             continue
-        assert file_faults(folder, record), path
+        assert file_faults(run), path
     (folder / RECORD).write_text(json.dumps(json.loads(whole), indent=7))
     assert check(folder, registry).stamp == "verified"  # its layout is free
 
@@ -342,7 +343,7 @@ def test_which_tasks_are_played_depends_on_the_seed(copy, registry) -> None:
 
 @pytest.fixture
 def command(registry, monkeypatch) -> Callable[..., Any]:
-    monkeypatch.setattr("hyperbench.verify.installed", lambda: registry)
+    monkeypatch.setattr("hyperbench.commands.verify.installed", lambda: registry)
 
     def run(*arguments: str) -> Any:
         return CliRunner().invoke(cli.app, ["verify", "--threads", "1", *arguments])

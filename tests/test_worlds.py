@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from hyperbench.leaderboard import make_boards
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.tables import markdown
 from hyperbench.protocol import FEW_SHOT, STANDARD
-from hyperbench.record import Cost, find_runs
-from hyperbench.report.tables import markdown
+from hyperbench.records.record import Cost
+from hyperbench.records.store import find_runs
 
 RANDOM, EXPERT = np.zeros(8), np.ones(8)
 RETURNS = np.array([0.1, 0.2, 0.3, 0.5, 1.5, 0.0, -1.0, 0.6])
@@ -47,9 +48,9 @@ def test_results_of_other_worlds_never_share_a_column(tmp_path, write_run, other
     write_run("random", RANDOM, is_arm=True, **beside)
     write_run("expert", np.full(8, 10.0), is_arm=True, **beside)
     most, least = make_boards(find_runs([tmp_path]))
-    assert (most.protocol, least.protocol) == ("test-v1, group 1 of 2", "test-v1, group 2 of 2")
+    assert (most.title, least.title) == ("test-v1, group 1 of 2", "test-v1, group 2 of 2")
     assert (most.families, least.families) == (("toy/other-v1", columns[0]), (columns[1],))
-    scores = [{row.method: row.score for row in board.rows} for board in (most, least)]
+    scores = [{row.method: row["score"].value for row in board.rows} for board in (most, least)]
     assert (scores[0]["learned"], scores[1]["learned"]) == (0.5, 0.25)
     assert scores[1] == {"random": 0, "expert": 1, "learned": 0.25}
     assert "extra" in scores[0]
@@ -64,12 +65,14 @@ def test_each_suite_has_its_own_board(tmp_path, write_run, write_arms):
         write_arms(family=name)
         write_run("learned", EXPERT, family=name)
     boards = make_boards(find_runs([tmp_path]))
-    assert [board.protocol for board in boards] == ["toy, test-v1", "zoo, test-v1"]
+    assert [board.title for board in boards] == ["toy, test-v1", "zoo, test-v1"]
     assert [board.families for board in boards] == [
         ("toy/size-v1",),
         ("zoo/other-v1", "zoo/third-v1"),
     ]
-    scores = [row.score for board in boards for row in board.rows if row.method == "learned"]
+    scores = [
+        row["score"].value for board in boards for row in board.rows if row.method == "learned"
+    ]
     assert scores == [pytest.approx(0.275), 1]
 
 
@@ -80,7 +83,9 @@ def test_other_rules_are_another_board(tmp_path, write_run, write_arms):
         write_arms(protocol=rules)
         write_run("learned", returns, protocol=rules)
     boards = make_boards(find_runs([tmp_path]))
-    scores = [row.score for board in boards for row in board.rows if row.method == "learned"]
+    scores = [
+        row["score"].value for board in boards for row in board.rows if row.method == "learned"
+    ]
     assert sorted(scores) == [pytest.approx(0.275), 1]
 
 
@@ -94,10 +99,11 @@ def test_families_are_told_apart_and_pooled(write_run, write_arms, make_tasks, b
     board, rows = board_of()
     assert board.families == ("toy/other-v1", "toy/size-v1")
     expected = {"toy/other-v1": pytest.approx(0.9), "toy/size-v1": pytest.approx(0.275)}
-    assert rows["learned"].family_scores == expected
-    assert board.family_headlines(rows["learned"]) == expected
+    assert rows["learned"].by_family["score"] == expected
+    told = {family: board.of_family(rows["learned"], family) for family in board.families}
+    assert told == expected
     pooled = sorted([*RETURNS, 0.9, 0.9, 0.9, 0.9])[3:9]
-    assert rows["learned"].score == pytest.approx(np.mean(pooled))
+    assert rows["learned"]["score"].value == pytest.approx(np.mean(pooled))
 
 
 def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of):
@@ -105,8 +111,8 @@ def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of
     write_run("learned", RETURNS)
     write_run("learned", EXPERT, overrides={"width": "8", "depth": "2"})
     _, rows = board_of()
-    assert rows["learned [depth=2, width=8]"].score == 1
-    assert rows["learned"].score == pytest.approx(0.275)
+    assert rows["learned [depth=2, width=8]"]["score"].value == 1
+    assert rows["learned"]["score"].value == pytest.approx(0.275)
 
 
 def test_shuffled_specs_are_a_control_row_of_their_own(write_run, write_arms, board_of):
@@ -115,8 +121,12 @@ def test_shuffled_specs_are_a_control_row_of_their_own(write_run, write_arms, bo
     write_run("learned", RANDOM, shuffled_spec=True, key="another", overrides={"width": "8"})
     board, rows = board_of()
     shuffled = rows["learned [width=8] (shuffled-spec)"]
-    assert (shuffled.score, shuffled.is_arm, shuffled.num_runs) == (0, True, 1)
-    assert (rows["learned"].is_arm, rows["learned"].num_runs) == (False, 1)
+    assert (shuffled["score"].value, shuffled.is_control, shuffled["num_runs"].value) == (
+        0,
+        True,
+        1,
+    )
+    assert (rows["learned"].is_control, rows["learned"]["num_runs"].value) == (False, 1)
     assert "| *learned [width=8] (shuffled-spec)* | 0.000 |" in markdown(board)
 
 
@@ -132,7 +142,7 @@ def test_boards_stand_in_the_order_of_their_names_and_numbers(tmp_path, write_ru
     ids = ["rare-v1", "scarce-5-v1", "scarce-10-v1", "scarce-30-v1"]
     for id_ in ids:
         write_run("learned", RETURNS, protocol=STANDARD.model_copy(update={"id": id_}))
-    assert [board.protocol for board in make_boards(find_runs([tmp_path]))] == ids
+    assert [board.title for board in make_boards(find_runs([tmp_path]))] == ids
 
 
 def test_each_protocol_has_its_own_board(tmp_path, write_run):
@@ -140,13 +150,13 @@ def test_each_protocol_has_its_own_board(tmp_path, write_run):
     write_run("learned", EXPERT, protocol=STANDARD)
     same_name = STANDARD.model_copy(update={"num_episodes": 3})
     boards = make_boards(find_runs([tmp_path]))
-    assert [board.protocol for board in boards] == ["standard-v1", "test-v1"]
+    assert [board.title for board in boards] == ["standard-v1", "test-v1"]
     # Rules that differ under one name are never mixed, and the board says which are which.
     write_run("learned", RANDOM, protocol=same_name)
     boards = make_boards(find_runs([tmp_path]))
     assert len(boards) == 3
     assert {f"standard-v1 ({p.rules_hash[:6]})" for p in (STANDARD, same_name)} < {
-        board.protocol for board in boards
+        board.title for board in boards
     }
 
 

@@ -11,7 +11,7 @@ from hyperbench_baselines.hyperzero import Hyperzero
 from hyperbench_baselines.hypogen import Hypogen, HypogenConfig
 from pydantic import ValidationError
 
-from hyperbench.plan import plan
+from hyperbench.measuring.plan import plan
 from hyperbench.protocol import QUICK
 from hyperbench.registry import installed
 

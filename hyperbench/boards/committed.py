@@ -10,24 +10,24 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from hyperbench.board import Board
-from hyperbench.console import standard_output
+from hyperbench.arms import ARMS, EXPERT, RANDOM
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.scores import task_table
+from hyperbench.boards.tables import csv_text, markdown_text
+from hyperbench.boards.worlds import by_world, method_labels, suite_of
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.files import new_folder
-from hyperbench.labels import by_world, method_labels, suite_of
-from hyperbench.leaderboard import EXPERT, RANDOM, make_boards, task_table
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.record import RECORD, RunRecord, check_files, find_runs
-from hyperbench.references import ARMS
-from hyperbench.registry import Registry, installed
-from hyperbench.report.tables import csv_text, markdown
-from hyperbench.runs import PROTOCOL, RECORDS, StoredRun, gather, results
+from hyperbench.records.gather import PROTOCOL, RECORDS, gather
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import RECORD, StoredRun, find_runs
+from hyperbench.registry import Registry
 
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
 _HEADER = "<!-- Made of the records by `hyperbench publish`. Do not edit: publish again. -->\n\n"
 _REMEDY = "Choose another place with --board-dir."
 _NUM_NAMED = 5
-"""So many of the missing runs are named; the number of the others is told."""
+"""How many of the missing runs are named; the number of the others is told."""
 
 
 def publish(
@@ -52,16 +52,16 @@ def publish(
             published, or some of a row's runs are missing. Nothing is written then.
     """
     runs = gather(find_runs(folders)).runs
-    known = {record.method for record, _ in runs}
+    known = {run.record.method for run in runs}
     for method in methods:
         if method not in known:
             raise UnknownNameError("method in these runs", method, known)
     by_board: dict[Path, list[StoredRun]] = {}
-    for record, folder in runs:
-        if not methods or record.method in methods:
-            check_files(folder, record)
-            board = boards_dir / suite_of(record) / record.protocol.id
-            by_board.setdefault(board, []).append((record, folder))
+    for run in runs:
+        if not methods or run.record.method in methods:
+            run.check()
+            board = boards_dir / suite_of(run.record) / run.record.protocol.id
+            by_board.setdefault(board, []).append(run)
     complete = {board: _with_published(board, new, registry) for board, new in by_board.items()}
     with ExitStack() as drafts:
         for board, found in complete.items():
@@ -73,8 +73,10 @@ def publish(
 def generated_tables(folder: Path) -> dict[str, str]:
     """A committed board's generated files, name to content, made of its records."""
     boards = make_boards(find_runs([folder / RECORDS]))
-    text = "\n".join(markdown(board) for board in boards)
-    return {TABLE: _HEADER + text, VALUES: csv_text(boards)}
+    return {
+        TABLE: _HEADER + markdown_text(boards),
+        VALUES: csv_text(boards),
+    }
 
 
 def reference_returns(folder: Path) -> pd.DataFrame:
@@ -89,54 +91,42 @@ def reference_returns(folder: Path) -> pd.DataFrame:
     return returns.reindex(columns=[RANDOM, EXPERT]).rename_axis(columns=None).reset_index()
 
 
-def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence[str]) -> None:
-    """Publish and tell what is on the boards now."""
-    out = standard_output()
-    for folder in publish(folders, boards_dir, installed(), methods):
-        boards = make_boards(find_runs([folder / RECORDS]))
-        out.print(f"{folder / TABLE}: {_summary(boards)}", highlight=False, markup=False)
-        for note in sorted({note for board in boards for note in board.notes}):
-            out.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _summary(boards: Sequence[Board]) -> str:
-    rows = [row for board in boards for row in board.rows]
-    num_runs = sum(row.num_runs + row.num_failed for row in rows)
-    return f"{len(rows)} rows of {num_runs} runs"
-
-
 def _with_published(
     board: Path, new: Sequence[StoredRun], registry: Registry
 ) -> tuple[StoredRun, ...]:
     """The board's runs and the new ones, once it is sure that they make a board."""
     protocol = registry.protocol(board.name)
-    for record, folder in new:
+    for run in new:
+        record = run.record
         if record.protocol.rules_hash != protocol.rules_hash:
             raise DataError(
-                f"{folder} follows other rules under the name {protocol.id}: those of this "
+                f"{run.folder} follows other rules under the name {protocol.id}: those of this "
                 "installation differ. Give the other rules a name of their own."
             )
-        if _counted(record, record.seeds) not in [_counted(record, s) for s in protocol.seeds]:
+        if _counted(record, record.seeds) not in [
+            _counted(record, pair) for pair in protocol.seeds
+        ]:
             raise DataError(
-                f"{folder} has seeds that {protocol.id} does not name: "
+                f"{run.folder} has seeds that {protocol.id} does not name: "
                 f"split {record.seeds.split}, fit {record.seeds.fit}. Leave it out."
             )
     published: tuple[StoredRun, ...] = ()
     if board.is_dir():
         published = gather(find_runs([board / RECORDS])).runs
-    records = {record.key: (record, folder) for record, folder in published}
-    for record, folder in new:
-        known = records.get(record.key)
-        if known is None or known[0].status == "failed":
-            records[record.key] = (record, folder)
-        elif record.status == "ok" and results(record) != results(known[0]):
+    by_key = {run.record.key: run for run in published}
+    for run in new:
+        record = run.record
+        known = by_key.get(record.key)
+        if known is None or known.record.status == "failed":
+            by_key[record.key] = run
+        elif record.status == "ok" and record.results != known.record.results:
             raise DataError(
-                f"{folder} ({record.method}) has another result than the same run on the board, "
-                f"{known[1]}. Publish your own method alone, with --method NAME."
+                f"{run.folder} ({record.method}) has another result than the same run on the "
+                f"board, {known.folder}. Publish your own method alone, with --method NAME."
             )
-    runs = tuple(records[key] for key in sorted(records))
+    runs = tuple(by_key[key] for key in sorted(by_key))
     for world in by_world(runs):
-        _check_complete([record for record, _ in world], protocol)
+        _check_complete([run.record for run in world], protocol)
     return runs
 
 
@@ -176,11 +166,11 @@ def _of_arm(seeds: SeedPair) -> SeedPair:
 
 
 def _write(draft: Path, runs: Sequence[StoredRun], protocol: EvalProtocol) -> None:
-    for record, folder in runs:
-        place = draft / RECORDS / quote(record.method, safe="") / record.key
+    for run in runs:
+        place = draft / RECORDS / quote(run.record.method, safe="") / run.record.key
         place.mkdir(parents=True)
-        for name in (RECORD, *check_files(folder, record)):
-            shutil.copyfile(folder / name, place / name)
+        for name in (RECORD, *run.check()):
+            shutil.copyfile(run.folder / name, place / name)
     (draft / PROTOCOL).write_text(protocol.model_dump_json(indent=1) + "\n", encoding="utf-8")
     reference_returns(draft).to_parquet(draft / REFERENCES, index=False)
     for name, text in generated_tables(draft).items():

@@ -1,25 +1,22 @@
-"""``hyperbench compare``: one method against another, run by run and task by task."""
+"""Comparisons: one method against another, run by run and task by task."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 
 from hyperbench import statistics
-from hyperbench.console import print_table, standard_output
+from hyperbench.boards.leaderboard import board_tables
+from hyperbench.boards.pairing import RunKey, scores_by_run, strata
+from hyperbench.boards.statistic import known
 from hyperbench.errors import DataError, UnknownNameError
-from hyperbench.leaderboard import board_tables
-from hyperbench.pairing import RunKey, scores_by_run, strata
-from hyperbench.record import find_runs
-from hyperbench.report.tables import MISSING, Table
 from hyperbench.seeding import child_seed
 from hyperbench.statistics.scores import Array
+from hyperbench.table import Table, bracket, fixed
 
 EVERYTHING = "all families"
 
@@ -40,7 +37,7 @@ class Comparison:
     """The one's score less the other's."""
     difference_interval: statistics.Interval | None
     probability: float | None
-    """That the one earns more on a target task; where both earn the same, half."""
+    """How likely the one earns more on a target task; where both earn the same, half."""
     probability_interval: statistics.Interval | None
 
 
@@ -157,11 +154,11 @@ def _comparison(family: str, pairs: Mapping[RunKey, Array]) -> Comparison:
     return Comparison(
         family=family,
         num_pairs=len(pairs),
-        one_score=_number(one_score),
-        other_score=_number(other_score),
-        difference=_number(one_score - other_score),
+        one_score=known(one_score),
+        other_score=known(other_score),
+        difference=known(one_score - other_score),
         difference_interval=statistics.difference_interval(parts, rng),
-        probability=_number(probability),
+        probability=known(probability),
         probability_interval=probability_interval,
     )
 
@@ -172,10 +169,10 @@ def comparison_table(found: BoardComparison) -> Table:
         (
             line.family,
             str(line.num_pairs),
-            _fixed(line.one_score),
-            _fixed(line.other_score),
-            _fixed(line.difference) + _bracket(line.difference_interval, 3),
-            _fixed(line.probability) + _bracket(line.probability_interval, 3),
+            fixed(line.one_score, 3),
+            fixed(line.other_score, 3),
+            fixed(line.difference, 3) + _bracket(line.difference_interval, 3),
+            fixed(line.probability, 3) + _bracket(line.probability_interval, 3),
         )
         for line in found.comparisons
     )
@@ -184,36 +181,6 @@ def comparison_table(found: BoardComparison) -> Table:
     return Table(title, header, rows, (False,) * len(rows))
 
 
-def compare_command(one: str, other: str, folders: Sequence[Path], as_json: bool) -> None:
-    """Compare two rows and say it in words."""
-    found = compare(find_runs(folders), one, other)
-    if as_json:
-        content = [{**asdict(each), "sentence": each.sentence} for each in found]
-        print(json.dumps(content, indent=2, allow_nan=False))
-        return
-    out = standard_output()
-    for each in found:
-        print_table(comparison_table(each), out)
-        for line in each.missing:
-            out.print(f"[yellow]missing[/]  {escape(line)}", highlight=False)
-        if each.comparisons[-1].probability_interval is None:
-            out.print(
-                f"[yellow]note[/]  Fewer than {statistics.MIN_RUNS_FOR_INTERVAL} pairs of a family "
-                "tell nothing about the spread between runs: no interval.",
-                highlight=False,
-            )
-        out.print(escape(each.sentence), highlight=False, soft_wrap=True)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _fixed(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
-
-
 def _bracket(interval: statistics.Interval | None, num_decimals: int) -> str:
-    if interval is None:
-        return ""
-    return f" [{interval[0]:.{num_decimals}f}, {interval[1]:.{num_decimals}f}]"
+    """Both ends after a number; nothing where there is no interval."""
+    return "" if interval is None else " " + bracket(interval, num_decimals)

@@ -8,12 +8,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from hyperbench.errors import DataError
-from hyperbench.report.tables import MISSING, Table, markdown_table
+from hyperbench.table import MISSING, Table, markdown_table
 
 PUBLISHED = "published.json"
 
 
-class PublishedTable(BaseModel):
+class LiteratureTable(BaseModel):
     """One table of a paper."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -38,7 +38,7 @@ class PublishedTable(BaseModel):
     """Per row its numbers; None where the paper has none."""
 
     @model_validator(mode="after")
-    def _check_rows(self) -> PublishedTable:
+    def _check_rows(self) -> LiteratureTable:
         for name, values in self.rows.items():
             if len(values) != len(self.columns):
                 raise ValueError(f"row {name!r} has {len(values)} of {len(self.columns)} numbers")
@@ -69,7 +69,7 @@ class PublishedTable(BaseModel):
         return (f"{self.metric}.", f"{self.source}: {self.table}. {self.url}", *self.remarks)
 
 
-def find_published(folders: Sequence[Path]) -> dict[Path, list[PublishedTable]]:
+def find_literature(folders: Sequence[Path]) -> dict[Path, list[LiteratureTable]]:
     """The published tables in folders or directly below them; folders without any are left out.
 
     Raises:
@@ -83,9 +83,9 @@ def find_published(folders: Sequence[Path]) -> dict[Path, list[PublishedTable]]:
     return found
 
 
-def _read(file: Path) -> list[PublishedTable]:
+def _read(file: Path) -> list[LiteratureTable]:
     try:
-        return TypeAdapter(list[PublishedTable]).validate_json(file.read_bytes())
+        return TypeAdapter(list[LiteratureTable]).validate_json(file.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

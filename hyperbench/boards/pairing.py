@@ -30,7 +30,7 @@ def scores_by_run(table: pd.DataFrame, quantity: str = "score") -> dict[RunKey, 
     Runs of one family and split therefore list the same tasks in the same order.
 
     Args:
-        table: one method's lines of ``leaderboard.task_table``.
+        table: one method's lines of ``scores.task_table``.
         quantity: the column to read.
     """
     columns = ["family", "split_seed", "fit_seed", "task", quantity]

@@ -1,4 +1,4 @@
-"""``hyperbench plan --mde``: how many runs and episodes show a difference of a given size.
+"""Power: how many runs and episodes show a difference of a given size.
 
 What is planned is a t-test of the difference between two methods' scores (the IQM over a run's
 target tasks), paired by seeds, two-sided at 5 %. The difference varies between runs, since another
@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 from scipy import stats
 
-from hyperbench.console import print_table, standard_output
-from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
-from hyperbench.leaderboard import EXPERT, RANDOM, board_tables
-from hyperbench.pairing import RunKey
-from hyperbench.record import RunRecord, find_runs, read_episodes
-from hyperbench.report.tables import Table
+from hyperbench.arms import EXPERT, RANDOM
+from hyperbench.boards.pairing import RunKey
+from hyperbench.errors import DataError
+from hyperbench.records.store import StoredRun
 from hyperbench.statistics import MIN_RUNS_FOR_INTERVAL
 from hyperbench.statistics.scores import Array
+from hyperbench.table import Table
 
 POWER, LEVEL = 0.8, 0.05
 """Chance to find a difference that is there; chance to find one that is not."""
@@ -54,7 +51,7 @@ class Spread:
     within: float
 
     def variance(self, num_episodes: int) -> float:
-        """Of a run with so many episodes per task."""
+        """Variance of a run with so many episodes per task."""
         return self.between + self.within / num_episodes
 
 
@@ -118,7 +115,7 @@ def num_runs_needed(variances: Sequence[float], difference: float) -> int:
 
 
 def spreads(
-    records: Sequence[tuple[RunRecord, Path]],
+    runs: Sequence[StoredRun],
     table: pd.DataFrame,
     method: str,
     against: str | None = None,
@@ -126,19 +123,19 @@ def spreads(
     """What the runs seen so far say, for each family with enough of them.
 
     Args:
-        records: of one board.
+        runs: of one board.
         table: their ``task_table``.
         method: a row.
         against: another row, to learn from differences of paired runs; None for a method that
             varies as much as the first, and independently of it.
     """
-    parts = [_parts(records, table, name) for name in (method, against) if name is not None]
-    runs = parts[0]
+    parts = [_parts(runs, table, name) for name in (method, against) if name is not None]
+    seen = parts[0]
     if against is not None:
-        runs = {key: parts[0][key] - parts[1][key] for key in parts[0].keys() & parts[1]}
-    families = sorted({key.family for key in runs})
+        seen = {key: parts[0][key] - parts[1][key] for key in parts[0].keys() & parts[1]}
+    families = sorted({key.family for key in seen})
     of_family = {
-        family: [runs[key] for key in sorted(runs) if key.family == family] for family in families
+        family: [seen[key] for key in sorted(seen) if key.family == family] for family in families
     }
     return [
         spread_of(family, found, len(parts))
@@ -147,28 +144,25 @@ def spreads(
     ]
 
 
-def _parts(
-    records: Sequence[tuple[RunRecord, Path]], table: pd.DataFrame, method: str
-) -> dict[RunKey, Array]:
+def _parts(runs: Sequence[StoredRun], table: pd.DataFrame, method: str) -> dict[RunKey, Array]:
     """Per run (num_tasks, num_episodes) what each episode adds to the run's score.
 
     The score is the mean over the middle half of the tasks: the others add nothing.
     """
-    folders = {record.key: (record, folder) for record, folder in records}
+    by_key = {run.record.key: run for run in runs}
     arms = table[table["is_arm"] & table["method"].isin([RANDOM, EXPERT])]
     references = arms.pivot_table(
         index=["family", "split_seed", "task"], columns="method", values="mean_return"
     )
     found = {}
-    for run, lines in table[table["method"] == method].groupby("run"):
+    for key, lines in table[table["method"] == method].groupby("run"):
         if lines["score"].isna().any():
-            raise DataError(f"Run {run} of {method!r} has tasks without a score: see the board.")
-        record, folder = folders[str(run)]
-        episodes = pd.DataFrame(read_episodes(folder, record))
+            raise DataError(f"Run {key} of {method!r} has tasks without a score: see the board.")
+        episodes = pd.DataFrame(by_key[str(key)].episodes())
         returns = episodes.pivot_table(index="task", columns="episode", values="return")
         if returns.shape[1] < 2:
             raise DataError(
-                f"Run {run} of {method!r} has one episode per task: what varies between episodes "
+                f"Run {key} of {method!r} has one episode per task: what varies between episodes "
                 "and what between runs cannot be told apart."
             )
         family, split_seed, fit_seed = lines.iloc[0][["family", "split_seed", "fit_seed"]]
@@ -226,46 +220,4 @@ def power_sentence(found: Sequence[Spread], difference: float) -> str:
         f"A difference of {difference:g} needs {num_runs:,} pairs of seeds with {num_episodes} "
         f"episodes per target task: {num_judged:,} target episodes a method. The spread between "
         f"runs is itself known from few, so between {fewest:,} and {most:,} pairs (95 %)."
-    )
-
-
-def plan_command(
-    difference: float, method: str, against: str | None, folders: Sequence[Path]
-) -> None:
-    """Show how many runs and episodes are needed, for each board with enough runs.
-
-    Raises:
-        HyperbenchError: a difference that is not positive, an unknown row, or too few runs.
-    """
-    if difference <= 0:
-        raise HyperbenchError(f"--mde {difference:g} must be above 0: a difference of scores.")
-    boards = board_tables(find_runs(folders))
-    rows = {str(name) for part in boards for name in part.table["method"]}
-    names = [method] if against is None else [method, against]
-    for name in names:
-        if name not in rows:
-            raise UnknownNameError("row", name, rows)
-    out = standard_output()
-    other = against or "a method that varies as much, independently"
-    shown = False
-    for part in boards:
-        found = []
-        if set(names) <= set(part.table["method"]):
-            found = spreads(part.runs, part.table, method, against)
-        if found:
-            shown = True
-            heading = f"Pairs of runs a family to tell {method} from {other}, {part.title}"
-            print_table(power_table(heading, found, difference), out)
-            out.print(escape(power_sentence(found, difference)), highlight=False, soft_wrap=True)
-    if not shown:
-        raise DataError(
-            f"{' and '.join(map(repr, names))}: fewer than {MIN_RUNS_FOR_INTERVAL} finished runs "
-            "on every family. The spread between runs has to be seen first: run with "
-            f"--seeds {MIN_RUNS_FOR_INTERVAL} or more."
-        )
-    out.print(
-        f"Paired t-test over pairs of seeds, power {POWER}, two-sided {LEVEL:.0%}. Deviations are "
-        "of the difference of two methods' scores, each the IQM over a run's target tasks.",
-        style="dim",
-        highlight=False,
     )

@@ -1,71 +1,112 @@
-"""What a board holds; made by ``leaderboard``, shown by ``console`` and ``report``."""
+"""What a board holds; made by ``leaderboard``, shown by ``view`` and ``report``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from hyperbench.family import FamilyInfo
+from hyperbench.statistics.resampling import Resampled, Strata
+from hyperbench.statistics.scores import Array
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the 95 % interval around it.
+
+    Args:
+        value: None stands for "nothing to tell".
+        low: lower end of the interval; None where there is none.
+        high: upper end.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The statistic that orders and ranks a board's rows.
+
+    Args:
+        name: of the statistic, see ``statistic.STATISTICS``.
+        quantity: the column of ``task_table`` that it is made of.
+        resample: computes it of runs and of resamples, for the differences that decide ranks.
+        title: begins the title of the table of families.
+        axis: what an axis says that shows it.
+        columns: which statistics a table of scores shows, in this order, as far as there is
+            something to show.
+        by_family: what its values in each family are called in JSON.
+        suffix: of a family's column in CSV.
+        notion: the field of ``FamilyInfo`` that says whether it suits a family; None: it always
+            does.
+        num_decimals: per statistic that is shown with others than usual.
+    """
+
+    name: str
+    quantity: str
+    resample: Callable[[Strata, Array], Resampled]
+    title: str
+    axis: str
+    columns: tuple[str, ...]
+    by_family: str
+    suffix: str = ""
+    notion: str | None = None
+    num_decimals: Mapping[str, int] = field(default_factory=dict)
+
+    def suits(self, info: FamilyInfo) -> bool:
+        """Whether it tells something of such a family."""
+        return self.notion is None or bool(getattr(info, self.notion))
 
 
 @dataclass(frozen=True)
 class Row:
     """One method, or control, on a board.
 
-    Controls are the harness's arms and learned methods with shuffled specs; ``is_arm`` marks both.
-    Scores are interquartile means over runs x target tasks. None stands for "nothing to tell".
+    Args:
+        method: as a board names it.
+        is_control: whether it knows more or less than a method may: a control arm, or a learned
+            method with shuffled specs.
+        estimates: per statistic, by name, its value; see ``statistic.STATISTICS``.
+        by_family: per headline, by name, its value in each family.
     """
 
     method: str
-    is_arm: bool
-    score: float | None
-    interval: tuple[float, float] | None
-    mean_return: float | None
-    success_rate: float | None
-    interpolation: float | None
-    extrapolation: float | None
-    family_scores: dict[str, float | None]
-    num_runs: int
-    num_failed: int
-    num_parameters: int | None
-    policy_parameters: int | None
-    fit_seconds: float | None
-    generate_seconds: float | None
-    rank: int | None = None
-    """Among learned methods; shared where the paired interval of the difference contains 0."""
-    mean: float | None = None
-    median: float | None = None
-    optimality_gap: float | None = None
-    """How far scores fall short of 1 on average, those above 1 counted as 1."""
-    success_interval: tuple[float, float] | None = None
-    mean_length: float | None = None
-    """Control steps an episode, failed ones counted to the horizon; where some end at success."""
-    lasting_rate: float | None = None
-    """Share of episodes that succeed and at whose horizon this is still true; likewise."""
-    family_successes: dict[str, float | None] = field(default_factory=dict)
-    """Success rate in each family; where some end at success."""
-    num_missing: int = 0
-    """Runs that the protocol asks for on this board's families and of which there is no record."""
+    is_control: bool
+    estimates: Mapping[str, Estimate]
+    by_family: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+
+    def __getitem__(self, statistic: str) -> Estimate:
+        """The estimate of that name; without a value where there is nothing to tell."""
+        return self.estimates.get(statistic, Estimate())
 
 
 @dataclass(frozen=True)
 class Board:
-    """One protocol's rows, best first, over the families its records are of."""
+    """One protocol's rows, best first, over the families its records are of.
 
-    protocol: str
+    Args:
+        title: suite and protocol, as far as boards beside it differ in them.
+        families: labels of the columns.
+        rows: best first.
+        failures: one line per failed run: which, and why.
+        notes: what a reader must know to read the numbers rightly.
+        headline: what orders and ranks the rows.
+    """
+
+    title: str
     families: tuple[str, ...]
     rows: tuple[Row, ...]
     failures: tuple[str, ...]
-    """One line per failed run: which, and why."""
     notes: tuple[str, ...]
-    """What a reader must know to read the numbers rightly."""
-    by_success: bool = False
-    """Whether success rate, not score, is the headline that orders and ranks rows: where all
-    episodes end at success, scores are near 0 or 1 and their interquartile mean hides much."""
+    headline: Headline
 
-    def headline(self, row: Row) -> tuple[float | None, tuple[float, float] | None]:
-        """What a row is ordered by, and its 95 % interval."""
-        if self.by_success:
-            return row.success_rate, row.success_interval
-        return row.score, row.interval
-
-    def family_headlines(self, row: Row) -> dict[str, float | None]:
-        """The same of each family."""
-        return row.family_successes if self.by_success else row.family_scores
+    def of_family(self, row: Row, family: str) -> float | None:
+        """A row's headline in one family."""
+        return row.by_family.get(self.headline.name, {}).get(family)

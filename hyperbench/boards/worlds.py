@@ -8,9 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from hyperbench.family import FamilyInfo
-from hyperbench.plan import method_label
-from hyperbench.record import RunRecord
-from hyperbench.runs import StoredRun
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import StoredRun
 from hyperbench.seeding import content_hash
 
 
@@ -30,10 +29,10 @@ def by_board(runs: Sequence[StoredRun]) -> dict[BoardKey, list[StoredRun]]:
     ``scarce-10-v1``.
     """
     found: dict[BoardKey, list[StoredRun]] = {}
-    for record, folder in runs:
-        protocol = record.protocol
-        key = BoardKey(suite_of(record), protocol.id, protocol.rules_hash)
-        found.setdefault(key, []).append((record, folder))
+    for run in runs:
+        protocol = run.record.protocol
+        key = BoardKey(suite_of(run.record), protocol.id, protocol.rules_hash)
+        found.setdefault(key, []).append(run)
     return {key: found[key] for key in sorted(found, key=_natural_order)}
 
 
@@ -67,9 +66,9 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     The first part has of every family the world that was measured most, the next one the second.
     """
     num_runs: dict[str, Counter[tuple[str, str, str]]] = {}
-    for record, _ in runs:
-        counted = num_runs.setdefault(_unversioned(record.family), Counter())
-        counted[world_of(record.family_info)] += 1
+    for run in runs:
+        counted = num_runs.setdefault(_unversioned(run.record.family), Counter())
+        counted[world_of(run.record.family_info)] += 1
     rank = {
         world: place
         for counted in num_runs.values()
@@ -77,7 +76,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     }
     parts: dict[int, list[StoredRun]] = {}
     for run in runs:
-        parts.setdefault(rank[world_of(run[0].family_info)], []).append(run)
+        parts.setdefault(rank[world_of(run.record.family_info)], []).append(run)
     return [parts[place] for place in sorted(parts)]
 
 
@@ -107,7 +106,7 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
         settings = content_hash(record.config, 6)
         return f"version {record.method_version}, {record.device}, settings {settings}"
 
-    return _labels(records, method_label, variant)
+    return _labels(records, lambda record: record.row_label, variant)
 
 
 def _labels(

@@ -29,7 +29,7 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Make the board from records: measure nothing, change nothing."""
-    from hyperbench.commands import leaderboard_command
+    from hyperbench.commands.leaderboard import leaderboard_command
 
     leaderboard_command(folders, format_, output)
 
@@ -50,7 +50,7 @@ def compare(
     ] = False,
 ) -> None:
     """Compare two rows, run by run and task by task, and say the result in words."""
-    from hyperbench.compare import compare_command
+    from hyperbench.commands.compare import compare_command
 
     compare_command(one, other, folders or [Path("runs")], as_json)
 
@@ -76,7 +76,7 @@ def plan(
     folders: RunFolders = None,
 ) -> None:
     """Say how many runs and episodes are needed to see a difference that small."""
-    from hyperbench.power import plan_command
+    from hyperbench.commands.plan import plan_command
 
     plan_command(mde, method, against, folders or [Path("runs")])
 
@@ -119,7 +119,7 @@ def verify(
     ] = False,
 ) -> None:
     """Check runs: checksums, identity, split and seeds, and play their episodes again."""
-    from hyperbench.verify import verify_command
+    from hyperbench.commands.verify import verify_command
 
     sound = verify_command(
         folders,
@@ -151,9 +151,9 @@ def export(
     ],
 ) -> None:
     """Write boards, or the scores they are made of, to a file for other programs."""
-    from hyperbench.export import export as write
+    from hyperbench.commands.export import export_command
 
-    write(folders, format_, output)
+    export_command(folders, format_, output)
 
 
 @app.command()
@@ -167,10 +167,9 @@ def merge(
     ],
 ) -> None:
     """Collect the runs of several machines in one folder; refuse what contradicts."""
-    from hyperbench.runs import merge as collect
+    from hyperbench.commands.merge import merge_command
 
-    copied = collect(folders, output_dir)
-    typer.echo(f"Copied {len(copied)} runs to {output_dir}.")
+    merge_command(folders, output_dir)
 
 
 @app.command()
@@ -189,7 +188,7 @@ def publish(
     ] = Path("leaderboards"),
 ) -> None:
     """Copy whole rows of sound runs to the committed boards and make their tables again."""
-    from hyperbench.publish import publish_command
+    from hyperbench.commands.publish import publish_command
 
     publish_command(folders, board_dir, method or [])
 

@@ -20,7 +20,7 @@ def inspect(
     ] = False,
 ) -> None:
     """Show how well a run's policies clone source and validation tasks, after each block."""
-    from hyperbench.inspection import inspect_command
+    from hyperbench.commands.inspect import inspect_command
 
     inspect_command(folders, data_dir_or_cache(data_dir), as_json)
 
@@ -65,7 +65,7 @@ def render(
     ] = None,
 ) -> None:
     """Film one episode of an expert, or of a policy that a run has generated."""
-    from hyperbench.render import render_command
+    from hyperbench.commands.render import render_command
 
     render_command(
         suite=suite,
@@ -81,7 +81,7 @@ def render(
 @app.command("list")
 def list_() -> None:
     """Show suites, families, methods, control arms and protocols by name."""
-    from hyperbench.describe import list_command
+    from hyperbench.commands.list import list_command
 
     list_command()
 
@@ -112,7 +112,7 @@ def info(
     ] = None,
 ) -> None:
     """Describe a suite, family, method or protocol."""
-    from hyperbench.describe import info_command
+    from hyperbench.commands.info import info_command
 
     if split is not None and protocol is None:
         protocol = "quick-v1"
@@ -127,6 +127,6 @@ def info(
 @app.command()
 def plugins() -> None:
     """Show the installed plugins, and why any could not be loaded."""
-    from hyperbench.describe import plugins_command
+    from hyperbench.commands.plugins import plugins_command
 
     plugins_command()

@@ -97,7 +97,7 @@ def run(
     ] = None,
 ) -> None:
     """Measure methods on unseen tasks, beside the control arms, and show the board."""
-    from hyperbench.commands import run_command
+    from hyperbench.commands.run import run_command
 
     with goes_on("Finished runs"):
         failed = run_command(
@@ -146,7 +146,7 @@ def tune(
     threads: Threads = 0,
 ) -> None:
     """Search a method's settings on validation tasks, under splits that no board uses."""
-    from hyperbench.commands import tune_command
+    from hyperbench.commands.tune import tune_command
 
     with goes_on("Finished trials"):
         tune_command(
@@ -172,6 +172,6 @@ def prepare(
     threads: Threads = 0,
 ) -> None:
     """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
-    from hyperbench.commands import prepare_command
+    from hyperbench.commands.prepare import prepare_command
 
     prepare_command(suite, protocol_named(protocol), data_dir_or_cache(data_dir), threads)

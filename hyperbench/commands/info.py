@@ -1,4 +1,4 @@
-"""What the commands that describe do; none of them imports pandas."""
+"""``hyperbench info``: a suite, family, method or protocol described."""
 
 from __future__ import annotations
 
@@ -10,36 +10,20 @@ from functools import partial
 from rich.console import Console
 from rich.markup import escape
 
-from hyperbench import chart
-from hyperbench.conductor import single_threaded
-from hyperbench.console import print_listing, progress_display, standard_output
+from hyperbench.arms import RandomPolicies
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.family import TaskFamily
 from hyperbench.protocol import EvalProtocol
-from hyperbench.references import ARMS, RandomPolicies
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
 from hyperbench.task import TaskSpec
+from hyperbench.threads import single_threaded
+from hyperbench.view import chart
+from hyperbench.view.console import print_listing, standard_output
+from hyperbench.view.progress import progress_display
 
 out = standard_output()
 err = Console(stderr=True)
-
-
-def list_command() -> None:
-    """Show everything that has a name."""
-    registry = installed()
-    suites = [(s.name, f"{len(s.families)} families", s.summary) for s in registry.suites.values()]
-    print_listing("Suites", suites, out)
-    print_listing("Families", [(f.id, f.summary) for f in registry.families.values()], out)
-    methods = [
-        (m.name, m.track, "baseline" if m.baseline else "", m.summary)
-        for m in registry.methods.values()
-    ]
-    print_listing("Methods", methods, out)
-    print_listing("Control arms, on every board", [(arm,) for arm in ARMS], out)
-    print_listing("Protocols", [(p.id, p.summary) for p in registry.protocols.values()], out)
-    if any(plugin.failure for plugin in registry.plugins):
-        out.print("\nSome plugins could not be loaded; see: hyperbench plugins")
 
 
 def info_command(
@@ -101,16 +85,6 @@ def info_command(
                 _show_returns(family, num_episodes)
 
 
-def plugins_command() -> None:
-    """Show each plugin and what became of it."""
-    rows = []
-    for plugin in installed().plugins:
-        entries = [*plugin.suites, *plugin.families, *plugin.methods, *plugin.protocols]
-        state = plugin.failure or f"{len(entries)} entries"
-        rows.append((plugin.name, f"{plugin.distribution} {plugin.version}", state))
-    print_listing("Plugins", rows, out)
-
-
 def _describe(family: TaskFamily) -> None:
     info = family.info
     print_listing(
@@ -141,7 +115,7 @@ def _describe(family: TaskFamily) -> None:
 
 def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:
     try:
-        split = protocol.split(family.tasks, protocol.seeds[0].split, family.info.source_fraction)
+        split = protocol.split(family, protocol.seeds[0].split)
     except ProtocolError as error:  # a family of few tasks; the other protocols may do
         return protocol.id, str(error)
     return protocol.id, ", ".join(f"{len(tasks)} {part}" for part, tasks in vars(split).items())
@@ -149,7 +123,7 @@ def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:
 
 def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | None) -> None:
     seed = protocol.seeds[0].split if split_seed is None else split_seed
-    split = protocol.split(family.tasks, seed, family.info.source_fraction)
+    split = protocol.split(family, seed)
     parts: dict[str, tuple[TaskSpec, ...]] = vars(split)
     rows = [
         (part, " ".join(task.label.replace(" ", "") for task in tasks))

@@ -1,4 +1,4 @@
-"""What the command that films an episode does: find task and policy, film, say what was seen."""
+"""``hyperbench render``: find task and policy, film an episode, say what was seen."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hyperbench.console import progress_display, standard_output
+from hyperbench.arms import RandomPolicies, ZeroActionPolicies
 from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownNameError
 from hyperbench.family import TaskFamily
-from hyperbench.film import check_output, film
-from hyperbench.plan import method_label
 from hyperbench.policy import PolicyBatch
-from hyperbench.record import POLICIES, RECORD, find_runs, read_policies, read_record
-from hyperbench.references import RandomPolicies, ZeroActionPolicies
+from hyperbench.records.store import RECORD, StoredRun, find_runs
 from hyperbench.registry import installed
 from hyperbench.task import TaskSpec
+from hyperbench.view.console import standard_output
+from hyperbench.view.progress import progress_display
+from hyperbench.view.video import check_output, film
 
 out = standard_output()
 err = Console(stderr=True)
@@ -144,29 +144,30 @@ def find_policy(family: TaskFamily, task: TaskSpec, asked: str) -> PolicyBatch:
         )
     if not (folder / RECORD).is_file():
         raise DataError(f"Folder {folder} is not one run. {_runs_with_policies(family, folder)}")
-    record = read_record(folder)
+    run = StoredRun.read(folder)
+    record = run.record
     if record.family != family.info.id:
         raise DataError(f"The run in {folder} is of {record.family}, not of {family.info.id}.")
-    if record.split is None or POLICIES not in record.sha256:
+    if not run.keeps_policies:
         raise DataError(
             f"The run in {folder} keeps no policies: it is of {record.method!r}, "
             f"{'a control arm' if record.is_arm else f'and its status is {record.status!r}'}."
         )
-    targets = {entry.key: i for i, entry in enumerate(record.split.target)}
+    targets = {entry.key: i for i, entry in enumerate(record.targets)}
     if task.key not in targets:
-        labels = [family.task(**entry.features).label for entry in record.split.target]
+        labels = [family.task(**entry.features).label for entry in record.targets]
         raise DataError(
             f"Task {task.label} is not a target task of the run in {folder}, which has policies "
             f"for {'; '.join(labels)}."
         )
-    return read_policies(folder, record).take([targets[task.key]])
+    return run.policies().take([targets[task.key]])
 
 
 def _runs_with_policies(family: TaskFamily, folder: Path) -> str:
-    records = [(run, read_record(run)) for run in find_runs([folder])]
+    runs = [StoredRun.read(run) for run in find_runs([folder])]
     known = [
-        f"{run} ({method_label(record)}, split {record.seeds.split})"
-        for run, record in records
-        if record.family == family.info.id and POLICIES in record.sha256
+        f"{run.folder} ({run.record.row_label}, split {run.record.seeds.split})"
+        for run in runs
+        if run.record.family == family.info.id and run.keeps_policies
     ]
     return f"It has these with policies for {family.info.id}: {', '.join(known) or 'none'}."

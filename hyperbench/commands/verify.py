@@ -1,4 +1,4 @@
-"""What ``hyperbench verify`` does: check runs, stamp each row of a board, say what is wrong."""
+"""``hyperbench verify``: check runs, stamp each row of a board, say what is wrong."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hyperbench.commands import num_cores
-from hyperbench.console import progress_display, standard_output
-from hyperbench.plan import method_label
-from hyperbench.record import find_runs
+from hyperbench.records.store import find_runs
 from hyperbench.registry import installed
-from hyperbench.verification import Stamp, Verdict, verify_run
+from hyperbench.threads import num_cores
+from hyperbench.verification.replay import Stamp, Verdict, verify_run
+from hyperbench.view.console import standard_output
+from hyperbench.view.progress import progress_display
 
 out = standard_output()
 err = Console(stderr=True)
@@ -81,7 +81,7 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
     rows: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         record = verdict.record
-        row = ("?", "?") if record is None else (record.protocol.id, method_label(record))
+        row = ("?", "?") if record is None else (record.protocol.id, record.row_label)
         rows.setdefault(row, []).append(verdict)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("protocol", "row", "stamp"):
@@ -122,8 +122,7 @@ def _name(verdict: Verdict) -> str:
     record = verdict.record
     if record is None:
         return str(verdict.folder)
-    seeds = f"split {record.seeds.split}, fit {record.seeds.fit}"
-    return f"{method_label(record)} on {record.family} ({seeds}) in {verdict.folder}"
+    return f"{record.label} in {verdict.folder}"
 
 
 def _jsonable(verdict: Verdict) -> dict[str, object]:

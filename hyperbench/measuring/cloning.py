@@ -1,28 +1,23 @@
-"""What ``hyperbench inspect`` does: how well a run's policies clone, stage by stage."""
+"""Cloning: how far a run's policies are from what was demonstrated, stage by stage."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperbench.collect import dataset, load
-from hyperbench.conductor import single_threaded
-from hyperbench.console import print_listing, standard_output
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import DataError
 from hyperbench.generator import GeneratesInStages, PolicyGenerator
-from hyperbench.plan import method_label
+from hyperbench.measuring.dataset import dataset, load
 from hyperbench.policy import PolicyBatch
-from hyperbench.record import RunRecord, TaskEntry, find_runs, read_record, saved_generator
-from hyperbench.registry import Registry, installed
-
-out = standard_output()
+from hyperbench.records.record import TaskEntry
+from hyperbench.records.store import StoredRun
+from hyperbench.registry import Registry
+from hyperbench.threads import single_threaded
 
 
 @dataclass(frozen=True)
@@ -41,40 +36,11 @@ class Stage:
     validation: dict[str, float]
 
 
-def inspect_command(folders: Sequence[Path], data_dir: Path, as_json: bool) -> None:
-    """Show every method's run in some folders.
-
-    Raises:
-        DataError: there is none, or one lacks its generator or demonstrations.
-    """
-    registry = installed()
-    records = [(folder, read_record(folder)) for folder in find_runs(folders)]
-    chosen = [(folder, r) for folder, r in records if not r.is_arm and r.status == "ok"]
-    if not chosen:
-        raise DataError(
-            f"Of {len(records)} runs none is a method's that succeeded; others have no generator."
-        )
-    inspected = [(record, inspect_run(folder, registry, data_dir)) for folder, record in chosen]
-    if as_json:
-        print(json.dumps([_jsonable(*pair) for pair in inspected], indent=1))
-        return
-    for record, stages in inspected:
-        seeds = f"split {record.seeds.split}, fit {record.seeds.fit}"
-        title = f"{method_label(record)} on {record.family} ({seeds})"
-        rows = [(stage.name, _mean(stage.source), _mean(stage.validation)) for stage in stages]
-        print_listing(title, [("policies", "source", "validation"), *rows], out)
-    out.print(
-        "\nMean squared error of the actions, bounds scaled to [-1, 1]; mean over tasks.",
-        style="dim",
-        highlight=False,
-    )
-
-
-def inspect_run(folder: Path, registry: Registry, data_dir: Path) -> list[Stage]:
+def inspect_run(run: StoredRun, registry: Registry, data_dir: Path) -> list[Stage]:
     """Load a run's generator and measure its policies for source and validation tasks.
 
     Args:
-        folder: of a method's run that succeeded.
+        run: of a method, that succeeded.
         registry: resolves the record's names.
         data_dir: root of all demonstrations.
 
@@ -85,14 +51,13 @@ def inspect_run(folder: Path, registry: Registry, data_dir: Path) -> list[Stage]
         DataError: the generator or the demonstrations are missing, altered or others than the
             run's.
     """
-    record = read_record(folder)
-    saved = saved_generator(folder, record)
+    record, saved = run.record, run.generator
     family = registry.make_family(record.family)
     found = dataset(family, record.protocol.num_demonstrations, data_dir)
     if found.key != record.demonstrations or record.split is None:
         raise DataError(
-            f"The run in {folder} was fitted to other demonstrations of {record.family} than the "
-            "installed experts and physics make. Run it again with: hyperbench run"
+            f"The run in {run.folder} was fitted to other demonstrations of {record.family} than "
+            "the installed experts and physics make. Run it again with: hyperbench run"
         )
     generator = registry.method_class(record.method)()
     generator.load(saved)
@@ -161,12 +126,3 @@ def _stages(
     elif not stages:
         stages["generated"] = generator.generate(specs)
     return stages
-
-
-def _mean(losses: dict[str, float]) -> str:
-    return f"{np.mean(list(losses.values())):.5f}" if losses else "no tasks"
-
-
-def _jsonable(record: RunRecord, stages: list[Stage]) -> dict[str, Any]:
-    run = record.model_dump(mode="json", include={"key", "method", "overrides", "family", "seeds"})
-    return {**run, "stages": [vars(stage) for stage in stages]}

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 
-from hyperbench.collect import Dataset, dataset, load, prepare
+from hyperbench.arms import play_arm
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import ContractError, HyperbenchError
+from hyperbench.errors import ContractError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
-from hyperbench.plan import Run
+from hyperbench.measuring.dataset import Dataset, dataset, load, prepare
 from hyperbench.policy import MLPPolicies, PolicyBatch, info_key
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import provenance
-from hyperbench.record import (
-    GENERATOR,
-    Cost,
-    RunRecord,
-    SplitEntry,
-    TaskEntry,
-    read_record,
-    write_record,
-)
-from hyperbench.references import play_arm
+from hyperbench.records.record import Cost, RunRecord, SplitEntry
+from hyperbench.records.store import write_record
 from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
+from hyperbench.run import Run
 from hyperbench.seeding import child_seed
 from hyperbench.split import Split
-from hyperbench.task import TaskSpec
+from hyperbench.threads import single_threaded
 
 
 class Notify(Protocol):
@@ -95,19 +84,6 @@ def ensure_demonstrations(
     return found, problem
 
 
-def is_finished(run: Run, runs_dir: Path) -> bool:
-    """Whether a sound, successful record of the run exists; failed runs are tried again."""
-    try:
-        record = read_record(runs_dir / run.key)
-    except HyperbenchError:
-        return False
-    return record.status == "ok" and all(
-        (runs_dir / run.key / name).is_file()
-        for name in record.sha256
-        if not name.startswith(f"{GENERATOR}/")
-    )
-
-
 def execute(
     run: Run, registry: Registry, places: Places, *, num_threads: int, notify: Notify
 ) -> RunRecord:
@@ -128,7 +104,7 @@ def execute(
         DataError: the record cannot be written.
     """
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split, family.info.source_fraction)
+    split = run.protocol.split(family, run.seeds.split)
     seeds = judged_seeds(split, run.protocol)
     generator: PolicyGenerator | None = None
     try:
@@ -145,8 +121,8 @@ def execute(
             found = dataset(family, run.protocol.num_demonstrations, places.data)
             demonstrations = load(family, found, (*split.source, *split.validation))
             support = None
-            if run.num_support:
-                support = load(family, found, split.target).first(run.num_support)
+            if run.num_support_due:
+                support = load(family, found, split.target).first(run.num_support_due)
             with single_threaded():
                 measured = measure(
                     generator,
@@ -167,7 +143,8 @@ def execute(
             num_target_rollouts=measured.num_target_rollouts,
             **_shared_entries(run, family, split),
         )
-        written = write_record(places.runs, record, measured.table, measured.policies, generator)
+        policies = measured.policies
+        written = write_record(places.runs, record, measured.table, policies, generator).record
     except Exception as error:  # whatever a method or a world raises becomes a failed record
         written = _record_failure(run, family, split, places, error)
     notify(run.key, written.status)
@@ -177,7 +154,7 @@ def execute(
 def record_lost(run: Run, registry: Registry, places: Places) -> RunRecord:
     """Write the record of a run whose worker process died, e.g. for lack of memory."""
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split, family.info.source_fraction)
+    split = run.protocol.split(family, run.seeds.split)
     return _record_failure(run, family, split, places, RuntimeError("the worker process died"))
 
 
@@ -245,57 +222,11 @@ def measure(
     return Measurement(table, seeds.size, cost, num_support, policies, report)
 
 
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Let linear algebra use one thread, and check that it does.
-
-    One thread makes sums, and so results, independent of the machine's load, and is faster for the
-    small matrices of these policies.
-
-    Raises:
-        RuntimeError: a library kept more threads.
-    """
-    torch = sys.modules.get("torch")  # only a method that has imported it needs the setting
-    before = torch.get_num_threads() if torch is not None else None
-    with threadpool_limits(limits=1):
-        if torch is not None:
-            torch.set_num_threads(1)
-        busy = [pool["prefix"] for pool in threadpool_info() if pool["num_threads"] > 1]
-        if busy or (torch is not None and torch.get_num_threads() != 1):
-            raise RuntimeError(f"{busy or ['torch']} did not accept a single thread")
-        try:
-            yield
-        finally:
-            if torch is not None:
-                torch.set_num_threads(before)
-
-
-def split_entry(split: Split) -> SplitEntry:
-    """A split as a record keeps it."""
-
-    def entries(tasks: tuple[TaskSpec, ...], judged: bool = False) -> tuple[TaskEntry, ...]:
-        return tuple(
-            TaskEntry(
-                key=task.key,
-                features=dict(zip(task.space.names, task.values, strict=True)),
-                region=split.region(task) if judged else None,
-                distance=split.nearest_source(task)[1] if judged else None,
-            )
-            for task in tasks
-        )
-
-    return SplitEntry(
-        source=entries(split.source),
-        validation=entries(split.validation),
-        target=entries(split.target, judged=True),
-    )
-
-
 def _shared_entries(run: Run, family: TaskFamily, split: Split) -> dict[str, Any]:
     return {
-        **vars(run),  # a record begins with all that its run is
+        **dict(run),  # a record begins with all that its run is
         "family_info": family.info,
-        "split": split_entry(split),
+        "split": SplitEntry.of(split),
         "provenance": provenance(),
     }
 
@@ -309,4 +240,4 @@ def _record_failure(
         traceback="".join(traceback.format_exception(error)),
         **_shared_entries(run, family, split),
     )
-    return write_record(places.runs, record)
+    return write_record(places.runs, record).record

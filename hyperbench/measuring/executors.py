@@ -10,11 +10,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from hyperbench import conductor
-from hyperbench.conductor import Notify, Places
-from hyperbench.plan import Run
-from hyperbench.record import RunRecord
+from hyperbench.measuring import conductor
+from hyperbench.measuring.conductor import Notify, Places
+from hyperbench.records.record import RunRecord
 from hyperbench.registry import Registry, installed
+from hyperbench.run import Run
 
 _LAST_REPORT_SECONDS = 5.0
 _queue: Any = None

@@ -4,92 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from hyperbench.collect import dataset
+from hyperbench.arms import ARMS
 from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
-from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.generator import MethodConfig
-from hyperbench.policy import ARITHMETIC
-from hyperbench.protocol import EvalProtocol, SeedPair, Track
-from hyperbench.record import RunRecord
-from hyperbench.references import ARMS
+from hyperbench.measuring.dataset import dataset
+from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry
-from hyperbench.seeding import content_hash
-from hyperbench.task import TaskSpec
+from hyperbench.run import Run
 
 DEVICES = ("auto", "cpu", "cuda")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One fit of one method, or one control arm, on one family under one pair of seeds.
-
-    The unit of scheduling, caching and resuming; pure data, so that it can travel to any worker.
-
-    Args:
-        key: content hash of everything that decides the result.
-        method: name of the method or arm.
-        is_arm: whether it is a control arm.
-        method_version: of the method; 0 for an arm.
-        overrides: settings the user changed.
-        config: all settings of the method, JSON-like.
-        family: id.
-        protocol: the rules.
-        seeds: split and fit seed.
-        device: ``"cpu"`` or ``"cuda"``.
-        demonstrations: content hash of the demonstrations' identity.
-        track: what the method sees of a target task; zero-shot methods may run under few-shot
-            protocols, and see the spec alone there, too.
-        shuffled_spec: whether each policy is generated for another target task's spec.
-    """
-
-    key: str
-    method: str
-    is_arm: bool
-    method_version: int
-    overrides: Mapping[str, Any]
-    config: Mapping[str, Any]
-    family: str
-    protocol: EvalProtocol
-    seeds: SeedPair
-    device: str
-    demonstrations: str
-    track: Track = "zero-shot"
-    shuffled_spec: bool = False
-
-    @property
-    def label(self) -> str:
-        """The run for people: method, family and seeds."""
-        seeds = f"split {self.seeds.split}"
-        if not self.is_arm:
-            seeds += f", fit {self.seeds.fit}"
-        return f"{method_label(self)} on {self.family} ({seeds})"
-
-    @property
-    def num_support(self) -> int:
-        """Demonstrations of each target task that the method is handed; 0 if not few-shot."""
-        return self.protocol.num_support if self.track == self.protocol.track == "few-shot" else 0
-
-
-def method_label(run: Run | RunRecord) -> str:
-    """A run's method as a board names it.
-
-    With the settings that were changed, whether specs were shuffled, and, where other methods see
-    support, whether this one did not.
-    """
-    label = run.method
-    if run.overrides:
-        settings = ", ".join(f"{name}={value}" for name, value in sorted(run.overrides.items()))
-        label += f" [{settings}]"
-    notes = ["shuffled-spec"] if run.shuffled_spec else []
-    if run.protocol.track == "few-shot" and run.track == "zero-shot" and not run.is_arm:
-        notes.append("zero-shot")
-    return f"{label} ({', '.join(notes)})" if notes else label
 
 
 def plan(
@@ -150,48 +78,35 @@ def plan(
     for family in families:
         demonstrations = dataset(family, protocol.num_demonstrations, data_dir).key
         for seeds in protocol.seeds:
-            shared = (family, protocol, seeds, demonstrations)
-            runs += [_run(arm, True, 0, {}, {}, "cpu", *shared) for arm in ARMS]
+            shared: dict[str, Any] = {
+                "key": "",  # of all the rest, when all the rest is known
+                "family": family.info.id,
+                "protocol": protocol,
+                "seeds": seeds,
+                "demonstrations": demonstrations,
+            }
+            planned = [Run(method=arm, is_arm=True, device="cpu", **shared) for arm in ARMS]
             for name in chosen:
                 entry = registry.method_entry(name)
-                config = configs[name].model_dump(mode="json")
-                method = (name, False, entry.version, overrides[name], config, device, *shared)
-                runs.append(_run(*method, track=entry.track))
+                run = Run(
+                    method=name,
+                    is_arm=False,
+                    method_version=entry.version,
+                    overrides=overrides[name],
+                    config=configs[name].model_dump(mode="json"),
+                    device=device,
+                    track=entry.track,
+                    **shared,
+                )
+                planned.append(run)
                 if shuffled_spec and name in learned:
-                    runs.append(_run(*method, track=entry.track, shuffled_spec=True))
+                    planned.append(run.model_copy(update={"shuffled_spec": True}))
+            runs += [
+                run.model_copy(update={"key": run.key_for(family.info, family.tasks)})
+                for run in planned
+            ]
     # Two fit seeds on one split share their arms.
     return list({run.key: run for run in runs}.values())
-
-
-def run_key(run: Run | RunRecord, info: FamilyInfo, tasks: Sequence[TaskSpec]) -> str:
-    """Content hash of everything that decides a run's result.
-
-    Args:
-        run: what is planned, or the record of what was done.
-        info: of the run's family, as it was when the run was planned.
-        tasks: all of the family's.
-    """
-    identity: dict[str, Any] = {
-        "method": run.method,
-        "method_version": run.method_version,
-        "config": run.config,
-        "family": info.id,
-        "experts": info.expert_version,
-        "physics": info.physics,
-        "tasks": [task.key for task in tasks],
-        "protocol": run.protocol.rules_hash,
-        "split_seed": run.seeds.split,
-        "fit_seed": None if run.is_arm else run.seeds.fit,
-        "device": run.device,
-        "demonstrations": None if run.is_arm else run.demonstrations,
-        "arithmetic": ARITHMETIC,
-    }
-    # Left out where they are as they were before there was a choice: finished runs keep their keys.
-    if run.track != "zero-shot":
-        identity["track"] = run.track
-    if run.shuffled_spec:
-        identity["shuffled_spec"] = True
-    return content_hash(identity)
 
 
 def _resolve_device(asked: str) -> str:
@@ -203,39 +118,6 @@ def _resolve_device(asked: str) -> str:
     if asked == "cuda" and torch is not None and not has_gpu:
         raise HyperbenchError("Device 'cuda' was asked for, torch finds no GPU. Use --device cpu.")
     return asked
-
-
-def _run(
-    method: str,
-    is_arm: bool,
-    method_version: int,
-    overrides: Mapping[str, Any],
-    config: Mapping[str, Any],
-    device: str,
-    family: TaskFamily,
-    protocol: EvalProtocol,
-    seeds: SeedPair,
-    demonstrations: str,
-    *,
-    track: Track = "zero-shot",
-    shuffled_spec: bool = False,
-) -> Run:
-    run = Run(
-        key="",
-        method=method,
-        is_arm=is_arm,
-        method_version=method_version,
-        overrides=dict(overrides),
-        config=dict(config),
-        family=family.info.id,
-        protocol=protocol,
-        seeds=seeds,
-        device=device,
-        demonstrations=demonstrations,
-        track=track,
-        shuffled_spec=shuffled_spec,
-    )
-    return replace(run, key=run_key(run, family.info, family.tasks))
 
 
 def _overrides(settings: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, str]]:

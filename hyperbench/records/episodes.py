@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hyperbench.rollout import EpisodeTable
+from hyperbench.rollout import EPISODE_COLUMNS, EpisodeTable
 
 Means = npt.NDArray[np.float64]
 
@@ -23,20 +23,12 @@ def write_episodes(path: Path, table: EpisodeTable) -> None:
     columns: dict[str, Any] = {
         "task": np.repeat([task.key for task in table.tasks], num_episodes),
         "episode": np.tile(np.arange(num_episodes), num_tasks),
-        "seed": table.seeds.ravel(),
-        "return": table.returns.ravel(),
-        "length": table.lengths.ravel(),
-        "terminated": table.terminated.ravel(),
-    }
-    if table.successes is not None:
-        columns["success"] = table.successes.ravel()
-    if table.lasting is not None:
-        columns["lasting"] = table.lasting.ravel()
+    } | {name: values.ravel() for name, values in table.columns().items()}
     parquet.write_table(pyarrow.table(columns), path)
 
 
 def parse_episodes(content: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The columns of such a file, by name; whoever calls turns Arrow's errors into his own."""
+    """The columns of an episodes file, by name; the caller answers Arrow's errors."""
     table = _parse(content)
     keys = table["task"].combine_chunks()
     tasks = np.asarray(keys.dictionary.to_pylist())[keys.indices.to_numpy()]
@@ -45,13 +37,8 @@ def parse_episodes(content: bytes) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-MEANS = {
-    "mean_return": "return",
-    "mean_length": "length",
-    "success_rate": "success",
-    "lasting_rate": "lasting",
-}
-"""Per name of a task's mean the column of the file that it is of; the last two may be missing."""
+MEANS = {column.mean: column.name for column in EPISODE_COLUMNS if column.mean is not None}
+"""Per name of a task's mean the column that it is of; where a family lacks it, means are NaN."""
 
 
 def task_means(content: bytes, tasks: Sequence[str]) -> dict[str, Means]:

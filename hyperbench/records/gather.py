@@ -6,15 +6,13 @@ import gc
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperbench.errors import DataError
 from hyperbench.files import new_folder
-from hyperbench.record import GENERATOR, RunRecord, SplitEntry, check_files, find_runs, read_record
-
-StoredRun = tuple[RunRecord, Path]
-"""A record and the folder it was read from."""
+from hyperbench.records.record import RunRecord, SplitEntry
+from hyperbench.records.store import StoredRun, find_runs
 
 PROTOCOL, RECORDS = "protocol.json", "records"
 """A committed board is a folder with its protocol and, below ``records/<method>/``, its runs."""
@@ -50,12 +48,13 @@ def gather(folders: Iterable[Path]) -> Gathered:
     splits: dict[tuple[str, str, int], SplitEntry | None] = {}
     with _collector_paused():
         for folder in folders:
-            record = read_record(folder)
+            run = StoredRun.read(folder)
+            record = run.record
             # All methods share a split, which is most of a record: kept once, it saves memory.
             place = (record.family, record.protocol.id, record.seeds.split)
             if splits.setdefault(place, record.split) == record.split:
-                record = record.model_copy(update={"split": splits[place]})
-            by_key.setdefault(record.key, []).append((record, folder))
+                run = replace(run, record=record.model_copy(update={"split": splits[place]}))
+            by_key.setdefault(record.key, []).append(run)
     runs, remeasured = [], []
     for key in sorted(by_key):
         chosen, differing = _choose(by_key[key])
@@ -71,15 +70,6 @@ def board_folder(run: Path) -> Path | None:
         return None
     folder = run.absolute().parents[2]
     return folder if (folder / PROTOCOL).is_file() else None
-
-
-def results(record: RunRecord) -> dict[str, str]:
-    """Checksums of what a run gave: episodes and policies."""
-    return {
-        name: digest
-        for name, digest in record.sha256.items()
-        if not name.startswith(f"{GENERATOR}/")
-    }
 
 
 def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
@@ -107,15 +97,16 @@ def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
             "committed board than where it was measured again. Merge one of them only."
         )
     copied = tuple(
-        (record, folder)
-        for record, folder in gathered.runs
-        if folder.absolute() != (output / record.key).absolute()
+        run
+        for run in gathered.runs
+        if run.folder.absolute() != (output / run.record.key).absolute()
     )
-    for record, folder in copied:
-        check_files(folder, record)
-    for record, folder in copied:
-        with new_folder(output / record.key, "Choose another place with --output-dir.") as draft:
-            shutil.copytree(folder, draft, dirs_exist_ok=True)
+    for run in copied:
+        run.check()
+    for run in copied:
+        place = output / run.record.key
+        with new_folder(place, "Choose another place with --output-dir.") as draft:
+            shutil.copytree(run.folder, draft, dirs_exist_ok=True)
     return copied
 
 
@@ -132,16 +123,16 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _choose(copies: list[StoredRun]) -> tuple[StoredRun, list[RunRecord]]:
-    finished = [copy for copy in copies if copy[0].status == "ok"] or copies
+    finished = [copy for copy in copies if copy.record.status == "ok"] or copies
     if len(finished) == 1:
         return finished[0], []
-    published = [copy for copy in finished if board_folder(copy[1])]
-    chosen = min(published or finished, key=lambda run: (run[0].provenance.created, run[1]))
-    differing = [copy for copy in finished if results(copy[0]) != results(chosen[0])]
-    for record, folder in differing:
-        if not published or (record, folder) in published:
+    published = [copy for copy in finished if board_folder(copy.folder)]
+    chosen = min(published or finished, key=lambda run: (run.record.provenance.created, run.folder))
+    differing = [copy for copy in finished if copy.record.results != chosen.record.results]
+    for copy in differing:
+        if not published or copy in published:
             raise DataError(
-                f"Two different records of one run: {chosen[1]} and {folder}. "
+                f"Two different records of one run: {chosen.folder} and {copy.folder}. "
                 "Leave one of them out."
             )
-    return chosen, [record for record, _ in differing]
+    return chosen, [copy.record for copy in differing]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from hyperbench.board import Board, Row
-from hyperbench.report import curves
+from hyperbench.boards.row import Board, Estimate
+from hyperbench.report import series
 from hyperbench.report.charts import Chart, compared_at_x, curve_traces, drawn, numbers, of_style
 from hyperbench.report.palette import Style
 
 COSTS = {"trainable parameters": ("num_parameters", ""), "time to fit": ("fit_seconds", " [s]")}
-"""Per cost the field of ``Row`` that has it, and its unit."""
+"""Per cost the statistic that has it, and its unit."""
 
 
 def profile_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
     """Performance profiles: the higher a line, the more runs x tasks score above the threshold."""
     traces = []
     for style in drawn(table, styles):
-        curve = curves.profile(table[table["method"] == style.method])
+        curve = series.profile(table[table["method"] == style.method])
         traces += curve_traces(curve, style, "%{y:.2f}", markers=False)
     return {
         "data": traces,
@@ -38,7 +38,7 @@ def distance_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
     """Mean score against distance to the nearest source spec."""
     traces = []
     for style in drawn(table, styles):
-        curve = curves.distance_curve(table[table["method"] == style.method])
+        curve = series.distance_curve(table[table["method"] == style.method])
         traces += curve_traces(curve, style, "%{y:.3f}<br>distance %{customdata}")
     return {
         "data": traces,
@@ -50,47 +50,48 @@ def distance_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
     }
 
 
-def _cost_chart(board: Board, styles: Mapping[str, Style], field: str, title: str) -> Chart | None:
-    """Score against one cost of the learned methods, on a logarithmic axis.
+def _cost_chart(board: Board, styles: Mapping[str, Style], name: str, title: str) -> Chart | None:
+    """Headline against one cost of the learned methods, on a logarithmic axis.
 
     Args:
         board: the rows.
         styles: of the methods.
-        field: of ``Row``.
+        name: of the cost, a statistic.
         title: of the axis.
 
     Returns:
         None where no row knows both.
     """
     traces = []
-    ends = [getattr(row, field) for row in costed(board, field)]
+    found = costed(board, name)
+    ends = [cost for _, cost, _ in found]
     middle = np.sqrt(min(ends, default=0.0) * max(ends, default=0.0))
-    for row in costed(board, field):
-        style = styles[row.method]
-        low, high = row.interval or (row.score, row.score)
-        score = row.score or 0.0
+    for method, cost, headline in found:
+        style = styles[method]
+        score = headline.value or 0.0
+        low, high = headline.interval or (score, score)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers+text",
-                "x": [float(f"{getattr(row, field):.5g}")],
-                "y": numbers([row.score]),
-                "text": ["  " + row.method.replace(" [", "  <br>  [") + "  "],
+                "x": [float(f"{cost:.5g}")],
+                "y": numbers([score]),
+                "text": ["  " + method.replace(" [", "  <br>  [") + "  "],
                 # Towards the middle, where there is room for a long name.
-                "textposition": "middle right" if getattr(row, field) < middle else "middle left",
+                "textposition": "middle right" if cost < middle else "middle left",
                 "textfont": {"color": "@ink"},
                 "cliponaxis": False,
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": numbers([(high or 0.0) - score]),
-                    "arrayminus": numbers([score - (low or 0.0)]),
+                    "array": numbers([high - score]),
+                    "arrayminus": numbers([score - low]),
                     "color": f"@{style.token}",
                     "thickness": 1.4,
                     "width": 0,
                 },
                 "marker": {"symbol": style.marker, "size": 10, "color": f"@{style.token}"},
-                "hovertemplate": f"{title} %{{x}}<br>score %{{y:.3f}}<extra>{row.method}</extra>",
+                "hovertemplate": f"{title} %{{x}}<br>score %{{y:.3f}}<extra>{method}</extra>",
                 **of_style(style),
             }
         )
@@ -100,33 +101,38 @@ def _cost_chart(board: Board, styles: Mapping[str, Style], field: str, title: st
         "data": traces,
         "layout": {
             "hovermode": "closest",
-            "xaxis": {"title": {"text": title}, "type": "log", **_decades(board, field)},
-            "yaxis": {"title": {"text": "score (IQM)"}},
+            "xaxis": {"title": {"text": title}, "type": "log", **_decades(ends)},
+            "yaxis": {"title": {"text": board.headline.axis}},
         },
     }
 
 
-def costed(board: Board, field: str) -> list[Row]:
-    """The learned methods of which both score and this cost are known."""
-    return [
-        row
+def costed(board: Board, name: str) -> list[tuple[str, float, Estimate]]:
+    """The learned methods of which both headline and this cost are known, with the two."""
+    found = [
+        (row.method, row[name].value, row[board.headline.name])
         for row in board.rows
-        if not row.is_arm and row.score is not None and getattr(row, field)
+        if not row.is_control
+    ]
+    return [
+        (method, cost, headline)
+        for method, cost, headline in found
+        if cost and headline.value is not None
     ]
 
 
 def cost_charts(board: Board, styles: Mapping[str, Style]) -> dict[str, Chart]:
     """Score against size and against fitting time, by what it is set against."""
     found = {
-        title: _cost_chart(board, styles, field, f"{title}{unit}")
-        for title, (field, unit) in COSTS.items()
+        title: _cost_chart(board, styles, name, f"{title}{unit}")
+        for title, (name, unit) in COSTS.items()
     }
     return {title: chart for title, chart in found.items() if chart is not None}
 
 
-def _decades(board: Board, field: str) -> Chart:
+def _decades(costs: Sequence[float]) -> Chart:
     """A range wide enough for the names beside the outermost points, ticks at powers of ten."""
-    values = np.log10([getattr(row, field) for row in costed(board, field)])
+    values = np.log10(costs)
     middle, half = (values.min() + values.max()) / 2, (values.max() - values.min()) / 2
     half = max(0.6, half * 1.35)
     return {"range": numbers([middle - half, middle + half]), "dtick": 1}

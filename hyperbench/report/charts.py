@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hyperbench.report import curves
+from hyperbench.report import series
 from hyperbench.report.content import FamilyContent
-from hyperbench.report.curves import Curve
 from hyperbench.report.palette import Style
+from hyperbench.report.series import Curve
 
 Chart = dict[str, Any]
 """``data`` and ``layout`` as Plotly takes them. A string ``@token`` or ``@token/opacity`` stands
@@ -22,7 +22,7 @@ def feature_chart(family: FamilyContent, styles: Mapping[str, Style]) -> Chart:
     """Return against the one feature; below it, a row of ticks per split marks the sources."""
     traces = []
     for style in drawn(family.table, styles):
-        curve = curves.feature_curve(family, style.method)
+        curve = series.feature_curve(family, style.method)
         traces += curve_traces(curve, style, "%{y:.1f}%{customdata}")
     for row, (seed, specs) in enumerate(family.sources.items()):
         traces.append(
@@ -67,11 +67,11 @@ def feature_chart(family: FamilyContent, styles: Mapping[str, Style]) -> Chart:
 def grid_charts(family: FamilyContent, styles: Mapping[str, Style]) -> dict[str, Chart]:
     """Per method a heat map of returns over two features; all share one scale of colours."""
     grids = {
-        style.method: curves.feature_grid(family, style.method)
+        style.method: series.feature_grid(family, style.method)
         for style in drawn(family.table, styles)
     }
     low, high = scale(family)
-    fractions = curves.source_fractions(family)
+    fractions = series.source_fractions(family)
     sources = {
         "type": "scatter",
         "mode": "markers",
@@ -196,7 +196,7 @@ def curve_traces(curve: Curve, style: Style, hover: str, markers: bool = True) -
     traces: list[Chart] = []
     x = numbers(curve.x)
     known = np.isfinite(curve.low)
-    if curve.has_band and not style.is_arm:
+    if curve.has_band and not style.is_control:
         edge = np.concatenate([curve.x[known], curve.x[known][::-1]])
         band = np.concatenate([curve.high[known], curve.low[known][::-1]])
         traces.append(
@@ -215,7 +215,7 @@ def curve_traces(curve: Curve, style: Style, hover: str, markers: bool = True) -
     traces.append(
         {
             "type": "scatter",
-            "mode": "lines+markers" if markers and not style.is_arm else "lines",
+            "mode": "lines+markers" if markers and not style.is_control else "lines",
             "x": x,
             "y": numbers(curve.y),
             "customdata": curve.notes,

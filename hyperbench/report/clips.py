@@ -1,4 +1,4 @@
-"""Films beside the charts: one judged episode by the expert and by the best learned method."""
+"""Clips beside the charts: one judged episode by the expert and by the best learned method."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import numpy as np
 
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import TaskFamily
-from hyperbench.film import check_output, film
 from hyperbench.policy import PolicyBatch
-from hyperbench.record import POLICIES, RunRecord, read_episodes, read_policies
 from hyperbench.registry import installed
-from hyperbench.report.content import BoardContent, FamilyContent
+from hyperbench.report.content import BoardContent, FamilyContent, LabelledRun
 from hyperbench.task import TaskSpec
+from hyperbench.view.video import check_output, film
 
 SECONDS, FPS = 6, 20
-"""Of each film, in simulated time."""
+"""Length of each film, in simulated time, and its pictures a second."""
 
 
 @dataclass(frozen=True)
@@ -61,38 +60,38 @@ def make_clips(content: BoardContent, tell: Callable[[str], None]) -> dict[str, 
         if found is None:
             tell(f"{family.label}: no learned method with a score and stored policies to film.")
             continue
-        method, record, folder = found
-        tell(f"{family.label}: filming expert and {method} ...")
+        tell(f"{family.label}: filming expert and {found.method} ...")
         try:
-            clips[family.label] = _clips(family, method, record, folder)
+            clips[family.label] = _clips(family, found)
         except HyperbenchError as error:
             tell(f"{family.label}: no film. {error}")
     return clips
 
 
-def _best_run(content: BoardContent, family: FamilyContent) -> tuple[str, RunRecord, Path] | None:
-    rows = [row for row in content.board.rows if not row.is_arm]
-    earned = {row.method: content.board.family_headlines(row)[family.label] for row in rows}
+def _best_run(content: BoardContent, family: FamilyContent) -> LabelledRun | None:
+    rows = [row for row in content.board.rows if not row.is_control]
+    earned = {row.method: content.board.of_family(row, family.label) for row in rows}
     known = {method: value for method, value in earned.items() if value is not None}
     for best in sorted(known, key=lambda method: -known[method]):
-        for method, label, record, folder in content.runs:
-            if (method, label) == (best, family.label) and POLICIES in record.sha256:
-                return method, record, folder
+        for found in content.runs:
+            if (found.method, found.family) == (best, family.label) and found.run.keeps_policies:
+                return found
     return None
 
 
-def _clips(family: FamilyContent, method: str, record: RunRecord, folder: Path) -> list[Clip]:
+def _clips(family: FamilyContent, found: LabelledRun) -> list[Clip]:
+    record = found.record
     world = installed().make_family(family.info.id)
     lines = family.table[family.table["run"] == record.key].sort_values("score", kind="stable")
     key = str(lines["task"].iloc[len(lines) // 2])
-    targets = [task.key for task in record.split.target] if record.split else []
+    targets = [task.key for task in record.targets]
     task = world.task(**dict(zip(family.names, family.targets[key], strict=True)))
-    episodes = read_episodes(folder, record)
+    episodes = found.run.episodes()
     first = np.flatnonzero(episodes["task"] == key)[0]
     seed = int(episodes["seed"][first])
     players: list[tuple[str, PolicyBatch]] = [
         ("expert", world.expert([task])),
-        (method, read_policies(folder, record).take([targets.index(key)])),
+        (found.method, found.run.policies().take([targets.index(key)])),
     ]
     where = f"{task.label}, split {record.seeds.split}"
     full = f"; the whole episode returned {episodes['return'][first]:.4g}"

@@ -8,16 +8,35 @@ from pathlib import Path
 
 import pandas as pd
 
-from hyperbench.board import Board
+from hyperbench.boards.leaderboard import BoardTable, board_tables, make_board
+from hyperbench.boards.row import Board
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import FamilyInfo
-from hyperbench.leaderboard import BoardTable, board_tables, make_board
-from hyperbench.plan import method_label
-from hyperbench.record import RunRecord
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
 
 Values = tuple[float, ...]
-LabelledRun = tuple[str, str, RunRecord, Path]
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """A run and where it stands on a board.
+
+    Args:
+        method: label of its row.
+        family: label of its column.
+        run: the run.
+    """
+
+    method: str
+    family: str
+    run: StoredRun
+
+    @property
+    def record(self) -> RunRecord:
+        """What is known of the run."""
+        return self.run.record
 
 
 @dataclass(frozen=True)
@@ -55,7 +74,7 @@ class BoardContent:
         board: the rows.
         table: ``task_table`` of its runs.
         families: those with at least one successful run.
-        runs: every run, failed ones included: method label, family label, record and folder.
+        runs: every run, failed ones included.
     """
 
     board: Board
@@ -79,11 +98,13 @@ def read_content(folders: Sequence[Path]) -> list[BoardContent]:
 def _content(part: BoardTable) -> BoardContent:
     methods = dict(zip(part.table["run"], part.table["method"], strict=True))
     runs = tuple(
-        (methods.get(record.key, method_label(record)), part.families[record.key], record, folder)
-        for record, folder in part.runs
+        LabelledRun(
+            methods.get(run.record.key, run.record.row_label), part.families[run.record.key], run
+        )
+        for run in part.runs
     )
     found = [
-        _family(str(label), [record for _, of, record, _ in runs if of == label], lines)
+        _family(str(label), [run.record for run in runs if run.family == label], lines)
         for label, lines in part.table.groupby("family")
     ]
     return BoardContent(make_board(part), part.table, tuple(found), runs)

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from hyperbench.errors import DataError
-from hyperbench.report import board_charts, charts, curves
+from hyperbench.report import board_charts, charts, series
 from hyperbench.report.content import BoardContent, FamilyContent
-from hyperbench.report.curves import Curve
 from hyperbench.report.needs import require
 from hyperbench.report.palette import Style, colours, styles
+from hyperbench.report.series import Curve
 from hyperbench.report.sweep import Sweep, sweeps
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _figures(contents: Sequence[BoardContent]) -> Iterator[tuple[str, Figure]]:
     looks = styles(content.board for content in contents)
     for content in contents:
         for name, figure in _of_board(content, looks):
-            yield f"{content.board.protocol}-{name}", figure
+            yield f"{content.board.title}-{name}", figure
     for sweep in sweeps(contents):
         yield f"{sweep.label}-{sweep.family}", _sweep(sweep, looks)
 
@@ -112,9 +112,9 @@ def _of_board(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tup
     yield "scores", _scores(content, looks)
     yield "profiles", _profiles(content, looks)
     yield "distance", _distance(content, looks)
-    for title, (field, unit) in board_charts.COSTS.items():
-        if board_charts.costed(content.board, field):
-            yield title, _cost(content, looks, field, title + unit)
+    for title, (name, unit) in board_charts.COSTS.items():
+        if board_charts.costed(content.board, name):
+            yield title, _cost(content, looks, name, title + unit)
     for family in content.families:
         draw = {1: _feature, 2: _grids}.get(len(family.names), _strips)
         yield f"return-{family.label}", draw(family, looks)
@@ -122,18 +122,18 @@ def _of_board(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tup
 
 def _scores(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
     board = content.board
-    rows = [row for row in board.rows if board.headline(row)[0] is not None]
+    rows = [row for row in board.rows if row[board.headline.name].value is not None]
     figure, axes = _one(height=0.5 + 0.17 * len(rows))
     for i, row in enumerate(rows):
         style = looks[row.method]
         colour = _COLOURS[style.token]
-        value, interval = board.headline(row)
-        if interval is not None:
-            axes.plot(interval, [i, i], color=colour, alpha=0.4, linewidth=3)
-        axes.plot([value or 0.0], [i], marker=_MARKERS[style.marker] or "o", color=colour)
+        headline = row[board.headline.name]
+        if headline.interval is not None:
+            axes.plot(headline.interval, [i, i], color=colour, alpha=0.4, linewidth=3)
+        axes.plot([headline.value or 0.0], [i], marker=_MARKERS[style.marker] or "o", color=colour)
     axes.set_yticks(range(len(rows)), [row.method for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel("success rate" if board.by_success else "score (IQM)")
+    axes.set_xlabel(board.headline.axis)
     axes.grid(visible=False, axis="y")
     return figure
 
@@ -142,7 +142,7 @@ def _profiles(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
     figure, axes = _one()
     for style in _shown(content.table, looks):
         runs = content.table[content.table["method"] == style.method]
-        _line(axes, curves.profile(runs), style, marker="")
+        _line(axes, series.profile(runs), style, marker="")
     axes.set_xlabel("score threshold τ")
     axes.set_ylabel("share above τ")
     axes.set_ylim(0, 1.03)
@@ -154,27 +154,27 @@ def _distance(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
     figure, axes = _one()
     for style in _shown(content.table, looks):
         runs = content.table[content.table["method"] == style.method]
-        _line(axes, curves.distance_curve(runs), style)
+        _line(axes, series.distance_curve(runs), style)
     axes.set_xlabel("distance to the nearest source spec")
     axes.set_ylabel("mean score")
     _legend(figure, axes)
     return figure
 
 
-def _cost(content: BoardContent, looks: Mapping[str, Style], field: str, title: str) -> Figure:
+def _cost(content: BoardContent, looks: Mapping[str, Style], name: str, title: str) -> Figure:
     figure, axes = _one()
-    for row in board_charts.costed(content.board, field):
-        style = looks[row.method]
-        x, colour = getattr(row, field), _COLOURS[style.token]
-        if row.interval is not None:
-            axes.plot([x, x], row.interval, color=colour, alpha=0.5)
+    for method, x, headline in board_charts.costed(content.board, name):
+        style = looks[method]
+        colour = _COLOURS[style.token]
+        if headline.interval is not None:
+            axes.plot([x, x], headline.interval, color=colour, alpha=0.5)
         axes.plot(
-            [x], [row.score or 0.0], marker=_MARKERS[style.marker], markersize=5, color=colour,
-            linestyle="", label=row.method,
+            [x], [headline.value or 0.0], marker=_MARKERS[style.marker], markersize=5, color=colour,
+            linestyle="", label=method,
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel(title)
-    axes.set_ylabel("score (IQM)")
+    axes.set_ylabel(content.board.headline.axis)
     _legend(figure, axes)
     return figure
 
@@ -182,7 +182,7 @@ def _cost(content: BoardContent, looks: Mapping[str, Style], field: str, title: 
 def _feature(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
     figure, axes = _one()
     for style in _shown(family.table, looks):
-        _line(axes, curves.feature_curve(family, style.method), style)
+        _line(axes, series.feature_curve(family, style.method), style)
     num_rows = len(family.sources)
     for row, specs in enumerate(family.sources.values()):
         # Below the axis, in its own coordinates upwards: one row a split.
@@ -223,12 +223,12 @@ def _grids(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
     figure = Figure(figsize=(PAGE, 0.4 + 1.55 * num_rows), layout="constrained")
     panels = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
     low, high = charts.scale(family)
-    sources = list(curves.source_fractions(family))
+    sources = list(series.source_fractions(family))
     for axes, style in zip(panels.flat, shown, strict=False):
-        columns, rows, grid = curves.feature_grid(family, style.method)
+        columns, rows, grid = series.feature_grid(family, style.method)
         image = axes.pcolormesh(columns, rows, grid, vmin=low, vmax=high, cmap="viridis")
         axes.plot(*np.transpose(sources), "o", markerfacecolor="none", color="#24292e", mew=0.6)
-        axes.set_title(style.method, style="italic" if style.is_arm else "normal")
+        axes.set_title(style.method, style="italic" if style.is_control else "normal")
         axes.grid(visible=False)
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
@@ -267,7 +267,7 @@ def _strips(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
 
 def _line(axes: Axes, curve: Curve, style: Style, marker: str | None = None) -> None:
     colour = _COLOURS[style.token]
-    if curve.has_band and not style.is_arm:
+    if curve.has_band and not style.is_control:
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
     axes.plot(
         curve.x,

@@ -17,7 +17,7 @@ from hyperbench.report.sections import board_view
 from hyperbench.report.sweep import sweep_chart, sweeps
 
 if TYPE_CHECKING:
-    from hyperbench.report.films import Clip
+    from hyperbench.report.clips import Clip
 
 _TEMPLATES = resources.files("hyperbench.report") / "templates"
 _NUMBER = re.compile(r"\[?(-?\d[\d,]*\.?\d*(?:e-?\d+)?)")
@@ -57,7 +57,7 @@ def render_page(
     for i, content in enumerate(contents):
         view = {**board_view(content, f"b{i}", looks, drawn), **runs_view(content)}
         for family in view["families"]:
-            family["films"] = clips.get((content.board.protocol, family["label"]), ())
+            family["films"] = clips.get((content.board.title, family["label"]), ())
         boards.append(view)
     found = sweeps(contents)
     drawn.update({f"s{i}": sweep_chart(sweep, looks) for i, sweep in enumerate(found)})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hyperbench.board import Board
-from hyperbench.leaderboard import EXPERT, RANDOM
+from hyperbench.arms import EXPERT, RANDOM
+from hyperbench.boards.row import Board
 
 # After the hues of Okabe & Ito (2008), per theme at a lightness that keeps a contrast of 3 with its
 # background. Colour-blind readers tell the first few apart; the next have another dash, and all
@@ -29,8 +29,8 @@ class Style:
         method: its label.
         token: ``m0``, ``m1``, … of a learned method, ``g0``, … of a control: which colour.
         dash: of lines, as Plotly names them.
-        marker: likewise.
-        is_arm: whether it is a control, drawn in grey and without markers.
+        marker: of points, as Plotly names them.
+        is_control: whether it is one, drawn in grey and without markers.
         shown: whether it is drawn before anybody asks; of the controls only score 0 and score 1.
     """
 
@@ -38,16 +38,16 @@ class Style:
     token: str
     dash: str
     marker: str
-    is_arm: bool
+    is_control: bool
     shown: bool
 
 
 def styles(boards: Iterable[Board]) -> dict[str, Style]:
     """A style for every method of a report: learned ones first, by name, then the controls."""
-    arms = {row.method: row.is_arm for board in boards for row in board.rows}
-    learned = sorted(method for method, is_arm in arms.items() if not is_arm)
-    first = [arm for arm in (EXPERT, RANDOM) if arms.get(arm)]
-    controls = [*first, *sorted(m for m, is_arm in arms.items() if is_arm and m not in first)]
+    controls = {row.method: row.is_control for board in boards for row in board.rows}
+    learned = sorted(method for method, is_control in controls.items() if not is_control)
+    first = [arm for arm in (EXPERT, RANDOM) if controls.get(arm)]
+    others = sorted(m for m in controls if m not in (*learned, *first))
     found = {}
     for i, method in enumerate(learned):
         found[method] = Style(
@@ -55,16 +55,16 @@ def styles(boards: Iterable[Board]) -> dict[str, Style]:
             f"m{i % len(LIGHT)}",
             _DASHES[i // _NUM_DISTINCT % len(_DASHES)],
             _MARKERS[i % len(_MARKERS)],
-            is_arm=False,
+            is_control=False,
             shown=True,
         )
-    for i, method in enumerate(controls):
+    for i, method in enumerate([*first, *others]):
         found[method] = Style(
             method,
             f"g{min(i, len(GREYS_LIGHT) - 1)}",
             _ARM_DASHES[i % len(_ARM_DASHES)],
             "line-ew",
-            is_arm=True,
+            is_control=True,
             shown=method in first,
         )
     return found

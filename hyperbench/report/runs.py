@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hyperbench.record import RunRecord
+from hyperbench.records.record import RunRecord
 from hyperbench.report.content import BoardContent
-from hyperbench.report.tables import MISSING
+from hyperbench.table import MISSING, fixed
 
 View = dict[str, Any]
 
@@ -19,9 +19,14 @@ def runs_view(content: BoardContent) -> View:
     places: list[str] = []
     methods: dict[str, View] = {}
     order = {row.method: i for i, row in enumerate(content.board.rows)}
-    for method, family, record, _ in sorted(
-        content.runs, key=lambda run: (order[run[0]], run[1], run[2].seeds.split, run[2].seeds.fit)
+    for labelled in sorted(
+        content.runs,
+        key=lambda run: (
+            *(order[run.method], run.family),
+            *(run.record.seeds.split, run.record.seeds.fit),
+        ),
     ):
+        record = labelled.record
         made = record.provenance
         commit = made.commit and made.commit[:12] + (" with changes" if made.dirty else "")
         place = {"machine": f"{made.machine}, {made.num_cores} cores", "commit": commit or MISSING}
@@ -29,9 +34,9 @@ def runs_view(content: BoardContent) -> View:
         if text not in places:
             places.append(text)
         view = methods.setdefault(
-            method,
+            labelled.method,
             {
-                "method": method,
+                "method": labelled.method,
                 "is_arm": record.is_arm,
                 "config": {name: _setting(value) for name, value in record.config.items()},
                 "overrides": set(record.overrides),
@@ -44,18 +49,18 @@ def runs_view(content: BoardContent) -> View:
         view["runs"].append(
             {
                 "key": record.key,
-                "family": family,
+                "family": labelled.family,
                 "cells": [
                     str(record.seeds.split),
                     MISSING if record.is_arm else str(record.seeds.fit),
-                    _fixed(scores.get(record.key), 3),
-                    _fixed(returns.get(record.key), 1),
+                    fixed(scores.get(record.key), 3),
+                    fixed(returns.get(record.key), 1),
                     f"{len(split.source)} / {len(split.validation)} / {len(split.target)}"
                     if split
                     else MISSING,
                     _episodes(record),
-                    _fixed(cost.fit_seconds, 1),
-                    _fixed(cost.rollout_seconds, 1),
+                    fixed(cost.fit_seconds, 1),
+                    fixed(cost.rollout_seconds, 1),
                 ],
                 "device": record.device,
                 "created": made.created[:16].replace("T", " "),
@@ -72,11 +77,6 @@ def _episodes(record: RunRecord) -> str:
     num_tasks = len(record.split.target) if record.split and record.status == "ok" else 0
     extra = record.num_target_rollouts - num_tasks * record.protocol.num_episodes
     return f"{record.num_target_rollouts}" + (f", {extra} not judged" if extra > 0 else "")
-
-
-def _fixed(value: float | None, num_decimals: int) -> str:
-    # NaN differs from itself.
-    return MISSING if value is None or value != value else f"{value:.{num_decimals}f}"
 
 
 def _setting(value: object) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from hyperbench.board import Board, Row
+from hyperbench.boards.row import Board, Row
+from hyperbench.boards.statistic import BY_NAME
+from hyperbench.boards.tables import cost_table, score_table
 from hyperbench.report import board_charts, charts
 from hyperbench.report.charts import Chart
 from hyperbench.report.content import BoardContent, FamilyContent
 from hyperbench.report.palette import Style
-from hyperbench.report.tables import MISSING, cost_table, score_table
+from hyperbench.table import MISSING, fixed
 
 _BAR_MARGIN = 4
 """Per cent of the width of a drawing of scores, so that the outermost dots have room."""
@@ -37,18 +39,18 @@ def board_view(
     for i, (title, chart) in enumerate(board_charts.cost_charts(board, styles).items()):
         drawn[f"{id_}-cost{i}"] = chart
         costs.append((f"{id_}-cost{i}", title))
-    protocol = content.runs[0][2].protocol
+    protocol = content.runs[0].record.protocol
     families = [
         family_view(family, f"{id_}-f{i}", styles, drawn)
         for i, family in enumerate(content.families)
     ]
     return {
         "id": id_,
-        "title": board.protocol,
+        "title": board.title,
         "summary": protocol.summary,
         "facts": _facts(content),
         **_score_view(board, styles),
-        "has_interval": any(row.interval for row in board.rows),
+        "has_interval": any(row["score"].interval for row in board.rows),
         "notes": board.notes,
         "failures": board.failures,
         "by_family": _by_family(content, id_),
@@ -102,7 +104,7 @@ def family_view(
         "panels": [
             {
                 "method": style.method,
-                "is_arm": style.is_arm,
+                "is_control": style.is_control,
                 "shown": style.shown,
                 "chart": f"{id_}-m{i}",
                 "mean": f"{means[style.method]:.1f}",
@@ -114,14 +116,14 @@ def family_view(
 
 def _facts(content: BoardContent) -> list[str]:
     rows = content.board.rows
-    num_failed = sum(row.num_failed for row in rows)
-    num_arms = sum(row.is_arm for row in rows)
-    records = [record for _, _, record, _ in content.runs]
+    records = [run.record for run in content.runs]
+    num_failed = sum(record.status == "failed" for record in records)
+    num_controls = sum(row.is_control for row in rows)
     num_pairs = len({(record.seeds.split, record.seeds.fit) for record in records})
     num_episodes = sum(record.num_target_rollouts for record in records)
     return [
         _several(len(content.board.families), "family", "families"),
-        f"{_several(len(rows) - num_arms, 'method')} and {_several(num_arms, 'control')}",
+        f"{_several(len(rows) - num_controls, 'method')} and {_several(num_controls, 'control')}",
         f"{_several(len(records), 'run')}, {num_failed} failed",
         _several(num_pairs, "pair of seeds", "pairs of seeds"),
         f"{num_episodes:,} episodes on target tasks",
@@ -131,8 +133,8 @@ def _facts(content: BoardContent) -> list[str]:
 def _score_view(board: Board, styles: Mapping[str, Style]) -> View:
     """The score table, and a bar for each row."""
     table = score_table(board)
-    headlines = [board.headline(row) for row in board.rows]
-    ends = [end for value, bounds in headlines for end in bounds or (value,) if end is not None]
+    headlines = [row[board.headline.name] for row in board.rows]
+    ends = [end for h in headlines for end in h.interval or (h.value,) if end is not None]
     low, high = min([0.0, *ends]), max([1.0, *ends])
 
     def place(value: float | None) -> float | None:
@@ -142,25 +144,24 @@ def _score_view(board: Board, styles: Mapping[str, Style]) -> View:
         return round(_BAR_MARGIN + (100 - 2 * _BAR_MARGIN) * share, 1)
 
     def bar(row: Row) -> View:
-        value, bounds = board.headline(row)
-        start, end = bounds or (None, None)
+        headline = row[board.headline.name]
         return {
             "ticks": [place(0.0), place(1.0)],
-            "low": place(start),
-            "high": place(end),
-            "at": place(value),
+            "low": place(headline.low),
+            "high": place(headline.high),
+            "at": place(headline.value),
             "token": styles[row.method].token,
         }
 
     return {
         "header": table.header[1:],
-        "headline": "success" if board.by_success else "score",
+        "headline": BY_NAME[board.headline.name].heading,
         "bar_range": (f"{low:.2f}", f"{high:.2f}"),
         "ticks": [(place(0.0), "0"), (place(1.0), "1")],
         "rows": [
             {
                 "method": row.method,
-                "is_arm": row.is_arm,
+                "is_control": row.is_control,
                 "style": styles[row.method],
                 "bar": bar(row),
                 "cells": cells[1:],
@@ -185,7 +186,7 @@ def _by_family(content: BoardContent, id_: str) -> list[View]:
         {
             "label": family,
             "id": ids.get(family, id_),
-            "cells": [item(board.family_headlines(row)[family]) for row in board.rows],
+            "cells": [item(board.of_family(row, family)) for row in board.rows],
         }
         for family in board.families
     ]
@@ -206,7 +207,7 @@ def _tasks(family: FamilyContent, here: list[Style]) -> list[View]:
                 "region": regions[0] if len(regions) == 1 else "either",
                 "cells": [
                     _span(distances),
-                    *(MISSING if np.isnan(value) else f"{value:.1f}" for value in values),
+                    *(fixed(value, 1) for value in values),
                 ],
             }
         )
@@ -214,7 +215,7 @@ def _tasks(family: FamilyContent, here: list[Style]) -> list[View]:
 
 
 def _ends(low: float, high: float) -> list[str]:
-    """Both ends of a scale, with digits that matter at its width."""
+    """Two ends of a scale, with digits that matter at its width."""
     num_decimals = max(0, 2 - int(np.floor(np.log10(high - low)))) if high > low else 0
     return [f"{end:.{num_decimals}f}" for end in (low, high)]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hyperbench.labels import world_of
+from hyperbench.boards.worlds import world_of
 from hyperbench.report import charts
 from hyperbench.report.charts import Chart
 from hyperbench.report.content import BoardContent, FamilyContent
-from hyperbench.report.curves import Curve, num_runs_note
 from hyperbench.report.palette import Style
+from hyperbench.report.series import Curve, num_runs_note
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def sweeps(contents: Sequence[BoardContent]) -> list[Sweep]:
     """
     found: dict[tuple[str, ...], dict[int, FamilyContent]] = {}
     for content in contents:
-        protocol = content.runs[0][2].protocol
+        protocol = content.runs[0].record.protocol
         if protocol.num_source is None or protocol.split_label is None:
             continue
         for family in content.families:

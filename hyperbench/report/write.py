@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hyperbench.errors import DataError
-from hyperbench.record import find_runs
+from hyperbench.records.store import find_runs
+from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
-from hyperbench.report.films import make_clips
 from hyperbench.report.needs import require
 from hyperbench.report.page import render_page
 
@@ -43,7 +43,7 @@ def write_report(
     written = []
     if page is not None:
         clips = {
-            (content.board.protocol, family): found
+            (content.board.title, family): found
             for content in contents
             if videos
             for family, found in make_clips(content, tell).items()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hyperbench.arms import RandomPolicies, ZeroActionPolicies
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
-from hyperbench.references import RandomPolicies, ZeroActionPolicies
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import FloatArray
 from hyperbench.testing.trace import (

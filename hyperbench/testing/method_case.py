@@ -17,7 +17,7 @@ from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.line import line_demonstrations
 
 SEED = 1
-"""Of the fit that all checks compare with."""
+"""Seed of the fit that all checks compare with."""
 _MIN_TASKS = 6
 _NUM_STEPS = 3
 NUM_PROBES = 8

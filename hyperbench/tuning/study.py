@@ -33,11 +33,11 @@ class Trial(_Frozen):
     score: float | None = None
     """Mean over families, splits and validation tasks; None if it failed."""
     scores: tuple[float, ...] = ()
-    """The same, one for each family and split."""
+    """Mean over validation tasks, one for each family and split."""
     seconds: float
     """Wall-clock time of fits and episodes."""
     error: str | None = None
-    """Of a failed trial: the error, in one line."""
+    """Why the trial failed, in one line."""
 
 
 class Study(_Frozen):
@@ -55,7 +55,7 @@ class Study(_Frozen):
     search: dict[str, Range | Choice]
     """Per setting where it is searched for."""
     seed: int
-    """Of the search."""
+    """What the search draws from."""
     families: tuple[str, ...]
     protocol: EvalProtocol
     """The rules; its seeds are the study's own."""

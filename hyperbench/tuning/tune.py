@@ -18,22 +18,23 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench import statistics
-from hyperbench.collect import dataset, load
-from hyperbench.conductor import Notify, single_threaded
+from hyperbench.arms import RandomPolicies
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
-from hyperbench.plan import Run
+from hyperbench.measuring.conductor import Notify
+from hyperbench.measuring.dataset import dataset, load
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair
 from hyperbench.provenance import provenance
-from hyperbench.references import RandomPolicies
 from hyperbench.registry import Registry
 from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.run import Run
 from hyperbench.search import SearchSpace
 from hyperbench.seeding import child_seed, content_hash
-from hyperbench.study import Study, Trial, write_study
 from hyperbench.task import TaskSpec
+from hyperbench.threads import single_threaded
+from hyperbench.tuning.study import Study, Trial, write_study
 
 _FIRST_SPLIT_SEED = 10_000
 """Far from the seeds of boards, which count from 0 where a protocol names none."""
@@ -42,7 +43,7 @@ _SEED_ROOT = 0
 
 
 def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
-    """The same rules for splits that no registered protocol's board uses.
+    """Take a protocol's rules for splits that no registered protocol's board uses.
 
     Raises:
         ProtocolError: the rules leave no validation tasks.
@@ -124,7 +125,7 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
         ProtocolError: on no validation task does the expert earn other than random actions.
     """
     family = registry.make_family(run.family)
-    split = run.protocol.split(family.tasks, run.seeds.split, family.info.source_fraction)
+    split = run.protocol.split(family, run.seeds.split)
     tasks = split.validation
     found = dataset(family, run.protocol.num_demonstrations, data_dir)
     seeds = episode_seeds(_SEED_ROOT, "tuning episode", tasks, run.protocol.num_episodes)
@@ -217,7 +218,7 @@ def validation_score(
     """
     run = case.run
     stage = f"fitting {run.family}, split {run.seeds.split}"
-    support = case.validation.first(run.num_support) if run.num_support else None
+    support = case.validation.first(run.num_support_due) if run.num_support_due else None
     with single_threaded():
         generator.fit(
             case.source,

@@ -7,40 +7,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from hyperbench.conductor import split_entry
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.files import sha256_file
-from hyperbench.plan import run_key
-from hyperbench.record import (
-    EPISODES,
-    GENERATOR,
-    POLICIES,
-    RECORD,
-    RunRecord,
-    SplitEntry,
-    content_checksum,
-)
+from hyperbench.records.record import RunRecord, SplitEntry, content_checksum
+from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
 from hyperbench.registry import Registry
+from hyperbench.rollout import EPISODE_COLUMNS
 from hyperbench.split import Split
 
 Columns = dict[str, npt.NDArray[Any]]
-"""Judged episodes as ``record.read_episodes`` gives them."""
+"""Judged episodes as ``StoredRun.episodes`` gives them."""
 
 _DISTANCE_TOLERANCE = 1e-6
 """By which a target's distance to the nearest source spec may differ: rounding of float32."""
 
 
-def file_faults(folder: Path, record: RunRecord) -> list[str]:
+def file_faults(run: StoredRun) -> list[str]:
     """Say which files are not what the manifest says; a generator may be missing."""
     faults = []
+    record, folder = run.record, run.folder
     try:
         found = content_checksum(json.loads((folder / RECORD).read_bytes()))
     except ValueError as error:
@@ -53,7 +45,7 @@ def file_faults(folder: Path, record: RunRecord) -> list[str]:
     for name, expected in record.sha256.items():
         path = folder / name
         if not path.is_file():
-            if not name.startswith(f"{GENERATOR}/"):
+            if name in record.results:
                 faults.append(f"{name} is missing")
         elif sha256_file(path) != expected:
             faults.append(f"{name} was altered: its checksum differs from the record's")
@@ -71,7 +63,7 @@ def identity_faults(
         physics=record.family_info.physics,
         expert_version=record.family_info.expert_version,
     )
-    key = run_key(record, described, family.tasks)
+    key = record.key_for(described, family.tasks)
     if key != record.key:
         faults.append(
             f"key is {record.key}, but method, config, family, protocol, seeds, device and "
@@ -84,7 +76,7 @@ def identity_faults(
         said, true = getattr(record.family_info, name), getattr(family.info, name)
         if said != true:
             faults.append(f"family_info.{name} is {said!r}, the family's is {true!r}")
-    if record.split is not None and not _same_split(record.split, split_entry(split)):
+    if record.split is not None and not _same_split(record.split, SplitEntry.of(split)):
         faults.append("split is not the one that protocol and split seed make")
     return faults
 
@@ -118,9 +110,7 @@ def episode_faults(
         "task": np.repeat([task.key for task in split.target], num_episodes),
         "episode": np.tile(np.arange(num_episodes), num_tasks),
     }
-    kinds = {"seed": "i", "return": "f", "length": "i", "terminated": "b"}
-    kinds |= {"success": "b"} if info.has_success else {}
-    kinds |= {"lasting": "b"} if info.ends_at_success else {}
+    kinds = {column.name: column.kind for column in EPISODE_COLUMNS if column.belongs_to(info)}
     if set(columns) != {*expected, *kinds}:
         return [f"{EPISODES} has the columns {', '.join(sorted(columns))}"]
     if any(not np.array_equal(columns[name], values) for name, values in expected.items()):

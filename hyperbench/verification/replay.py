@@ -11,23 +11,24 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from hyperbench.conductor import single_threaded
+from hyperbench.arms import due_rollouts, play_arm
 from hyperbench.errors import DataError, HyperbenchError, ProtocolError
 from hyperbench.family import TaskFamily
-from hyperbench.integrity import (
+from hyperbench.provenance import provenance
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import POLICIES, StoredRun
+from hyperbench.registry import Registry
+from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
+from hyperbench.seeding import child_seed
+from hyperbench.split import Split
+from hyperbench.threads import single_threaded
+from hyperbench.verification.integrity import (
     Columns,
     episode_faults,
     file_faults,
     identity_faults,
     obstacles,
 )
-from hyperbench.provenance import provenance
-from hyperbench.record import POLICIES, RunRecord, read_episodes, read_policies, read_record
-from hyperbench.references import due_rollouts, play_arm
-from hyperbench.registry import Registry
-from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
-from hyperbench.seeding import child_seed
-from hyperbench.split import Split
 
 Stamp = Literal["verified", "differs", "unverifiable"]
 
@@ -44,7 +45,7 @@ class Verdict(BaseModel):
     )
 
     folder: Path
-    """Of the run."""
+    """Where the run is."""
     record: RunRecord | None
     """None if it cannot be read."""
     stamp: Stamp
@@ -90,21 +91,23 @@ def verify_run(
             ``ELSEWHERE_TOLERANCE``.
     """
     try:
-        record = read_record(folder)
+        run = StoredRun.read(folder)
     except DataError as error:
         return Verdict(folder=folder, record=None, stamp="differs", reasons=(str(error),))
+
+    record = run.record
 
     def verdict(stamp: Stamp, *reasons: str) -> Verdict:
         return Verdict(folder=folder, record=record, stamp=stamp, reasons=reasons)
 
-    if faults := file_faults(folder, record):
+    if faults := file_faults(run):
         return verdict("differs", *faults)
     try:
         family = registry.make_family(record.family)
     except HyperbenchError as error:
         return verdict("unverifiable", str(error))
     try:
-        split = record.protocol.split(family.tasks, record.seeds.split, family.info.source_fraction)
+        split = record.protocol.split(family, record.seeds.split)
     except ProtocolError as error:
         return verdict("differs", f"protocol: {error}")
     if faults := identity_faults(record, registry, family, split):
@@ -119,12 +122,12 @@ def verify_run(
             "differs", f"num_target_rollouts is {record.num_target_rollouts}, {number} are due"
         )
     try:
-        columns = read_episodes(folder, record)
+        columns = run.episodes()
         if faults := episode_faults(columns, split, seeds, family.info):
             return verdict("differs", *faults)
         chosen = _drawn(len(split.target), num_tasks, child_seed(seed, "verify", record.key))
         with single_threaded():
-            played = _play(folder, record, family, split, seeds, chosen, num_threads)
+            played = _play(run, family, split, seeds, chosen, num_threads)
     except (DataError, FloatingPointError, ValueError, IndexError) as error:
         return verdict("differs", f"{type(error).__name__}: {error}")
     recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
@@ -146,8 +149,7 @@ def _drawn(num_all: int, num_wanted: int | None, seed: int) -> list[int]:
 
 
 def _play(
-    folder: Path,
-    record: RunRecord,
+    run: StoredRun,
     family: TaskFamily,
     split: Split,
     seeds: npt.NDArray[np.int64],
@@ -160,12 +162,13 @@ def _play(
     for every task has its own.
     """
     targets = tuple(split.target[i] for i in chosen)
-    if record.is_arm:
+    if run.record.is_arm:
+        method = run.record.method
         table, _ = play_arm(
-            record.method, family, replace(split, target=targets), seeds[chosen], num_threads
+            method, family, replace(split, target=targets), seeds[chosen], num_threads
         )
         return table
-    policies = read_policies(folder, record)
+    policies = run.policies()
     if policies.num_tasks != len(split.target):
         raise DataError(f"{POLICIES} has {policies.num_tasks}, not one per target task.")
     policies.refuse_non_finite(split.target)
@@ -201,13 +204,8 @@ def _compared(
             f"{largest[1]}: {returns[largest]:.9g} recorded, {played.returns[largest]:.9g} played; "
             f"mean {returns.mean():.6g} recorded, {played.returns.mean():.6g} played"
         )
-    for name, values in (
-        ("length", played.lengths),
-        ("terminated", played.terminated),
-        ("success", played.successes),
-        ("lasting", played.lasting),
-    ):
-        if values is not None and len(wrong := np.argwhere(recorded[name] != values)):
+    for name, values in played.columns().items():
+        if name != "return" and len(wrong := np.argwhere(recorded[name] != values)):
             task = played.tasks[int(wrong[0][0])].label
             reasons.append(
                 f"{name} differs in {len(wrong)} of {values.size} episodes, first in {task}, "

@@ -1,4 +1,4 @@
-"""Films: one episode as ``rollout`` plays it, with a camera on the environment."""
+"""Videos: one episode as ``rollout`` plays it, with a camera on the environment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from hyperbench.conductor import single_threaded
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.rollout import EpisodeProgress, EpisodeTable, rollout
 from hyperbench.task import TaskSpec
+from hyperbench.threads import single_threaded
 
 Picture = npt.NDArray[np.uint8]
 Show = Callable[[Picture], None]

@@ -23,23 +23,16 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.scores import task_table
 from hyperbench.family import FamilyInfo
 from hyperbench.files import sha256_file
-from hyperbench.leaderboard import make_boards, task_table
 from hyperbench.protocol import STANDARD, SeedPair
 from hyperbench.provenance import provenance
-from hyperbench.record import (
-    EPISODES,
-    Cost,
-    RunRecord,
-    SplitEntry,
-    TaskEntry,
-    find_runs,
-    read_task_means,
-    write_record,
-)
+from hyperbench.records.gather import gather
+from hyperbench.records.record import Cost, RunRecord, SplitEntry, TaskEntry
+from hyperbench.records.store import EPISODES, StoredRun, find_runs, write_record
 from hyperbench.rollout import EpisodeTable
-from hyperbench.runs import gather
 from hyperbench.seeding import content_hash
 from hyperbench.task import Feature, SpecSpace
 
@@ -138,7 +131,7 @@ def measure_parts(folder: Path) -> None:
         "read and parse records": timed(lambda: gather(folders)),
         "read and hash episodes": timed(lambda: [sha256_file(run / EPISODES) for run in folders]),
     }
-    means = timed(lambda: [read_task_means(run, record) for record, run in runs])
+    means = timed(lambda: [StoredRun(record, run).task_means() for record, run in runs])
     seconds["parse episodes"] = means - seconds["read and hash episodes"]
     seconds["score tasks"] = timed(lambda: task_table(runs)) - means
     whole = timed(lambda: make_boards(folders))

@@ -10,9 +10,9 @@ import pytest
 from hyperbench_locomotion.families import LocomotionFamily
 from hyperbench_locomotion.plugin import FAMILIES
 
+from hyperbench.arms import play_arm
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import QUICK
-from hyperbench.references import play_arm
 from hyperbench.rollout import episode_seeds, rollout
 
 NUM_STEPS = 40
@@ -56,7 +56,7 @@ def test_some_tasks_play_as_they_did_among_others(family, num_episodes) -> None:
 
 
 def test_some_tasks_of_an_arm_play_as_they_did_among_others(family) -> None:
-    split = QUICK.split(family.tasks, 0)
+    split = QUICK.split(family, 0)
     seeds = episode_seeds(0, "test", split.target, 2)
     chosen = [1, len(split.target) - 2]
     some = replace(split, target=tuple(split.target[i] for i in chosen))

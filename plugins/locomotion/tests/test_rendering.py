@@ -11,8 +11,8 @@ from hyperbench_locomotion.families import LocomotionFamily
 from hyperbench_locomotion.rendering import Painter
 
 from hyperbench.errors import HyperbenchError
-from hyperbench.film import film
 from hyperbench.rollout import rollout
+from hyperbench.view.video import film
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_published_grids(factor, num_tasks, first, last, unit, kind):
 def test_published_split():
     for name, sizes in (("lift-size", (6, 0, 15)), ("pick-arm", (4, 0, 11))):
         family = ArmFamily(name)
-        split = PAPER.split(family.tasks, 123, family.info.source_fraction)
+        split = PAPER.split(family, 123)
         assert tuple(map(len, (split.source, split.validation, split.target))) == sizes
 
 

@@ -62,10 +62,7 @@ def test_scarce_protocols_differ_in_the_source_alone(manipulation):
     [plugin] = manipulation.plugins
     assert plugin.failure is None
     family = manipulation.make_family("manipulation/goal-reach-v1")
-    splits = [
-        protocol.split(family.tasks, 0, family.info.source_fraction)
-        for protocol in hyperbench_protocols()
-    ]
+    splits = [protocol.split(family, 0) for protocol in hyperbench_protocols()]
     assert [len(split.source) for split in splits] == [5, 10, 15, 30]
     assert all(len(split.target) == 15 for split in splits)
     for fewer, more in pairwise(splits):

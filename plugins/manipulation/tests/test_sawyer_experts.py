@@ -8,8 +8,8 @@ from hyperbench_manipulation.sawyer.evaluate import card_path, evaluate
 from hyperbench_manipulation.sawyer.families import FrameFamily, GoalFamily
 from hyperbench_manipulation.sawyer.names import FRAME_FAMILIES, GOAL_FAMILIES
 
-from hyperbench.collect import dataset, load, prepare
-from hyperbench.references import play_reuse_bound
+from hyperbench.arms import play_reuse_bound
+from hyperbench.measuring.dataset import dataset, load, prepare
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.split import Split
 

@@ -92,7 +92,7 @@ def test_default_split(make_family, protocol):
     sizes = {"goal-hammer": (15, 5, 30), "frame-push": (8, 3, 17)}
     for name, expected in sizes.items():
         family = make_family(name)
-        split = protocol.split(family.tasks, 0, family.info.source_fraction)
+        split = protocol.split(family, 0)
         assert (len(split.source), len(split.validation), len(split.target)) == expected
 
 

@@ -1,0 +1,1 @@
+"""Boards: what records come to, row by row."""

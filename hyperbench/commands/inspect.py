@@ -1,0 +1,55 @@
+"""``hyperbench inspect``: how well runs' policies clone, stage by stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hyperbench.errors import DataError
+from hyperbench.measuring.cloning import Stage, inspect_run
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.registry import installed
+from hyperbench.view.console import print_listing, standard_output
+
+out = standard_output()
+
+
+def inspect_command(folders: Sequence[Path], data_dir: Path, as_json: bool) -> None:
+    """Show every method's run in some folders.
+
+    Raises:
+        DataError: there is none, or one lacks its generator or demonstrations.
+    """
+    registry = installed()
+    runs = [StoredRun.read(folder) for folder in find_runs(folders)]
+    chosen = [run for run in runs if not run.record.is_arm and run.record.status == "ok"]
+    if not chosen:
+        raise DataError(
+            f"Of {len(runs)} runs none is a method's that succeeded; others have no generator."
+        )
+    inspected = [(run.record, inspect_run(run, registry, data_dir)) for run in chosen]
+    if as_json:
+        print(json.dumps([_jsonable(*pair) for pair in inspected], indent=1))
+        return
+    for record, stages in inspected:
+        rows = [(stage.name, _mean(stage.source), _mean(stage.validation)) for stage in stages]
+        print_listing(record.label, [("policies", "source", "validation"), *rows], out)
+    out.print(
+        "\nMean squared error of the actions, bounds scaled to [-1, 1]; mean over tasks.",
+        style="dim",
+        highlight=False,
+    )
+
+
+def _mean(losses: dict[str, float]) -> str:
+    return f"{np.mean(list(losses.values())):.5f}" if losses else "no tasks"
+
+
+def _jsonable(record: RunRecord, stages: list[Stage]) -> dict[str, Any]:
+    run = record.model_dump(mode="json", include={"key", "method", "overrides", "family", "seeds"})
+    return {**run, "stages": [vars(stage) for stage in stages]}

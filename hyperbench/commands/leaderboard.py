@@ -1,0 +1,61 @@
+"""``hyperbench leaderboard``: the boards of the runs in some folders, and published figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.literature import find_literature
+from hyperbench.boards.tables import TEXT_FORMATS
+from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
+from hyperbench.records.store import find_runs
+from hyperbench.view.boards import print_boards, print_literature
+from hyperbench.view.console import standard_output
+
+out = standard_output()
+
+
+def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | None) -> None:
+    """Show the boards of the runs in some folders, and published tables where they are asked for.
+
+    Raises:
+        HyperbenchError: there are no runs, one is damaged, or the format cannot hold them.
+    """
+    if format_ not in ("table", *TEXT_FORMATS):
+        raise UnknownNameError("format", format_, ("table", *TEXT_FORMATS))
+    tables = find_literature(folders)
+    published = [table for found in tables.values() for table in found]
+    if published and format_ not in ("table", "markdown"):
+        raise HyperbenchError(
+            f"Published figures are shown as table or markdown, not as {format_}: their own files "
+            "are JSON, and none is mixed with measured rows."
+        )
+    measured = [folder for folder in folders if folder not in tables]
+    boards = make_boards(find_runs(measured)) if measured else []
+
+    def show(console: Console) -> None:
+        if boards:
+            print_boards(boards, console)
+        print_literature(published, console)
+
+    def text() -> str:
+        parts = [TEXT_FORMATS[format_](boards)] if boards else []
+        return "\n".join([*parts, *(table.markdown for table in published)])
+
+    if output is None:
+        if format_ == "table":
+            show(out)
+        else:
+            print(text(), end="")
+        return
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            if format_ == "table":
+                show(Console(file=file, width=120))
+            else:
+                file.write(text())
+    except OSError as error:
+        raise DataError(f"{output} cannot be written: {error.strerror}.") from error

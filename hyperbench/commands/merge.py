@@ -1,0 +1,20 @@
+"""``hyperbench merge``: the runs of several machines in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hyperbench.records.gather import merge
+from hyperbench.view.console import standard_output
+
+
+def merge_command(folders: Sequence[Path], output_dir: Path) -> None:
+    """Copy runs and tell how many.
+
+    Raises:
+        DataError: as ``gather.merge``.
+    """
+    copied = merge(folders, output_dir)
+    line = f"Copied {len(copied)} runs to {output_dir}."
+    standard_output().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,30 @@
+"""``hyperbench publish``: whole rows into the committed boards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hyperbench.boards.committed import TABLE, publish
+from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.row import Board
+from hyperbench.records.gather import RECORDS
+from hyperbench.records.store import find_runs
+from hyperbench.registry import installed
+from hyperbench.view.console import standard_output
+
+
+def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence[str]) -> None:
+    """Publish and tell what is on the boards now."""
+    out = standard_output()
+    for folder in publish(folders, boards_dir, installed(), methods):
+        boards = make_boards(find_runs([folder / RECORDS]))
+        out.print(f"{folder / TABLE}: {_summary(boards)}", highlight=False, markup=False)
+        for note in sorted({note for board in boards for note in board.notes}):
+            out.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _summary(boards: Sequence[Board]) -> str:
+    rows = [row for board in boards for row in board.rows]
+    num_runs = sum(int(row[name].value or 0) for row in rows for name in ("num_runs", "num_failed"))
+    return f"{len(rows)} rows of {num_runs} runs"

@@ -1,0 +1,125 @@
+"""``hyperbench tune``: begin or continue a study, and show its best trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hyperbench.commands.prepare import prepare_family
+from hyperbench.errors import HyperbenchError
+from hyperbench.files import check_writable
+from hyperbench.measuring.plan import plan
+from hyperbench.protocol import EvalProtocol
+from hyperbench.registry import installed
+from hyperbench.search import Setting
+from hyperbench.threads import num_cores
+from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
+from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
+from hyperbench.view.console import standard_output
+from hyperbench.view.progress import progress_display
+
+_NUM_TRIALS_SHOWN = 10
+
+out = standard_output()
+err = Console(stderr=True)
+
+
+def tune_command(
+    *,
+    method: str,
+    suite: str,
+    protocol: EvalProtocol,
+    num_splits: int,
+    num_trials: int,
+    seed: int,
+    settings: Sequence[str],
+    device: str,
+    output_dir: Path,
+    data_dir: Path,
+    num_threads: int,
+) -> None:
+    """Begin or continue a study and show its best trials.
+
+    Raises:
+        HyperbenchError: tuning is impossible as asked, or every trial failed.
+    """
+    require_optuna()
+    registry = installed()
+    search = registry.method_class(method).Config.SEARCH
+    rules = tuning_protocol(protocol, num_splits)
+    planned = plan(
+        registry,
+        [method],
+        suite,
+        rules,
+        baselines=False,
+        settings=settings,
+        device=device,
+        data_dir=data_dir,
+    )
+    runs = [run for run in planned if not run.is_arm]
+    study = new_study(runs, search, seed)
+    folder = output_dir / f"{method}-{study.key}"
+    study = read_study(folder) or study
+    num_threads = num_threads or num_cores()
+    pending = range(len(study.trials), num_trials)
+    if pending:
+        check_writable(output_dir, "Choose another folder with --output-dir.")
+        for family in study.families:
+            prepare_family(registry, family, rules, data_dir, num_threads, quiet=True)
+        cases = [make_case(run, registry, data_dir, num_threads) for run in runs]
+        labels = {str(number): f"trial {number}" for number in pending}
+        with progress_display(labels, err) as notify:
+            study = continue_study(
+                study,
+                cases,
+                registry,
+                folder,
+                num_trials=num_trials,
+                num_threads=num_threads,
+                notify=notify,
+            )
+    _print_study(study)
+    out.print(f"Study: {folder.resolve() / STUDY}", highlight=False, soft_wrap=True)
+    if not study.ranked:
+        raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
+
+
+def _print_study(study: Study) -> None:
+    """Show a study's best trials, what failed, and how to run a board with the best settings."""
+    shown = Table(
+        title=f"{study.method}, {len(study.trials)} trials",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    for name in ("trial", "score", "seconds", *study.search):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for trial in study.ranked[:_NUM_TRIALS_SHOWN]:
+        settings = [_short(trial.settings[name]) for name in study.search]
+        label = f"{trial.number} (default)" if trial.number == 0 else str(trial.number)
+        shown.add_row(label, f"{trial.score:.3f}", f"{trial.seconds:.0f}", *settings)
+    out.print(shown)
+    for trial in study.trials:
+        if trial.status == "failed":
+            out.print(
+                f"[red]failed[/]  trial {trial.number}: {escape(trial.error or '')}",
+                highlight=False,
+            )
+    out.print(
+        "score: random = 0, expert = 1; mean over validation tasks of splits that no board uses.",
+        style="dim",
+        highlight=False,
+    )
+    if study.ranked:
+        best = study.ranked[0].settings.items()
+        options = " ".join(f"--set {name}={_short(value)}" for name, value in best)
+        out.print(f"Best: {options}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _short(value: Setting) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

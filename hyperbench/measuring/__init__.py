@@ -1,0 +1,1 @@
+"""Measuring: from names to runs to records."""

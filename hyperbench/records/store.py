@@ -1,0 +1,258 @@
+"""Stored runs: a record with its folder, and all that can be read from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from hyperbench.errors import DataError
+from hyperbench.files import new_folder, sha256_file
+from hyperbench.generator import PolicyGenerator
+from hyperbench.policy import MLPPolicies, PolicyBatch
+from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
+from hyperbench.records.record import GENERATOR, RunRecord, content_checksum
+from hyperbench.rollout import EpisodeTable
+
+RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run as it lies on disk.
+
+    Args:
+        record: what is known of it.
+        folder: where its files are.
+    """
+
+    record: RunRecord
+    folder: Path
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a run's record; its other files are read when they are asked for.
+
+        Raises:
+            DataError: there is none, it is damaged, or it is of an unknown schema.
+        """
+        path = folder / RECORD
+        try:
+            return cls(RunRecord.model_validate_json(path.read_bytes()), folder)
+        except OSError as error:
+            raise DataError(f"No record at {path}: {error.strerror}.") from error
+        except ValidationError as error:
+            problems = {
+                ".".join(str(part) for part in problem["loc"]) or "the file": problem["msg"]
+                for problem in error.errors()
+            }
+            advice = ""
+            # A record of another schema may lack any other field, too.
+            where = "schema_version" if "schema_version" in problems else next(iter(problems))
+            if where == "schema_version":
+                advice = (
+                    " It is of another version of hyperbench: measure it again with that or this "
+                    "one."
+                )
+            raise DataError(
+                f"{path} is not a run's record: {where}: {problems[where]}.{advice}"
+            ) from error
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run succeeded and what it gave is there; failed runs are tried again."""
+        return self.record.status == "ok" and all(
+            (self.folder / name).is_file() for name in self.record.results
+        )
+
+    @property
+    def keeps_policies(self) -> bool:
+        """Whether generated policies were stored."""
+        return POLICIES in self.record.sha256
+
+    def episodes(self) -> dict[str, npt.NDArray[Any]]:
+        """The judged episodes as columns, (num_tasks * num_episodes,); the checksum is checked.
+
+        Columns: ``task`` (key), ``episode``, and those of ``rollout.EPISODE_COLUMNS`` that the
+        family has.
+
+        Raises:
+            DataError: the file is missing, altered or unreadable.
+        """
+        content = self._checked(EPISODES)
+        with _readable(self.folder / EPISODES):
+            return parse_episodes(content)
+
+    def task_means(self) -> dict[str, Means]:
+        """Means of the target tasks, as ``episodes.task_means``; the checksum is checked.
+
+        Raises:
+            DataError: the file is missing or altered, or lacks a target task.
+        """
+        content = self._checked(EPISODES)
+        try:
+            with _readable(self.folder / EPISODES):
+                return task_means(content, [task.key for task in self.record.targets])
+        except KeyError as error:
+            raise DataError(
+                f"{self.folder} has no episode of its target task {error.args[0]}."
+            ) from None
+
+    def policies(self) -> MLPPolicies:
+        """The generated policies, in the order of the target tasks.
+
+        Raises:
+            DataError: the file is missing, altered or unreadable.
+        """
+        self._checked(POLICIES)
+        from safetensors import SafetensorError, safe_open
+
+        path = self.folder / POLICIES
+        try:
+            with safe_open(path, framework="numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
+        except (SafetensorError, ValueError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+        return MLPPolicies.from_arrays(arrays, metadata)
+
+    def check(self) -> tuple[str, ...]:
+        """Check the files against the record, apart from the generator, which may be deleted.
+
+        Returns:
+            Their names.
+
+        Raises:
+            DataError: one is missing or altered.
+        """
+        names = tuple(self.record.results)
+        for name in names:
+            self._checked(name)
+        return names
+
+    @property
+    def generator(self) -> Path:
+        """Where the fitted generator was saved, for ``PolicyGenerator.load``.
+
+        Raises:
+            DataError: it was not saved, or a file is missing or altered.
+        """
+        names = self.record.sha256.keys() - self.record.results.keys()
+        if not names or not all((self.folder / name).is_file() for name in names):
+            raise DataError(
+                f"The run in {self.folder} (status {self.record.status!r}) has no generator, or "
+                "not any more. Delete the folder and run it again with: hyperbench run"
+            )
+        for name in sorted(names):
+            self._checked(name)
+        return self.folder / GENERATOR
+
+    def _checked(self, name: str) -> bytes:
+        path = self.folder / name
+        if name not in self.record.sha256:
+            raise DataError(
+                f"The run in {self.folder} has no {name}: its status is {self.record.status!r}."
+            )
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing. Run it again with: hyperbench run") from None
+        if hashlib.sha256(content).hexdigest() != self.record.sha256[name]:
+            raise DataError(f"{path} was altered: its checksum differs from the record's.")
+        return content
+
+
+def write_record(
+    runs_dir: Path,
+    record: RunRecord,
+    table: EpisodeTable | None = None,
+    policies: PolicyBatch | None = None,
+    generator: PolicyGenerator | None = None,
+) -> StoredRun:
+    """Write ``runs_dir/<key>/`` whole or not at all, replacing an earlier attempt.
+
+    Args:
+        runs_dir: folder of all runs.
+        record: the record; its checksums are filled in.
+        table: judged episodes; None for a failed run.
+        policies: generated policies; stored where they are ``MLPPolicies``.
+        generator: fitted, of a method's run; saved with the record.
+
+    Returns:
+        The run, its record with its checksums, its own included.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    folder = runs_dir / record.key
+    with new_folder(folder, "Choose another place with --output-dir.") as draft:
+        if table is not None:
+            write_episodes(draft / EPISODES, table)
+        if isinstance(policies, MLPPolicies):
+            from safetensors.numpy import save_file
+
+            arrays, metadata = policies.to_arrays()
+            # In one entry: safetensors writes several in random order, and the checksum must be
+            # the same whenever the policies are.
+            save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
+        if generator is not None:
+            (draft / GENERATOR).mkdir()
+            generator.save(draft / GENERATOR)
+        files = sorted(path for path in draft.rglob("*") if path.is_file())
+        for file in files:
+            file.chmod(0o644)  # safetensors lets only the owner read; a record is shared
+        checksums = {file.relative_to(draft).as_posix(): sha256_file(file) for file in files}
+        record = record.model_copy(update={"sha256": checksums})
+        content = json.loads(record.model_dump_json())
+        record = record.model_copy(update={"content_sha256": content_checksum(content)})
+        (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
+    return StoredRun(record, folder)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder holds a run that succeeded, with all that it gave."""
+    try:
+        return StoredRun.read(folder).is_finished
+    except DataError:
+        return False
+
+
+def find_runs(folders: Iterable[Path]) -> list[Path]:
+    """Every run folder in or below the given folders, in a fixed order.
+
+    Raises:
+        DataError: a folder does not exist or holds no run.
+    """
+    found: set[Path] = set()
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"No folder {folder}. Give a folder that `hyperbench run` wrote.")
+        runs = set()
+        for place, below, files in os.walk(folder):
+            if RECORD in files:
+                runs.add(Path(place))
+                below.clear()
+            # A draft was never finished.
+            below[:] = [name for name in below if not name.startswith(".draft-")]
+        if not runs:
+            raise DataError(f"No run in {folder}. Give a folder that `hyperbench run` wrote.")
+        found |= runs
+    return sorted(found)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,120 @@
+"""Runs: one fit of one method on one family under one pair of seeds, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hyperbench.family import FamilyInfo
+from hyperbench.policy import ARITHMETIC
+from hyperbench.protocol import EvalProtocol, SeedPair, Track
+from hyperbench.seeding import content_hash
+from hyperbench.task import TaskSpec
+
+
+class Run(BaseModel):
+    """One fit of one method, or one control arm, on one family under one pair of seeds.
+
+    The unit of scheduling, caching and resuming. ``plan`` makes it; an executor hands it to
+    ``conductor.execute``, in whichever process; the ``RunRecord`` of what was done extends it.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings"
+    )
+
+    key: str
+    """Content hash of everything that decides the result; the name of the run's folder."""
+    method: str
+    """Name of the method or control arm."""
+    is_arm: bool
+    """Whether it is a control arm of the harness."""
+    method_version: int = 0
+    """Version of the method's code; 0 for an arm."""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    """Settings that differ from the method's defaults because the user said so."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """All settings of the method, JSON-like; none of an arm."""
+    family: str
+    """Id, with its version."""
+    protocol: EvalProtocol
+    """The rules."""
+    seeds: SeedPair
+    """Split and fit seed."""
+    device: str
+    """``"cpu"`` or ``"cuda"``."""
+    demonstrations: str | None = None
+    """Content hash of the demonstrations' identity."""
+    track: Track = "zero-shot"
+    """What the method may see of a target task; zero-shot methods may run under few-shot
+    protocols, and see the spec alone there, too."""
+    shuffled_spec: bool = False
+    """Whether each policy is generated for another target task's spec: a control."""
+
+    @property
+    def label(self) -> str:
+        """The run for people: method, family and seeds."""
+        seeds = f"split {self.seeds.split}"
+        if not self.is_arm:
+            seeds += f", fit {self.seeds.fit}"
+        return f"{self.row_label} on {self.family} ({seeds})"
+
+    @property
+    def row_label(self) -> str:
+        """The run's method as a board names it.
+
+        With the settings that were changed, whether specs were shuffled, and, where other methods
+        see support, whether this one did not.
+        """
+        label = self.method
+        if self.overrides:
+            settings = ", ".join(
+                f"{name}={value}" for name, value in sorted(self.overrides.items())
+            )
+            label += f" [{settings}]"
+        notes = ["shuffled-spec"] if self.shuffled_spec else []
+        if self.protocol.track == "few-shot" and self.track == "zero-shot" and not self.is_arm:
+            notes.append("zero-shot")
+        return f"{label} ({', '.join(notes)})" if notes else label
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it knows more or less than a method may: an arm, or shuffled specs."""
+        return self.is_arm or self.shuffled_spec
+
+    @property
+    def num_support_due(self) -> int:
+        """Demonstrations of each target task that the method is handed; 0 if not few-shot."""
+        return self.protocol.num_support if self.track == self.protocol.track == "few-shot" else 0
+
+    def key_for(self, info: FamilyInfo, tasks: Sequence[TaskSpec]) -> str:
+        """Content hash of everything that decides the run's result.
+
+        Args:
+            info: of the run's family, as it was when the run was planned.
+            tasks: all of the family's.
+        """
+        identity: dict[str, Any] = {
+            "method": self.method,
+            "method_version": self.method_version,
+            "config": self.config,
+            "family": info.id,
+            "experts": info.expert_version,
+            "physics": info.physics,
+            "tasks": [task.key for task in tasks],
+            "protocol": self.protocol.rules_hash,
+            "split_seed": self.seeds.split,
+            "fit_seed": None if self.is_arm else self.seeds.fit,
+            "device": self.device,
+            "demonstrations": None if self.is_arm else self.demonstrations,
+            "arithmetic": ARITHMETIC,
+        }
+        # Left out where they are as they were before there was a choice: finished runs keep their
+        # keys.
+        if self.track != "zero-shot":
+            identity["track"] = self.track
+        if self.shuffled_spec:
+            identity["shuffled_spec"] = True
+        return content_hash(identity)

@@ -1,0 +1,40 @@
+"""Threads: how many there may be, and a place where linear algebra uses one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+
+def num_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let linear algebra use one thread, and check that it does.
+
+    One thread makes sums, and so results, independent of the machine's load, and is faster for the
+    small matrices of these policies.
+
+    Raises:
+        RuntimeError: a library kept more threads.
+    """
+    torch = sys.modules.get("torch")  # only a method that has imported it needs the setting
+    before = torch.get_num_threads() if torch is not None else None
+    with threadpool_limits(limits=1):
+        if torch is not None:
+            torch.set_num_threads(1)
+        busy = [pool["prefix"] for pool in threadpool_info() if pool["num_threads"] > 1]
+        if busy or (torch is not None and torch.get_num_threads() != 1):
+            raise RuntimeError(f"{busy or ['torch']} did not accept a single thread")
+        try:
+            yield
+        finally:
+            if torch is not None:
+                torch.set_num_threads(before)

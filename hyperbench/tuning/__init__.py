@@ -1,0 +1,1 @@
+"""Tuning: settings searched for on validation tasks."""

@@ -1,0 +1,1 @@
+"""Verification: whether a record is what it says it is."""

@@ -1,0 +1,41 @@
+"""What a person sees of boards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
+from rich.markup import escape
+
+from hyperbench.boards.literature import LiteratureTable
+from hyperbench.boards.row import Board
+from hyperbench.boards.tables import tables
+from hyperbench.view.console import print_table
+
+
+def print_boards(boards: Sequence[Board], console: Console) -> None:
+    """Show each board: scores, cost, failures, notes."""
+    for board in boards:
+        for table in tables(board):
+            print_table(table, console)
+        for failure in board.failures:
+            console.print(f"[red]failed[/]  {escape(failure)}", highlight=False)
+        for note in board.notes:
+            console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
+    console.print(
+        "score: random = 0, expert = 1 on each target task; interquartile mean over runs x target "
+        "tasks. Control arms are dimmed.",
+        style="dim",
+        highlight=False,
+    )
+
+
+def print_literature(tables: Sequence[LiteratureTable], console: Console) -> None:
+    """Show what papers report, with where it comes from."""
+    for table in tables:
+        # A title inside a narrow table would be broken into many lines.
+        console.print(table.cells.title, style="italic", highlight=False, markup=False)
+        print_table(replace(table.cells, title=""), console)
+        for note in table.notes:
+            console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
