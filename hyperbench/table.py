@@ -33,7 +33,7 @@ def fixed(value: float | None, num_decimals: int) -> str:
 
 
 def bracket(interval: tuple[float, float] | None, num_decimals: int = 3) -> str:
-    """Both ends of an interval, such as ``[0.123, 0.456]``."""
+    """An interval, such as ``[0.123, 0.456]``."""
     if interval is None:
         return MISSING
     return f"[{interval[0]:.{num_decimals}f}, {interval[1]:.{num_decimals}f}]"

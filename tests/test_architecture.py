@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,29 +15,66 @@ WORLDS = sorted(ROOT.glob("plugins/*/hyperbench_*/**/*.py"))
 METHODS = sorted(ROOT.glob("baselines/hyperbench_baselines/**/*.py"))
 SOURCES = [*CORE, *WORLDS, *METHODS]
 
-# Each floor may import from itself and from lower floors, never from a higher one.
-FLOORS = [
-    {"errors", "seeding", "files", "provenance", "search", "vector"},
-    {"task", "demonstration", "policy", "generator", "family", "protocol", "split"},
-    {"rollout", "collect", "episodes", "record", "runs", "statistics", "board"},
-    {"references", "hookspecs", "registry"},
-    {"plan", "conductor", "executors", "film", "labels", "leaderboard", "published", "report"}
-    | {"integrity", "pairing", "rows", "study", "tune", "verification"},
-    {"chart", "commands", "compare", "console", "describe", "export", "inspection", "power"}
-    | {"publish", "render", "verify"}
-    | {"testing", "cli", "__main__"},
-]
-LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
+# Which folders of the core a folder may import from; arrows are transitive, every folder may import
+# the modules at the top level, and those import none of the folders.
+ARROWS: dict[str, set[str]] = {
+    "records": set(),
+    "statistics": set(),
+    "boards": {"records", "statistics"},
+    "view": {"boards"},
+    "report": {"view"},
+    "measuring": {"records"},
+    "tuning": {"measuring", "statistics"},
+    "verification": {"records"},
+    "commands": {"tuning", "verification", "view"},
+    "testing": {"verification"},
+    "cli": {"commands", "report"},
+}
+MOST_AT_THE_TOP = 24
+_TOP = "the top level"
 
 
-def imported_modules(path: Path) -> set[str]:
-    """Every module a file imports, at any depth of its code."""
+def reachable_folders(folder: str) -> set[str]:
+    """All folders that arrows lead to."""
+    return ARROWS[folder].union(*(reachable_folders(other) for other in ARROWS[folder]))
+
+
+def folder_of(module: str) -> str:
+    """The folder of the core that a module lies in, such as ``hyperbench.boards.row``."""
+    name = module.split(".")[1] if "." in module else ""
+    return name if name in ARROWS else _TOP
+
+
+def against_the_arrows(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """Which of the core's modules import from a folder they must not know."""
+    return [
+        f"{module} imports {other}"
+        for module, others in imports.items()
+        for other in others
+        if folder_of(other) not in (_TOP, folder_of(module))
+        and folder_of(other)
+        not in (set() if folder_of(module) == _TOP else reachable_folders(folder_of(module)))
+        and module != "hyperbench.__main__"
+    ]
+
+
+def circles(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """Where modules lead back to themselves."""
+    try:
+        tuple(TopologicalSorter(imports).static_order())
+    except CycleError as error:
+        return [" -> ".join(error.args[1])]
+    return []
+
+
+def imported_names(path: Path) -> set[str]:
+    """What a file imports by its full name: modules, and what is taken from them."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -43,7 +82,7 @@ def offences(files: list[Path], banned: set[str]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in files
-        for module in imported_modules(path)
+        for module in imported_names(path)
         if module.split(".")[0] in banned
     ]
 
@@ -65,18 +104,50 @@ def test_worlds_and_methods_never_import_each_other() -> None:
         assert not offences(own, worlds - {world})
 
 
-def test_the_core_imports_downwards_only() -> None:
-    wrong = []
+def core_imports() -> dict[str, set[str]]:
+    """Per module of the core those of it that it imports, at any depth of its code."""
+    root = ROOT / "hyperbench"
+    modules = {}
     for path in CORE:
-        name = path.relative_to(ROOT / "hyperbench").parts[0].removesuffix(".py")
-        if name == "__init__":
-            continue
-        assert name in LEVEL, f"give {name} a floor in FLOORS"
-        for module in imported_modules(path):
-            parts = module.split(".")
-            if parts[0] == "hyperbench" and len(parts) > 1 and LEVEL.get(parts[1], 0) > LEVEL[name]:
-                wrong.append(f"{name} imports {module}")
-    assert not wrong
+        parts = path.relative_to(root.parent).with_suffix("").parts
+        modules[".".join(part for part in parts if part != "__init__")] = path
+
+    def known(name: str) -> str | None:
+        # ``from hyperbench.run import Run`` is an import of ``hyperbench.run``.
+        return name if name in modules else known(name.rpartition(".")[0]) if name else None
+
+    def of(path: Path) -> set[str]:
+        names = {known(name) for name in imported_names(path)}
+        return {name for name in names if name is not None}
+
+    return {module: of(path) - {module} for module, path in modules.items()}
+
+
+def test_folders_import_along_the_arrows_only() -> None:
+    folders = {path.parent.name for path in (ROOT / "hyperbench").glob("*/__init__.py")}
+    assert folders == set(ARROWS), "say in ARROWS where a new folder belongs"
+    assert not against_the_arrows(core_imports())
+
+
+@pytest.mark.parametrize("folder", [*ARROWS, _TOP])
+@pytest.mark.parametrize("other", ARROWS)
+def test_an_import_against_an_arrow_is_found(folder: str, other: str) -> None:
+    module = "hyperbench.fake" if folder == _TOP else f"hyperbench.{folder}.fake"
+    allowed = folder == other or (folder != _TOP and other in reachable_folders(folder))
+    found = against_the_arrows({module: [f"hyperbench.{other}.fake", "hyperbench.errors"]})
+    assert found == ([] if allowed else [f"{module} imports hyperbench.{other}.fake"])
+
+
+def test_no_module_leads_back_to_itself() -> None:
+    assert not circles(core_imports())
+    fake = {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}
+    assert len(circles(fake)) == 1
+    assert not circles({**fake, "c": []})
+
+
+def test_the_top_level_is_small() -> None:
+    files = [path for path in (ROOT / "hyperbench").iterdir() if path.is_file()]
+    assert len(files) <= MOST_AT_THE_TOP
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

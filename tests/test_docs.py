@@ -1,7 +1,9 @@
 """What the documentation shows is run: commands exist, examples work, links lead somewhere."""
 
+import ast
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,33 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = set(typer.main.get_command(cli.app).commands)
+
+
+SOURCES = [
+    path
+    for pattern in (
+        "hyperbench/**/*.py",
+        "plugins/*/hyperbench_*/**/*.py",
+        "baselines/hyperbench_*/**/*.py",
+    )
+    for path in sorted(ROOT.glob(pattern))
+]
+LEANING = re.compile(
+    r"(likewise|ditto|the (same|other|former|latter)|same|of|it|its|they|them|their|theirs|this"
+    r"|that|these|those|he|she|both|such|so|and|or|nor|also|as above)\b",
+    flags=re.IGNORECASE,
+)
+"""How a sentence begins that needs what stands before it."""
+
+
+def docstrings(path: Path) -> Iterator[str]:
+    """Of modules, classes, functions and fields."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else []:
+            match statement:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    yield text.strip()
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -56,6 +85,21 @@ def test_every_command_and_option_shown_exists(path: Path) -> None:
         known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
         wrong = [word for word in words[2:] if word.startswith("-") and word not in known]
         assert not wrong, line
+
+
+def test_the_first_sentence_of_a_docstring_stands_alone() -> None:
+    """As a tooltip, a line of ``hyperbench info``, an entry of an API page."""
+    found = {(path, text) for path in SOURCES for text in docstrings(path)}
+    assert len(found) > 1000
+    assert {(path, text) for path, text in found if LEANING.match(text)} == set()
+
+
+@pytest.mark.parametrize("text", ["Likewise.", "The same, by task.", "Of the joint.", "It moves."])
+def test_a_sentence_that_leans_on_another_is_found(tmp_path: Path, text: str) -> None:
+    for code in (f'x = 1\n"""{text}"""', f'def f():\n    """{text}"""'):
+        (tmp_path / "fake.py").write_text(code)
+        assert [bool(LEANING.match(found)) for found in docstrings(tmp_path / "fake.py")] == [True]
+    assert not LEANING.match("Often moves.")
 
 
 def test_every_command_and_hook_is_documented() -> None:

@@ -47,7 +47,7 @@ from hyperbench_baselines.common.shared_policy import SharedPolicy
 from hyperbench_baselines.common.values import Valuation
 
 _SMALLEST_VARIANCE = 1e-7
-"""Of a factor, as released: none may outweigh all others."""
+"""Smallest variance of a factor, as released: none may outweigh all others."""
 
 
 class PearlConfig(LearningConfig):
@@ -68,7 +68,7 @@ class PearlConfig(LearningConfig):
     encoder_depth: int = Field(3, ge=1)
     """Hidden layers of that network, as published."""
     kl_weight: float = Field(1e-4, ge=0)
-    """beta, weight of the posterior's distance from N(0, I); chosen likewise."""
+    """beta, weight of the posterior's distance from N(0, I); chosen on validation tasks."""
 
 
 class PearlNetwork(nn.Module):

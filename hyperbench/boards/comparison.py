@@ -182,5 +182,5 @@ def comparison_table(found: BoardComparison) -> Table:
 
 
 def _bracket(interval: statistics.Interval | None, num_decimals: int) -> str:
-    """Both ends after a number; nothing where there is no interval."""
+    """An interval as it stands after a number; nothing where there is none."""
     return "" if interval is None else " " + bracket(interval, num_decimals)

@@ -26,7 +26,7 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both ends, or None."""
+        """Low and high end, or None."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 

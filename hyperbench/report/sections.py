@@ -215,7 +215,7 @@ def _tasks(family: FamilyContent, here: list[Style]) -> list[View]:
 
 
 def _ends(low: float, high: float) -> list[str]:
-    """Two ends of a scale, with digits that matter at its width."""
+    """Lowest and highest value of a scale, with digits that matter at its width."""
     num_decimals = max(0, 2 - int(np.floor(np.log10(high - low)))) if high > low else 0
     return [f"{end:.{num_decimals}f}" for end in (low, high)]
 

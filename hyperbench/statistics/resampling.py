@@ -89,7 +89,7 @@ def stratum_variances(influences: Array, sizes: Sequence[int]) -> Array:
 
 
 def degrees_of_freedom(variances: Array, sizes: Sequence[int]) -> Array:
-    """Of a sum of variances, each from few runs (Satterthwaite 1946).
+    """Degrees of freedom of a sum of variances, each from few runs (Satterthwaite 1946).
 
     Args:
         variances: (num_strata, ...).

@@ -56,7 +56,7 @@ class LearningConfig(MethodConfig):
     policy_depth: int = Field(2, ge=1)
     """Linear layers of a generated policy."""
     policy_activation: Literal["relu", "tanh"] = "relu"
-    """Of the generated policy's hidden layers; its output always passes a tanh."""
+    """Activation of the generated policy's hidden layers; its output always passes a tanh."""
 
     @model_validator(mode="before")
     @classmethod

@@ -81,7 +81,7 @@ class CriticNetwork(nn.Module):
         return layers
 
     def policy_and_critic(self, specs: Tensor) -> tuple[Layers, Layers | None]:
-        """Both networks of each task; None where no term needs Q."""
+        """Generate policy and Q network of each task; None where no term needs Q."""
         embedding = self.embedding(specs)
         return self.policy(embedding), self.critic(embedding) if self.critic else None
 

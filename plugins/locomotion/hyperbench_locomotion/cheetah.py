@@ -31,13 +31,13 @@ class _Link(NamedTuple):
     range: tuple[float, float]
     """Joint limits [degrees]."""
     stiffness: float
-    """Of the joint [N m/rad]."""
+    """Stiffness of the joint [N m/rad]."""
     centre: tuple[float, float]
-    """Of the capsule, relative to the joint."""
+    """Centre of the capsule, relative to the joint."""
     pitch: float
-    """Of the capsule [degrees]."""
+    """Pitch of the capsule [degrees]."""
     half_length: float
-    """Of the capsule's cylinder [m]."""
+    """Half the length of the capsule's cylinder [m]."""
 
 
 def _links(length: float) -> tuple[_Link, ...]:

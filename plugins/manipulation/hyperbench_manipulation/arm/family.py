@@ -42,11 +42,11 @@ leave 12 of the 16 published values; moved, 15 are left.
 
 
 SOURCE_FRACTION = 0.3
-"""As published for these tasks."""
+"""Share of source tasks that is published for the cube."""
 MIN_DEMONSTRATIONS = 20
-"""Of each value. Published are a thousand successful episodes."""
+"""Demonstrations of each value. Published are a thousand successful episodes."""
 EXECUTION_NOISE = 0.2
-"""Of the demonstrations, so that they show the way back."""
+"""Noise of the demonstrations, so that they show the way back."""
 REMARK = (
     "Paper-compatible, with little headroom: the policy sees the whole state and moves the hand, "
     "not the joints, so the controllers hide most of what the factor changes. One scripted expert "

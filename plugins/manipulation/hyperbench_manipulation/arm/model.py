@@ -11,7 +11,7 @@ import mujoco
 from hyperbench_manipulation.arm.links import FINGERS, FLANGE, HAND_TURN, LINKS, TOOL
 
 TIMESTEP = 0.0025
-"""Of the physics [s]."""
+"""Length of a physics step [s]."""
 NUM_SUBSTEPS = 20
 """Physics steps per control step: the arm is controlled at 20 Hz, as published."""
 OPEN, SHUT = 0.04, -0.01

@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 HORIZON = 200
 """Control steps per episode; the scripted experts need 31 to 120."""
 ACTION_SPACE = spaces.Box(-1.0, 1.0, (4,), np.float32)
-"""Of the hand along x, y and z, in centimetres a step, and the gripper's effort to close."""
+"""Motion of the hand along x, y and z, in centimetres a step, and the gripper's effort to close."""
 NUM_START_STEPS = 5
 """An episode begins after this many steps in a direction drawn from its seed: the hand is then up
 to 5 cm from where Meta-World's reset leaves it, which is the same place every time."""
