@@ -31,6 +31,12 @@ PROVENANCE = Provenance(
 
 
 @pytest.fixture(scope="session")
+def demonstrations_dir(tmp_path_factory):
+    """Where tests that only need demonstrations find and leave them."""
+    return tmp_path_factory.mktemp("demonstrations")
+
+
+@pytest.fixture(scope="session")
 def pointmass():
     """The tutorial family: 48 tasks, numpy alone."""
     return GoalDrag()

@@ -16,10 +16,17 @@ from hyperbench.errors import HyperbenchError
 
 
 @pytest.fixture(autouse=True)
-def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def somewhere(tmp_path: Path, demonstrations_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(demonstrations_dir))
     return tmp_path
+
+
+@pytest.fixture
+def no_data(somewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for demonstrations where there are none yet."""
+    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(somewhere / "data"))
+    return somewhere / "data"
 
 
 @pytest.fixture
@@ -100,15 +107,17 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main()
 
 
-def test_an_unwritable_output_directory_is_found_before_anything_is_run(say, somewhere) -> None:
+def test_an_unwritable_output_directory_is_found_before_anything_is_run(
+    say, somewhere, no_data
+) -> None:
     (somewhere / "file").write_text("")
     code, _, err = say(*SMALL, "--output-dir", "file/runs")
     assert code == 2
     assert "Choose another folder with --output-dir" in err
-    assert not (somewhere / "data").exists()
+    assert not no_data.exists()
 
 
-def test_the_plan_is_shown_and_nothing_done(say, somewhere) -> None:
+def test_the_plan_is_shown_and_nothing_done(say, somewhere, no_data) -> None:
     code, out, _ = say(*SMALL, "--dry-run", "--seeds", "2")
     assert code == 0
     assert "12 runs under quick-v1" in out
@@ -116,7 +125,7 @@ def test_the_plan_is_shown_and_nothing_done(say, somewhere) -> None:
     assert list(somewhere.iterdir()) == []
 
 
-def test_a_run_gives_a_board_records_and_is_not_repeated(say, somewhere) -> None:
+def test_a_run_gives_a_board_records_and_is_not_repeated(say, somewhere, no_data) -> None:
     code, out, err = say(*SMALL, "--jobs", "1")
     assert code == 0
     assert "demonstrations" in err
@@ -214,10 +223,10 @@ def test_options_come_from_the_environment(say, monkeypatch: pytest.MonkeyPatch)
     assert "spec-blind on pointmass" in say("run")[1]
 
 
-def test_prepare_makes_keeps_and_repairs(say, somewhere) -> None:
+def test_prepare_makes_keeps_and_repairs(say, no_data) -> None:
     assert "480 episodes made" in say("prepare", "-s", "pointmass")[1]
     assert "480 episodes sound" in say("prepare", "-s", "pointmass")[1]
-    data = next((somewhere / "data").rglob("*.hdf5"))
+    data = next(no_data.rglob("*.hdf5"))
     data.write_bytes(data.read_bytes()[:-1])
     code, out, err = say("prepare", "-s", "pointmass")
     assert code == 0
@@ -296,7 +305,7 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, s
 
 
 def test_a_gpu_that_is_not_there_is_found_before_anything_is_run(
-    say, somewhere, monkeypatch: pytest.MonkeyPatch
+    say, somewhere, no_data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

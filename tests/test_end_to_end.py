@@ -25,10 +25,10 @@ FORMATS = {
 
 
 @pytest.fixture
-def hyperbench(tmp_path, monkeypatch):
+def hyperbench(tmp_path, demonstrations_dir, monkeypatch):
     """Run a command line as a shell in an empty folder would; its output if it succeeds."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(tmp_path / "demonstrations"))
+    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(demonstrations_dir))
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(line: str) -> str:

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
+
+from hyperbench import cli
 
 RUN = ("run", "-m", "conditional", "-s", "pointmass", "--no-baselines", "--set", "num_steps=30")
 TIMES = ("fit_seconds", "generate_seconds")
@@ -24,15 +27,17 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "hyperbench", *arguments]
 
 
+def here(*arguments: str) -> Result:
+    """Run a command in this process, which has imported all that it needs."""
+    done = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done
+
+
 def board(runs: Path) -> tuple[str, list[dict[str, str]]]:
     """The score table as text, and every number of the board that is not a time."""
     texts = [
-        subprocess.run(
-            command("leaderboard", str(runs), "--format", format_),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        here("leaderboard", str(runs), "--format", format_).stdout
         for format_ in ("markdown", "csv")
     ]
     rows = list(csv.DictReader(io.StringIO(texts[1])))
@@ -46,14 +51,13 @@ def board(runs: Path) -> tuple[str, list[dict[str, str]]]:
 def one_worker(data_dir: Path, tmp_path_factory: pytest.TempPathFactory):
     runs = tmp_path_factory.mktemp("one")
     arguments = ("--jobs", "1", "--output-dir", str(runs), "--data-dir", str(data_dir))
-    subprocess.run(command(*RUN, *arguments), check=True, capture_output=True)
+    here(*RUN, *arguments)
     return board(runs)
 
 
 def test_two_workers_give_the_same_table(one_worker, data_dir: Path, tmp_path: Path) -> None:
     arguments = ("--jobs", "2", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
-    done = subprocess.run(command(*RUN, *arguments), check=True, capture_output=True, text=True)
-    assert "[6/6]" in done.stderr
+    assert "[6/6]" in here(*RUN, *arguments).stderr
     assert board(tmp_path) == one_worker
 
 
@@ -72,8 +76,7 @@ def test_killed_half_way_and_started_again_gives_the_same_table(
     process.communicate()
     finished = len(list(tmp_path.glob("*/record.json")))
     assert finished < 6
-    done = subprocess.run(command(*RUN, *arguments), check=True, capture_output=True, text=True)
-    assert f"{finished} of 6 runs are finished" in done.stderr
+    assert f"{finished} of 6 runs are finished" in here(*RUN, *arguments).stderr
     assert board(tmp_path) == one_worker
 
 

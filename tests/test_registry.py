@@ -259,12 +259,22 @@ def declare(folder, name, version, entry_points):
     (info / "entry_points.txt").write_text("\n".join(["[hyperbench]", *lines, ""]))
 
 
-def hyperbench(*arguments, path):
-    """Run the command in a process that finds the packages in the folders ``path``."""
-    code = "from hyperbench.cli import main; main()"
+def hyperbench(*lines, path):
+    """Run commands in one process that finds the packages in the folders ``path``.
+
+    Gives each one's standard output, once all have succeeded.
+    """
+    code = (
+        "import sys; from hyperbench.cli import app\n"
+        "for line in sys.argv[1:]:\n"
+        "    app(line.split(), standalone_mode=False)\n"
+        "    print('\\0', flush=True)\n"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "200"}
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", code, *lines]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\0")[:-1]
 
 
 def test_strangers_package_is_discovered_and_a_broken_one_is_listed(tmp_path):
@@ -278,21 +288,19 @@ def test_strangers_package_is_discovered_and_a_broken_one_is_listed(tmp_path):
     declare(tmp_path / "shadowed", project["name"], "0.0.1", points)
     path = [tmp_path / "site", THIRD_PARTY, tmp_path / "shadowed"]
 
-    listed = hyperbench("list", path=path)
-    assert listed.returncode == 0, listed.stderr
+    listed, plugins, info, rules = hyperbench(
+        "list",
+        "plugins",
+        "info pointmass --protocol example-plenty-v1",
+        "info example-plenty-v1",
+        path=path,
+    )
     for name in ("example/thermostat-v1", "example-ridge", POINTMASS.id, "hypogen"):
-        assert name in listed.stdout
-    assert re.search(r"example-plenty-v1 +half of the tasks are source", listed.stdout)
-    assert "could not be loaded; see: hyperbench plugins" in listed.stdout
-
-    plugins = hyperbench("plugins", path=path)
-    assert plugins.returncode == 0, plugins.stderr
-    assert re.search(r"broken +broken-plugin 9\.9 +OSError: no \[/dev/robot] here", plugins.stdout)
-    assert re.search(rf"example +{project['name']} {project['version']} +4 entries", plugins.stdout)
-
-    info = hyperbench("info", "pointmass", "--protocol", "example-plenty-v1", path=path)
-    assert info.returncode == 0, info.stderr
-    assert "Split 0 of example-plenty-v1" in info.stdout
-    rules = hyperbench("info", "example-plenty-v1", path=path)
-    assert re.search(r"source_fraction +0\.5 ", rules.stdout)
-    assert "(0, 0), (1, 1)" in rules.stdout
+        assert name in listed
+    assert re.search(r"example-plenty-v1 +half of the tasks are source", listed)
+    assert "could not be loaded; see: hyperbench plugins" in listed
+    assert re.search(r"broken +broken-plugin 9\.9 +OSError: no \[/dev/robot] here", plugins)
+    assert re.search(rf"example +{project['name']} {project['version']} +4 entries", plugins)
+    assert "Split 0 of example-plenty-v1" in info
+    assert re.search(r"source_fraction +0\.5 ", rules)
+    assert "(0, 0), (1, 1)" in rules

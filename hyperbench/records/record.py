@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,6 +49,7 @@ class SplitEntry(_Frozen):
     target: tuple[TaskEntry, ...]
 
     @classmethod
+    @lru_cache(maxsize=64)  # all runs on one split share it, and telling regions takes a while
     def of(cls, split: Split) -> Self:
         """A split as a record keeps it."""
 

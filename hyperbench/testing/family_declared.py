@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.trace import (
     Array,
+    Trace,
     contract_error,
     play,
     random_actions,
@@ -215,8 +218,9 @@ def check_features_matter(family: TaskFamily) -> None:
     the same actions: random ones, and those of the original task's expert (a goal that random
     actions never come near makes a difference only then).
     """
+    played = [_Played(family, task) for task in some_tasks(family)]
     for name in family.spec_space.names:
-        if not any(_feature_matters(family, name, task) for task in some_tasks(family)):
+        if not any(_feature_matters(family, name, here) for here in played):
             raise contract_error(
                 f"Family {family.info.id}",
                 f"feature {name!r} must change the next state or the reward.",
@@ -226,14 +230,33 @@ def check_features_matter(family: TaskFamily) -> None:
             )
 
 
-def _feature_matters(family: TaskFamily, name: str, task: TaskSpec) -> bool:
-    moved = _moved(family, task, name)
-    for actions in (random_actions(family, 1), expert_actions(family, task)):
-        here = play(single(family, task), [0], actions)
-        there = play(single(family, moved), [0], actions)
-        if here.difference(there) is not None:
-            return True
-    return False
+class _Played:
+    """A task's episodes that those of tasks with one other feature are compared with."""
+
+    def __init__(self, family: TaskFamily, task: TaskSpec) -> None:
+        self._family, self.task = family, task
+
+    def episodes(self) -> Iterator[Trace]:
+        """Under random actions, then under those of the task's expert."""
+        yield self._by_random
+        yield self._by_expert
+
+    @cached_property
+    def _by_random(self) -> Trace:
+        return play(single(self._family, self.task), [0], random_actions(self._family, 1))
+
+    @cached_property
+    def _by_expert(self) -> Trace:
+        actions = expert_actions(self._family, self.task)
+        return play(single(self._family, self.task), [0], actions)
+
+
+def _feature_matters(family: TaskFamily, name: str, played: _Played) -> bool:
+    moved = _moved(family, played.task, name)
+    return any(
+        here.difference(play(single(family, moved), [0], here.actions)) is not None
+        for here in played.episodes()
+    )
 
 
 def _moved(family: TaskFamily, task: TaskSpec, name: str) -> TaskSpec:

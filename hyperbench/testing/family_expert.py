@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperbench.arms import RandomPolicies, ZeroActionPolicies
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.rollout import episode_seeds, rollout
-from hyperbench.task import FloatArray
+from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.trace import (
     contract_error,
     play,
@@ -97,7 +99,7 @@ def check_expert_beats_zero_action(family: TaskFamily) -> None:
 def _check_expert_beats(family: TaskFamily, name: str, opponent: PolicyBatch) -> None:
     tasks = family.tasks
     seeds = episode_seeds(0, "testing", tasks, _NUM_EPISODES)
-    expert = rollout(family, tasks, family.expert(tasks), seeds).returns
+    expert = _expert_returns(family, tasks)
     other = rollout(family, tasks, opponent, seeds).returns
     gain = expert - other  # (num_tasks, num_episodes)
     noise = gain.std(axis=1, ddof=1) / np.sqrt(_NUM_EPISODES)
@@ -111,6 +113,12 @@ def _check_expert_beats(family: TaskFamily, name: str, opponent: PolicyBatch) ->
             f"{expert[worst].mean():.4g} against {other[worst].mean():.4g}.",
             "Train the expert of these tasks further, or drop the tasks that it cannot do.",
         )
+
+
+@lru_cache(maxsize=1)  # two checks play the same episodes, one after the other
+def _expert_returns(family: TaskFamily, tasks: tuple[TaskSpec, ...]) -> npt.NDArray[np.float64]:
+    seeds = episode_seeds(0, "testing", tasks, _NUM_EPISODES)
+    return rollout(family, tasks, family.expert(tasks), seeds).returns
 
 
 def _act(policies: PolicyBatch, observations: FloatArray) -> FloatArray:

@@ -145,12 +145,12 @@ def test_expert_keeps_the_contract(entry, check):
     check(LocomotionFamily(**entry.arguments))
 
 
-@pytest.mark.parametrize("check", PLAY_ALL_TASKS)
 @pytest.mark.parametrize("entry", FAMILIES, ids=lambda entry: entry.id)
-def test_expert_keeps_the_contract_at_both_ends(entry, check):
+def test_expert_keeps_the_contract_at_both_ends(entry):
     family = LocomotionFamily(**entry.arguments)
     family.tasks = (family.tasks[0], family.tasks[-1])
-    check(family)
+    for check in PLAY_ALL_TASKS:  # on one family, whose expert is played once
+        check(family)
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.* value is")  # unbounded on purpose
