@@ -4,6 +4,22 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hyperbench_locomotion.plugin import FAMILIES
+
+
+def pytest_generate_tests(metafunc):
+    """Give a test that plays long episodes of experts the families, as ``played_entry``.
+
+    The walker is dear and all its families share one network: by default it plays where both
+    features vary, the others are slow.
+    """
+    if "played_entry" in metafunc.fixturenames:
+        params = []
+        for entry in FAMILIES:
+            dear = entry.arguments["body"] == "walker" and len(entry.arguments["features"]) < 2
+            params.append(pytest.param(entry, marks=pytest.mark.slow if dear else (), id=entry.id))
+        metafunc.parametrize("played_entry", params)
+
 
 NUM_SUBSTEPS = {"cheetah": 1, "walker": 10, "finger": 2}
 
