@@ -12,7 +12,7 @@ import pandas as pd
 from hyperbench import statistics
 from hyperbench.boards.leaderboard import board_tables
 from hyperbench.boards.pairing import RunKey, scores_by_run, strata
-from hyperbench.boards.statistic import known
+from hyperbench.boards.statistic import SCORE, known
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.seeding import child_seed
 from hyperbench.statistics.scores import Array
@@ -31,7 +31,7 @@ class Comparison:
     family: str
     num_pairs: int
     one_score: float | None
-    """IQM of the one method's scores over the pairs."""
+    """The one method's score over the pairs."""
     other_score: float | None
     difference: float | None
     """The one's score less the other's."""
@@ -105,7 +105,7 @@ def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparis
 
 def _compare(protocol: str, table: pd.DataFrame, one: str, other: str) -> BoardComparison:
     lines = [table[table["method"] == name] for name in (one, other)]
-    runs = [scores_by_run(part) for part in lines]
+    runs = [scores_by_run(part, SCORE.quantity) for part in lines]
     is_arm = [bool(part["is_arm"].any()) for part in lines]
     if is_arm[0] != is_arm[1]:
         arm = is_arm.index(True)
@@ -147,7 +147,7 @@ def _comparison(family: str, pairs: Mapping[RunKey, Array]) -> Comparison:
     if not pairs:
         return Comparison(family, 0, None, None, None, None, None, None)
     both = np.concatenate(list(pairs.values()))
-    one_score, other_score = (statistics.iqm(both[:, side]) for side in (0, 1))
+    one_score, other_score = (SCORE.summarise(both[:, side]) for side in (0, 1))
     parts = strata(pairs)
     rng = np.random.default_rng(child_seed(0, "comparison", *map(str, pairs)))
     probability, probability_interval = statistics.probability_of_improvement(parts)
@@ -157,7 +157,7 @@ def _comparison(family: str, pairs: Mapping[RunKey, Array]) -> Comparison:
         one_score=known(one_score),
         other_score=known(other_score),
         difference=known(one_score - other_score),
-        difference_interval=statistics.difference_interval(parts, rng),
+        difference_interval=statistics.difference_interval(parts, rng, statistic=SCORE.resample),
         probability=known(probability),
         probability_interval=probability_interval,
     )

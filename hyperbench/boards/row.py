@@ -37,9 +37,11 @@ class Headline:
     Args:
         name: of the statistic, see ``statistic.STATISTICS``.
         quantity: the column of ``task_table`` that it is made of.
+        summarise: computes it of the quantity's values.
         resample: computes it of runs and of resamples, for the differences that decide ranks.
         title: begins the title of the table of families.
         axis: what an axis says that shows it.
+        legend: what a reader must know of it, below a board.
         columns: which statistics a table of scores shows, in this order, as far as there is
             something to show.
         by_family: what its values in each family are called in JSON.
@@ -51,9 +53,11 @@ class Headline:
 
     name: str
     quantity: str
+    summarise: Callable[[Array], float]
     resample: Callable[[Strata, Array], Resampled]
     title: str
     axis: str
+    legend: str
     columns: tuple[str, ...]
     by_family: str
     suffix: str = ""

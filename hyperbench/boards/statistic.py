@@ -150,12 +150,12 @@ class Statistic:
         return Estimate(self.value(runs), low, high)
 
 
-def _iqm(runs: MethodRuns) -> float | None:
-    return known(statistics.iqm(runs.scores()))
+def _score(runs: MethodRuns) -> float | None:
+    return known(SCORE.summarise(runs.scores()))
 
 
-def _iqm_of(region: str) -> Callable[[MethodRuns], float | None]:
-    return lambda runs: _iqm(runs.within("region", region))
+def _score_of(region: str) -> Callable[[MethodRuns], float | None]:
+    return lambda runs: _score(runs.within("region", region))
 
 
 def _mean_of(column: str) -> Callable[[MethodRuns], float | None]:
@@ -206,7 +206,7 @@ STATISTICS = (
     Statistic(
         "score",
         "score",
-        _iqm,
+        _score,
         interval=_score_interval,
         interval_name="interval",
         interval_heading="95 % interval",
@@ -222,8 +222,8 @@ STATISTICS = (
         interval_name="success_interval",
         interval_heading="of success",
     ),
-    Statistic("interpolation", "interp.", _iqm_of("interpolation")),
-    Statistic("extrapolation", "extrap.", _iqm_of("extrapolation")),
+    Statistic("interpolation", "interp.", _score_of("interpolation")),
+    Statistic("extrapolation", "extrap.", _score_of("extrapolation")),
     Statistic("num_runs", "runs", lambda runs: len(runs.finished), 0),
     Statistic(
         "num_failed",
@@ -263,24 +263,32 @@ BY_NAME = {statistic.name: statistic for statistic in STATISTICS}
 COSTS = ("num_parameters", "policy_parameters", "fit_seconds", "generate_seconds")
 """What the table of costs shows, of learned methods."""
 
+_SCORES = (
+    "score: random = 0, expert = 1 on each target task; interquartile mean over runs x target "
+    "tasks."
+)
 _REGIONS = ("interpolation", "extrapolation")
 _COUNTS = ("num_runs", "num_failed", "num_missing")
 _SUCCESSES = ("success_rate", "lasting_rate", "mean_length")
 SCORE = Headline(
     name="score",
     quantity="score",
+    summarise=statistics.iqm,
     resample=statistics.resample_iqm,
     title="Score",
     axis="score (IQM)",
+    legend=_SCORES,
     columns=("rank", "score", "mean_return", *_SUCCESSES, *_REGIONS, *_COUNTS),
     by_family="family_scores",
 )
 SUCCESS = Headline(
     name="success_rate",
     quantity="success_rate",
+    summarise=statistics.mean,
     resample=statistics.resample_mean,
     title="Success",
     axis="success rate",
+    legend=_SCORES,
     columns=("rank", *_SUCCESSES, "mean_return", "score", *_REGIONS, *_COUNTS),
     by_family="family_successes",
     suffix=" success",

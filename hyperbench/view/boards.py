@@ -23,12 +23,8 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
             console.print(f"[red]failed[/]  {escape(failure)}", highlight=False)
         for note in board.notes:
             console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
-    console.print(
-        "score: random = 0, expert = 1 on each target task; interquartile mean over runs x target "
-        "tasks. Control arms are dimmed.",
-        style="dim",
-        highlight=False,
-    )
+    for legend in dict.fromkeys(board.headline.legend for board in boards):
+        console.print(f"{legend} Control arms are dimmed.", style="dim", highlight=False)
 
 
 def print_literature(tables: Sequence[LiteratureTable], console: Console) -> None:
