@@ -14,6 +14,11 @@ CORE = sorted((ROOT / "hyperbench").rglob("*.py"))
 WORLDS = sorted(ROOT.glob("plugins/*/hyperbench_*/**/*.py"))
 METHODS = sorted(ROOT.glob("baselines/hyperbench_baselines/**/*.py"))
 SOURCES = [*CORE, *WORLDS, *METHODS]
+PACKAGES = [
+    ROOT / "hyperbench",
+    ROOT / "baselines" / "hyperbench_baselines",
+    *sorted(ROOT.glob("plugins/*/hyperbench_*")),
+]
 
 # Which folders of the core a folder may import from; arrows are transitive, every folder may import
 # the modules at the top level, and those import none of the folders.
@@ -55,6 +60,21 @@ def against_the_arrows(imports: Mapping[str, Iterable[str]]) -> list[str]:
         and folder_of(other)
         not in (set() if folder_of(module) == _TOP else reachable_folders(folder_of(module)))
         and module != "hyperbench.__main__"
+    ]
+
+
+def is_shared(module: str) -> bool:
+    """Whether a module of the baselines is what all methods share, in ``common``."""
+    return module.split(".")[1:2] == ["common"]
+
+
+def shared_that_knows_a_method(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """Which modules that all methods share import one that lies beside the methods."""
+    return [
+        f"{module} imports {other}"
+        for module, others in imports.items()
+        for other in others
+        if is_shared(module) and not is_shared(other)
     ]
 
 
@@ -104,12 +124,11 @@ def test_worlds_and_methods_never_import_each_other() -> None:
         assert not offences(own, worlds - {world})
 
 
-def core_imports() -> dict[str, set[str]]:
-    """Per module of the core those of it that it imports, at any depth of its code."""
-    root = ROOT / "hyperbench"
+def imports_within(package: Path) -> dict[str, set[str]]:
+    """Per module of a package those of it that it imports, at any depth of its code."""
     modules = {}
-    for path in CORE:
-        parts = path.relative_to(root.parent).with_suffix("").parts
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
         modules[".".join(part for part in parts if part != "__init__")] = path
 
     def known(name: str) -> str | None:
@@ -126,7 +145,7 @@ def core_imports() -> dict[str, set[str]]:
 def test_folders_import_along_the_arrows_only() -> None:
     folders = {path.parent.name for path in (ROOT / "hyperbench").glob("*/__init__.py")}
     assert folders == set(ARROWS), "say in ARROWS where a new folder belongs"
-    assert not against_the_arrows(core_imports())
+    assert not against_the_arrows(imports_within(ROOT / "hyperbench"))
 
 
 @pytest.mark.parametrize("folder", [*ARROWS, _TOP])
@@ -138,11 +157,38 @@ def test_an_import_against_an_arrow_is_found(folder: str, other: str) -> None:
     assert found == ([] if allowed else [f"{module} imports hyperbench.{other}.fake"])
 
 
-def test_no_module_leads_back_to_itself() -> None:
-    assert not circles(core_imports())
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_no_module_leads_back_to_itself(package: Path) -> None:
+    assert not circles(imports_within(package))
+
+
+def test_a_circle_is_found_where_it_is_for_types_alone(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(f"from {tmp_path.name} import other")
+    other = tmp_path / "other.py"
+    other.write_text("import typing\nif typing.TYPE_CHECKING:\n    pass")
+    assert not circles(imports_within(tmp_path))
+    other.write_text(other.read_text().replace("pass", f"from {tmp_path.name}.one import One"))
+    assert len(circles(imports_within(tmp_path))) == 1
+
+
+def test_a_circle_of_three_is_found() -> None:
     fake = {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}
     assert len(circles(fake)) == 1
     assert not circles({**fake, "c": []})
+
+
+def test_what_methods_share_knows_no_method() -> None:
+    imports = imports_within(ROOT / "baselines" / "hyperbench_baselines")
+    assert any(is_shared(module) for module in imports)
+    assert not shared_that_knows_a_method(imports)
+
+
+@pytest.mark.parametrize("other", ["hypogen", "common_sense", "common.layers"])
+def test_a_shared_module_that_knows_a_method_is_found(other: str) -> None:
+    other = f"hyperbench_baselines.{other}"
+    fake = {"hyperbench_baselines.common.fake": [other], "hyperbench_baselines.fake": [other]}
+    expected = [] if is_shared(other) else [f"hyperbench_baselines.common.fake imports {other}"]
+    assert shared_that_knows_a_method(fake) == expected
 
 
 def test_the_top_level_is_small() -> None:

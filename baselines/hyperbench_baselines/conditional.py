@@ -28,9 +28,9 @@ from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.config import LayerSizes, LearningConfig
 from hyperbench_baselines.common.layers import TaskEmbedding, uniform
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
-from hyperbench_baselines.common.matched import EmbeddingWidth, with_matched_width
 from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
+from hyperbench_baselines.matched import EmbeddingWidth, with_matched_width
 
 
 class ConditionalConfig(LearningConfig):

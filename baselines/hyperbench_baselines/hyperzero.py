@@ -35,8 +35,8 @@ from hyperbench_baselines.common.config import LayerSizes
 from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator, CriticNetwork
 from hyperbench_baselines.common.layers import uniform
 from hyperbench_baselines.common.learned import Dimensions
-from hyperbench_baselines.common.matched import EmbeddingWidth, with_matched_width
 from hyperbench_baselines.common.policies import Layers
+from hyperbench_baselines.matched import EmbeddingWidth, with_matched_width
 
 
 class HyperzeroConfig(CriticConfig):

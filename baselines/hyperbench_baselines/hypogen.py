@@ -46,17 +46,16 @@ from torch import Tensor, nn
 
 from hyperbench.generator import MethodConfig
 from hyperbench.policy import MLPPolicies
-from hyperbench.search import Choice, Range
 from hyperbench.task import TaskSpec
 from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator, critic_loss
 from hyperbench_baselines.common.layers import TaskEmbedding
 from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.policies import Layers, cloning_loss
-from hyperbench_baselines.pseudo_descent import PseudoDescent
+from hyperbench_baselines.pseudo_descent import DescentConfig, PseudoDescent
 
 
-class HypogenConfig(CriticConfig):
+class HypogenConfig(DescentConfig, CriticConfig):
     """Hyper-parameters of HyPoGen."""
 
     PRESETS: ClassVar = {
@@ -71,48 +70,18 @@ class HypogenConfig(CriticConfig):
         },
     }
 
-    SEARCH: ClassVar = {
-        **CriticConfig.SEARCH,
-        "num_blocks": Range(1, 8),
-        "code_width": Choice((16, 32, 64, 128)),
-        "codec_width": Choice((32, 64, 128, 256)),
-        "block_width": Choice((32, 64, 128, 256)),
-    }
+    SEARCH: ClassVar = {**CriticConfig.SEARCH, **DescentConfig.SEARCH}
 
     preset: Literal["default", "published"] = "default"
     """Where defaults come from: ours, or the paper's sizes, loss and learning rate."""
     learning_rate: float = Field(3.2e-4, gt=0)
-    """Adam's learning rate until the decay; this and the sizes below were found by ``tune``."""
-    num_blocks: int = Field(3, ge=1)
-    """K, the number of descent steps."""
-    structure: Literal["chain-rule", "flat"] = "chain-rule"
-    """How a block comes by g: pseudo-forward and pseudo-backward, or one perceptron from z and all
-    weight codes, with as many hidden units ("delta only")."""
-    layer_norm: bool = True
-    """Whether decoded updates are normalised (LN) before they are scaled by the step size."""
-    step_size: Literal["learned", "predicted"] = "learned"
-    """A block's step size: one learned number, or one for each spec, linear in z."""
-    initial_step: float = -0.01
-    """Where the blocks' step sizes start."""
-    jacobian_product: Literal["direct", "slice"] = "direct"
-    """How a Jacobian is multiplied by an error: as matrix and vector, or by a two-layer perceptron
-    that takes one row of the Jacobian and the error, ``pseudo_width`` wide."""
+    """Adam's learning rate until the decay; this and the descent's sizes were found by ``tune``."""
     early_supervision: bool = False
     """Whether the action loss is that of all K policies on the way, averaged, or of the last."""
     value_weight: float = Field(0.0, ge=0)
     """Weight of the value term beside the action loss; with both weights 0 there is no Q."""
     td_weight: float = Field(0.0, ge=0)
     """Weight of the TD term beside the action loss."""
-    code_width: int = Field(32, ge=1)
-    """Length of a weight code w_l."""
-    codec_width: int = Field(64, ge=1)
-    """Hidden units of the encoders and decoders."""
-    block_width: int = Field(32, ge=1)
-    """Hidden units of f and of the Jacobians' networks."""
-    pseudo_width: int = Field(64, ge=1)
-    """Length of a pseudo-activation a_l between layers."""
-    embedding_width: int = Field(256, ge=4, multiple_of=4)
-    """Length of the task embedding z."""
 
     @classmethod
     def published(cls, **overrides: Any) -> HypogenConfig:

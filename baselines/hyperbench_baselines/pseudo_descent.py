@@ -1,26 +1,62 @@
 """HyPoGen's descent: the blocks that turn an embedding into the weights of a network.
 
-The equations and their names are in ``hypogen``. Everything here is for the layers of any
-network: HyPoGen descends once to a policy and once to Q.
+The equations and their names are in ``hypogen``. Everything here, the settings of ``DescentConfig``
+included, is for the layers of any network: HyPoGen descends once to a policy and once to Q.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperbench.generator import MethodConfig
+from hyperbench.search import Choice, Range, SearchSpace
 from hyperbench_baselines.common.config import LayerSizes
 from hyperbench_baselines.common.layers import Linear, StackedLinear, uniform
 from hyperbench_baselines.common.policies import Layers
 from hyperbench_baselines.common.repeated import RepeatedLinear
 
-if TYPE_CHECKING:
-    from hyperbench_baselines.hypogen import HypogenConfig
+
+class DescentConfig(MethodConfig):
+    """Shape and sizes of a descent, among the hyper-parameters of the method that has one."""
+
+    SEARCH: ClassVar[SearchSpace] = {
+        "num_blocks": Range(1, 8),
+        "code_width": Choice((16, 32, 64, 128)),
+        "codec_width": Choice((32, 64, 128, 256)),
+        "block_width": Choice((32, 64, 128, 256)),
+    }
+
+    num_blocks: int = Field(3, ge=1)
+    """K, the number of descent steps."""
+    structure: Literal["chain-rule", "flat"] = "chain-rule"
+    """How a block comes by g: pseudo-forward and pseudo-backward, or one perceptron from z and all
+    weight codes, with as many hidden units ("delta only")."""
+    layer_norm: bool = True
+    """Whether decoded updates are normalised (LN) before they are scaled by the step size."""
+    step_size: Literal["learned", "predicted"] = "learned"
+    """A block's step size: one learned number, or one for each spec, linear in z."""
+    initial_step: float = -0.01
+    """Where the blocks' step sizes start."""
+    jacobian_product: Literal["direct", "slice"] = "direct"
+    """How a Jacobian is multiplied by an error: as matrix and vector, or by a two-layer perceptron
+    that takes one row of the Jacobian and the error, ``pseudo_width`` wide."""
+    code_width: int = Field(32, ge=1)
+    """Length of a weight code w_l."""
+    codec_width: int = Field(64, ge=1)
+    """Hidden units of the encoders and decoders."""
+    block_width: int = Field(32, ge=1)
+    """Hidden units of f and of the Jacobians' networks."""
+    pseudo_width: int = Field(64, ge=1)
+    """Length of a pseudo-activation a_l between layers."""
+    embedding_width: int = Field(256, ge=4, multiple_of=4)
+    """Length of the task embedding z."""
 
 
 class Product(nn.Module):
@@ -52,7 +88,7 @@ class PseudoLayer(nn.Module):
     The three networks read the same input, so their first layers are one product.
     """
 
-    def __init__(self, num_in: int, num_out: int, config: HypogenConfig, rng: torch.Generator):
+    def __init__(self, num_in: int, num_out: int, config: DescentConfig, rng: torch.Generator):
         super().__init__()
         code, hidden = config.code_width, config.block_width
         self.first = Linear(num_in + code, 3 * hidden, rng)
@@ -87,7 +123,7 @@ class PseudoLayer(nn.Module):
 class ChainRule(nn.Module):
     """g^k of all blocks by pseudo-forward and pseudo-backward."""
 
-    def __init__(self, sizes: LayerSizes, config: HypogenConfig, rng: torch.Generator):
+    def __init__(self, sizes: LayerSizes, config: DescentConfig, rng: torch.Generator):
         super().__init__()
         num_blocks, hidden = config.num_blocks, config.block_width
         # f_in and f_loss see z alone, so those of all blocks are computed at once.
@@ -137,7 +173,7 @@ class Flat(nn.Module):
     It has as many hidden units as a block's networks by the chain rule have together.
     """
 
-    def __init__(self, sizes: LayerSizes, config: HypogenConfig, rng: torch.Generator):
+    def __init__(self, sizes: LayerSizes, config: DescentConfig, rng: torch.Generator):
         super().__init__()
         num_codes = len(sizes) * config.code_width
         hidden = (3 * len(sizes) + 2) * config.block_width
@@ -163,7 +199,7 @@ class Flat(nn.Module):
 class PseudoDescent(nn.Module):
     """K blocks that turn an embedding into the weights of a network of the given layers."""
 
-    def __init__(self, sizes: LayerSizes, config: HypogenConfig, rng: torch.Generator):
+    def __init__(self, sizes: LayerSizes, config: DescentConfig, rng: torch.Generator):
         super().__init__()
         self.sizes = sizes
         counts = [num_in * num_out + num_out for num_in, num_out in sizes]
