@@ -133,4 +133,4 @@ class Hypogen(CriticGenerator):
 
     def intermediate(self, specs: Sequence[TaskSpec]) -> list[MLPPolicies]:
         """Generate the policies of theta^1..theta^K; the last are those of ``generate``."""
-        return self.generate_stages(specs, lambda network, vector: network.iterates(vector))
+        return self.generate_stages(specs, lambda network, vector, _: network.iterates(vector))

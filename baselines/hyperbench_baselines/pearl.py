@@ -27,15 +27,14 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperbench.demonstration import Demonstrations
-from hyperbench.generator import FitReport, MethodConfig
+from hyperbench.generator import MethodConfig
 from hyperbench.search import Range, SearchSpace
 from hyperbench_baselines.common.batches import Batch, TaskData
 from hyperbench_baselines.common.config import LearningConfig
@@ -44,7 +43,6 @@ from hyperbench_baselines.common.layers import Linear, uniform
 from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
-from hyperbench_baselines.common.values import Valuation
 
 _SMALLEST_VARIANCE = 1e-7
 """Smallest variance of a factor, as released: none may outweigh all others."""
@@ -75,19 +73,12 @@ class PearlNetwork(nn.Module):
     """Transitions -> posterior of z; z -> policies that share all but their first bias.
 
     Args:
-        dimensions: of the family.
+        dimensions: of the family, with the unit of reward, which is kept with the weights.
         config: sizes.
-        reward_unit: what rewards are divided by; kept with the weights.
         rng: draws the initial weights, and afterwards z.
     """
 
-    def __init__(
-        self,
-        dimensions: Dimensions,
-        config: PearlConfig,
-        reward_unit: float,
-        rng: torch.Generator,
-    ):
+    def __init__(self, dimensions: Dimensions, config: PearlConfig, rng: torch.Generator):
         super().__init__()
         observation_dim, width = dimensions.observation_dim, config.encoder_width
         num_inputs = 2 * observation_dim + dimensions.action_dim + 1
@@ -98,7 +89,7 @@ class PearlNetwork(nn.Module):
         self.policy = SharedPolicy(sizes, rng, first_num_inputs=num_inputs)
         bound = 1 / math.sqrt(num_inputs)
         self.latent_weight = uniform((config.latent_width, sizes[0][1]), bound, rng)
-        self.register_buffer("reward_unit", torch.tensor(reward_unit))
+        self.register_buffer("reward_unit", torch.tensor(dimensions.reward_unit))
         self._rng = rng
 
     def posterior(self, support: Batch) -> tuple[Tensor, Tensor]:
@@ -131,15 +122,9 @@ class Pearl(FewShotGenerator):
 
     Config: ClassVar[type[MethodConfig]] = PearlConfig
     Data: ClassVar[type[TaskData]] = EpisodeData
-    _reward_unit: float = 1.0
-
-    def fit(self, demonstrations: Demonstrations, **options: Any) -> FitReport:
-        # Without a discount a step is worth its reward, so the unit is that of rewards.
-        self._reward_unit = Valuation.of(demonstrations, discount=0.0).unit
-        return super().fit(demonstrations, **options)
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
-        return PearlNetwork(dimensions, self.config, self._reward_unit, rng)
+        return PearlNetwork(dimensions, self.config, rng)
 
     def loss(self, network: nn.Module, batch: TwoParts) -> Tensor:
         """MSE of the actions at a z drawn from the posterior, and beta times its KL."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,8 @@ TINY = {"num_steps": 20, "samples_per_task": 16, "policy_width": 8, "encoder_wid
 
 @pytest.fixture
 def network(dimensions, rng):
-    return PearlNetwork(dimensions, PearlConfig(policy_width=7, latent_width=4), 2.0, rng)
+    config = PearlConfig(policy_width=7, latent_width=4)
+    return PearlNetwork(replace(dimensions, reward_unit=2.0), config, rng)
 
 
 @pytest.fixture
@@ -136,3 +138,22 @@ def test_the_unit_of_reward_does_not_matter(source, validation, tmp_path):
     for other in generated[1:]:
         for array, expected in zip(other.biases, generated[0].biases, strict=True):
             assert np.array_equal(array, expected)
+
+
+def test_a_generator_saved_without_its_unit_among_the_dimensions_has_it_with_its_weights(
+    source, validation, tmp_path
+):
+    """As those were that are older than ``Dimensions.reward_unit``."""
+    doubled = tuple(
+        tuple(replace(episode, rewards=2 * episode.rewards) for episode in row)
+        for row in source.episodes
+    )
+    pearl, older = Pearl(PearlConfig(**TINY)), Pearl()
+    pearl.fit(replace(source, episodes=doubled), validation=None, seed=0)
+    pearl.save(tmp_path)
+    description = json.loads((tmp_path / "generator.json").read_text())
+    assert description["dimensions"].pop("reward_unit") == 2.0
+    (tmp_path / "generator.json").write_text(json.dumps(description))
+    older.load(tmp_path)
+    policies = [one.generate(validation.specs, validation) for one in (pearl, older)]
+    assert np.array_equal(policies[0].biases[0], policies[1].biases[0])

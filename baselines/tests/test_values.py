@@ -10,7 +10,7 @@ import torch
 from hyperbench_baselines.common.batches import Batch, TaskData, Transitions
 from hyperbench_baselines.common.critic import CriticConfig, critic_loss
 from hyperbench_baselines.common.normalizer import Normalizer
-from hyperbench_baselines.common.values import Valuation, returns_to_go
+from hyperbench_baselines.common.values import Valuation, returns_to_go, reward_unit
 from hyperbench_baselines.hyperzero import Hyperzero, HyperzeroConfig, HyperzeroNetwork
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,7 +85,12 @@ def test_values_have_mean_square_1_whatever_the_rewards(source):
         values = np.concatenate([valuation.columns(row)[:, 2] for row in rows])
         assert np.mean(values**2) == pytest.approx(1.0, rel=1e-4)
     unrewarded = replace(source, episodes=((episode([0.0, 0.0], True),),) * source.num_tasks)
-    assert Valuation.of(unrewarded, 0.9).unit == 1.0
+    assert Valuation.of(unrewarded, 0.9).unit == reward_unit(unrewarded) == 1.0
+
+
+def test_without_a_discount_a_step_is_worth_its_reward(source):
+    demonstrations = rewarded(source, np.random.default_rng(0))
+    assert reward_unit(demonstrations) == Valuation.of(demonstrations, 0.0).unit != 1.0
 
 
 def test_transitions_belong_to_the_samples_they_follow(make_demonstrations, rng):

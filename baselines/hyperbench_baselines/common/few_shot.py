@@ -121,11 +121,11 @@ class FewShotGenerator(LearnedGenerator):
         if support is None:
             raise SupportError(self)
         normalizer, cpu = self._normalizer, torch.device("cpu")
-        # One task at a time, as specs are: no policy depends, even in its last bit, on another.
-        each = (EpisodeData(support.select([spec]), normalizer, cpu).all() for spec in specs)
 
-        def adapted(network: nn.Module, spec: Tensor) -> list[Layers]:
-            layers = self.adapt(network, spec, next(each))
+        def adapted(network: nn.Module, vector: Tensor, spec: TaskSpec) -> list[Layers]:
+            # One task at a time, as specs are: no policy depends, even in its last bit, on another.
+            own = EpisodeData(support.select([spec]), normalizer, cpu).all()
+            layers = self.adapt(network, vector, own)
             return [[(weight.detach(), bias.detach()) for weight, bias in layers]]
 
         [policies] = self.generate_stages(specs, adapted)

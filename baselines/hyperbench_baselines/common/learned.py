@@ -26,25 +26,34 @@ from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.fitting import fit_network
 from hyperbench_baselines.common.normalizer import Normalizer
 from hyperbench_baselines.common.policies import Layers, to_policies
-from hyperbench_baselines.common.values import Valuation
+from hyperbench_baselines.common.values import Valuation, reward_unit
 
 _ARRAYS = "generator.safetensors"
 _DESCRIPTION = "generator.json"
 _NORMALIZER_PREFIX = "normalizer."
 _NETWORK_PREFIX = "network."
 
+Stages = Callable[[nn.Module, Tensor, TaskSpec], list[Layers]]
+"""(network, scaled spec (1, num_features), spec) -> the task's policy at each stage."""
+
 
 @dataclass(frozen=True)
 class Dimensions:
-    """What a network must know of a family: how long specs, observations and actions are.
+    """What a network must know of a family and its source tasks before it is built.
 
-    And, for methods that keep something per task, the scaled specs of the source tasks.
+    Args:
+        num_features: length of a spec.
+        observation_dim: length of an observation.
+        action_dim: length of an action.
+        source_specs: scaled specs of the source tasks, for methods that keep something per task.
+        reward_unit: root mean square of the source tasks' rewards, for methods that read rewards.
     """
 
     num_features: int
     observation_dim: int
     action_dim: int
     source_specs: Sequence[Sequence[float]] = ()
+    reward_unit: float = 1.0
 
 
 class LearnedGenerator(PolicyGenerator):
@@ -97,6 +106,7 @@ class LearnedGenerator(PolicyGenerator):
             demonstrations.observation_dim,
             demonstrations.action_dim,
             spec_matrix(demonstrations.specs).tolist(),
+            reward_unit(demonstrations),
         )
         normalizer = Normalizer.of(demonstrations)
         network = self.build(dimensions, _rng(seed, "initialisation")).to(place)
@@ -118,17 +128,19 @@ class LearnedGenerator(PolicyGenerator):
         specs: Sequence[TaskSpec],
         support: Demonstrations | None = None,  # noqa: ARG002 - methods here are zero-shot
     ) -> MLPPolicies:
-        [policies] = self.generate_stages(specs, lambda network, vector: [network(vector)])
+        [policies] = self.generate_stages(specs, lambda network, vector, _: [network(vector)])
         return policies
 
-    def generate_stages(
-        self, specs: Sequence[TaskSpec], stages: Callable[[nn.Module, Tensor], list[Layers]]
-    ) -> list[MLPPolicies]:
+    def generate_stages(self, specs: Sequence[TaskSpec], stages: Stages) -> list[MLPPolicies]:
         """Generate policies in any number of stages.
 
         Args:
             specs: of the tasks.
-            stages: called with the network and one spec (1, num_features); its stages.
+            stages: called once per task; what else a task's policy follows from, such as support,
+                is found by the spec.
+
+        Returns:
+            For each stage one policy per spec, in the order of ``specs``.
 
         Raises:
             NotFittedError: neither ``fit`` nor ``load`` was called before.
@@ -139,7 +151,10 @@ class LearnedGenerator(PolicyGenerator):
         with torch.no_grad():
             # One spec at a time: a product over more rows rounds differently, and a policy must
             # not depend, not even in its last bit, on the specs it is generated beside.
-            each = [stages(self._network, torch.tensor(spec.vector).unsqueeze(0)) for spec in specs]
+            each = [
+                stages(self._network, torch.tensor(spec.vector).unsqueeze(0), spec)
+                for spec in specs
+            ]
             policies = []
             for stage in zip(*each, strict=True):
                 layers = [

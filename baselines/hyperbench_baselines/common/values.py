@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,23 @@ def returns_to_go(episode: Episode, discount: float) -> FloatArray:
     return values.astype(np.float32)
 
 
+def reward_unit(demonstrations: Demonstrations) -> float:
+    """Measure the root mean square of rewards, each step counting the same; 1 where all are 0.
+
+    Args:
+        demonstrations: of the source tasks.
+
+    Returns:
+        A positive number, in the task's unit of reward.
+    """
+    return _unit([episode.rewards for row in demonstrations.episodes for episode in row])
+
+
+def _unit(numbers: Sequence[FloatArray]) -> float:
+    """What to divide numbers by, so that their root mean square is 1."""
+    return float(np.sqrt(np.mean(np.concatenate(numbers).astype(np.float64) ** 2))) or 1.0
+
+
 @dataclass(frozen=True)
 class Valuation:
     """How the steps of a fit are valued.
@@ -51,8 +69,7 @@ class Valuation:
         values = [
             returns_to_go(episode, discount) for row in demonstrations.episodes for episode in row
         ]
-        unit = float(np.sqrt(np.mean(np.concatenate(values).astype(np.float64) ** 2)))
-        return cls(discount, unit or 1.0)
+        return cls(discount, _unit(values))
 
     def columns(self, episodes: tuple[Episode, ...]) -> FloatArray:
         """Value the steps of one task's episodes.
