@@ -47,7 +47,14 @@ def measure(hyperbench, protocol: str, seeds: int, methods=METHODS) -> str:
     )
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        # The others differ in splits and numbers, which cost nothing to test where they are made.
+        pytest.param(id_, marks=() if id_ in ("quick-v1", "few-shot-v1") else pytest.mark.thorough)
+        for id_ in PROTOCOLS
+    ],
+)
 def test_every_protocol_ends_in_a_board_that_verifies(hyperbench, protocol):
     methods = ("maml", "conditional") if protocol == "few-shot-v1" else ("conditional",)
     board = measure(hyperbench, protocol, 1, methods)
@@ -56,6 +63,7 @@ def test_every_protocol_ends_in_a_board_that_verifies(hyperbench, protocol):
     hyperbench("verify runs --sample 2")
 
 
+@pytest.mark.thorough  # each step has its own tests
 def test_from_runs_to_a_published_board(hyperbench, tmp_path):
     measure(hyperbench, "standard-v1", 5)
 

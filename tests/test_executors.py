@@ -61,6 +61,7 @@ def test_two_workers_give_the_same_table(one_worker, data_dir: Path, tmp_path: P
     assert board(tmp_path) == one_worker
 
 
+@pytest.mark.thorough  # a run that is finished and one that is not are told apart elsewhere
 def test_killed_half_way_and_started_again_gives_the_same_table(
     one_worker, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_killed_half_way_and_started_again_gives_the_same_table(
     assert board(tmp_path) == one_worker
 
 
+@pytest.mark.thorough  # waits for fits that never end
 def test_an_interrupt_keeps_what_is_finished_and_says_so(data_dir: Path, tmp_path: Path) -> None:
     arguments = ("--jobs", "2", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
     endless = [*RUN[:-1], "num_steps=1000000"]

@@ -119,8 +119,15 @@ def test_the_pointer_brings_up_a_label_and_the_bar_hides_a_method(visit):
     assert not trouble
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.thorough),
+        pytest.param(1280, "light", marks=pytest.mark.thorough),
+    ],
+)
 def test_the_page_fits_its_width_and_follows_the_theme(visit, width, scheme):
     page, trouble = visit(width, scheme)
     for chart in page.locator(".chart").all():

@@ -10,14 +10,18 @@ from hyperbench_locomotion.plugin import FAMILIES
 def pytest_generate_tests(metafunc):
     """Give a test that plays long episodes of experts the families, as ``played_entry``.
 
-    The walker is dear and all its families share one network: by default it plays where both
-    features vary, the others are slow.
+    A body's families of a suite share one network and one simulation: by default those are played
+    in which both features vary.
     """
     if "played_entry" in metafunc.fixturenames:
-        params = []
-        for entry in FAMILIES:
-            dear = entry.arguments["body"] == "walker" and len(entry.arguments["features"]) < 2
-            params.append(pytest.param(entry, marks=pytest.mark.slow if dear else (), id=entry.id))
+        params = [
+            pytest.param(
+                entry,
+                marks=() if len(entry.arguments["features"]) > 1 else pytest.mark.thorough,
+                id=entry.id,
+            )
+            for entry in FAMILIES
+        ]
         metafunc.parametrize("played_entry", params)
 
 
