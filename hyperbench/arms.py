@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hyperbench.family import TaskFamily
+from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.rollout import EpisodeTable, rollout
 from hyperbench.seeding import child_seed
@@ -77,18 +77,22 @@ def _expert(family: TaskFamily, split: Split) -> PolicyBatch:
     return family.expert(split.target)
 
 
+def _demonstrator(family: TaskFamily, split: Split) -> PolicyBatch:
+    return family.demonstrators(split.target)
+
+
 def _nearest_expert(family: TaskFamily, split: Split) -> PolicyBatch:
-    return family.expert([split.nearest_source(task)[0] for task in split.target])
+    return family.demonstrators([split.nearest_source(task)[0] for task in split.target])
 
 
 def play_reuse_bound(
     family: TaskFamily, split: Split, seeds: Seeds, num_threads: int = 1
 ) -> tuple[EpisodeTable, int]:
-    """Play source tasks' experts on every target task and keep the best of each, with hindsight.
+    """Play source tasks' demonstrators on every target task, keep the best of each, with hindsight.
 
     What reusing a source policy unchanged could earn at most: the price of not generalising. The
     best is the one with the highest mean return; where episodes end at success, the one that
-    succeeds most often, and a target task that an expert has solved in all episodes is not tried
+    succeeds most often, and a target task that one has solved in all episodes is not tried
     with another one.
 
     Returns:
@@ -97,7 +101,7 @@ def play_reuse_bound(
 
     def play(source: TaskSpec, chosen: npt.NDArray[np.int64]) -> EpisodeTable:
         targets = [split.target[i] for i in chosen]
-        policies = family.expert([source] * len(targets))
+        policies = family.demonstrators([source] * len(targets))
         return rollout(family, targets, policies, seeds[chosen], num_threads=num_threads)
 
     ends_at_success = family.info.ends_at_success
@@ -126,17 +130,25 @@ def due_rollouts(method: str, family: TaskFamily, split: Split, seeds: Seeds) ->
     return range(seeds.size if family.info.ends_at_success else most, most + 1)
 
 
-RANDOM, EXPERT = "random", "expert"
-"""The control arms that define score 0 and score 1."""
+RANDOM, EXPERT, DEMONSTRATOR = "random", "expert", "demonstrator"
+"""The control arms that define score 0 and score 1; the last where a family has no expert."""
 REUSE_BOUND = "reuse-bound"
 _POLICIES: dict[str, Callable[[TaskFamily, Split], PolicyBatch]] = {
     RANDOM: _random,
     "zero-action": _zero_action,
     "nearest-expert": _nearest_expert,
     EXPERT: _expert,
+    DEMONSTRATOR: _demonstrator,
 }
 ARMS = (RANDOM, "zero-action", "nearest-expert", REUSE_BOUND, EXPERT)
-"""Names of the control arms; no method may be called so."""
+"""The control arms of a family that has experts."""
+RESERVED = (*ARMS, DEMONSTRATOR)
+"""What no method may be called."""
+
+
+def arms_of(info: FamilyInfo) -> tuple[str, ...]:
+    """The control arms of a family: the last one, of its experts or demonstrators, is score 1."""
+    return ARMS if info.has_expert else (*ARMS[:-1], DEMONSTRATOR)
 
 
 def play_arm(

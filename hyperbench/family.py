@@ -29,7 +29,7 @@ class FamilyInfo:
         licence: of the models and data the family is made of.
         citation: the paper or project to cite.
         physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.
-        expert_version: identifies the shipped experts by content.
+        expert_version: identifies the shipped experts and demonstrators by content.
         ends_at_success: whether an episode is over at its first success: its length, its return and
             what is demonstrated end there, and success rate, not score, is the headline. The
             simulation goes on to the horizon all the same, to see whether success lasts.
@@ -40,6 +40,8 @@ class FamilyInfo:
             another than the protocols.
         min_demonstrations: of each task, where the family needs more than the protocols have.
         remark: what a reader must know before comparing results; a note on every board.
+        has_expert: whether there are experts. Where there are none, score 1 is what the
+            demonstrators earn, and boards say so.
     """
 
     id: str
@@ -55,6 +57,7 @@ class FamilyInfo:
     source_fraction: float | None = None
     min_demonstrations: int = 0
     remark: str = ""
+    has_expert: bool = True
 
     @property
     def name(self) -> str:
@@ -102,12 +105,25 @@ class TaskFamily(ABC):
             [partial(self.make, task) for task in tasks], autoreset_mode=AutoresetMode.NEXT_STEP
         )
 
-    @abstractmethod
     def expert(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
-        """The shipped expert of each task; plays demonstrations and the ``expert`` control arm.
+        """The shipped expert of each task, the best policy known: it defines score 1.
 
-        Experts that must see more than the observation are ``PrivilegedPolicies``.
+        Experts that must see more than the observation are ``PrivilegedPolicies``. A family whose
+        ``info.has_expert`` is False has none, and says who demonstrates.
         """
+        raise NotImplementedError(f"Family {self.info.id} has no expert for {len(tasks)} tasks.")
+
+    def demonstrators(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
+        """Who plays each task's demonstrations: the experts, unless a family says otherwise.
+
+        They also play the control arms that reuse what was demonstrated, ``nearest-expert`` and
+        ``reuse-bound``. ``info.expert_version`` identifies them together with the experts.
+        """
+        return self.expert(tasks)
+
+    def reference(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
+        """Who defines score 1: the experts, or the demonstrators where there are none."""
+        return self.expert(tasks) if self.info.has_expert else self.demonstrators(tasks)
 
     def task(self, **values: float) -> TaskSpec:
         """Any task of the spec space by its feature values, e.g. ``family.task(speed=2.25)``."""

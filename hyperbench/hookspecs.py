@@ -1,6 +1,6 @@
-"""What a plugin can register: suites, families and methods by import path, and protocols.
+"""What a plugin can register: suites, families, methods, kinds of policies, and protocols.
 
-A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the four
+A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the five
 hooks. Entries name their classes as ``"module:Class"``; nothing heavy is imported until a class is
 used, so keep torch and simulators out of the entry-point module. A protocol is data, and returned
 itself.
@@ -84,6 +84,19 @@ class MethodEntry:
     track: Track = "zero-shot"
 
 
+@dataclass(frozen=True)
+class PolicyKindEntry:
+    """A kind of policies that records can keep.
+
+    Args:
+        kind: as its class calls itself, and as files name it.
+        target: ``"module:Class"`` of a class with all that ``policy.StorablePolicies`` has.
+    """
+
+    kind: str
+    target: str
+
+
 @hookspec
 def hyperbench_families() -> Sequence[FamilyEntry]:  # type: ignore[empty-body]
     """Register task families."""
@@ -97,6 +110,11 @@ def hyperbench_suites() -> Sequence[SuiteEntry]:  # type: ignore[empty-body]
 @hookspec
 def hyperbench_methods() -> Sequence[MethodEntry]:  # type: ignore[empty-body]
     """Register methods."""
+
+
+@hookspec
+def hyperbench_policy_kinds() -> Sequence[PolicyKindEntry]:  # type: ignore[empty-body]
+    """Register kinds of policies, so that runs of methods that generate them can be verified."""
 
 
 @hookspec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Protocol, cast, get_args, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, cast, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,49 @@ class PrivilegedPolicies(PolicyBatch, Protocol):
         """What the family's environments call it, at every reset and step."""
 
 
+@runtime_checkable
+class StorablePolicies(PolicyBatch, Protocol):
+    """Policies that a record can keep: to be verified, filmed and published.
+
+    Their class is registered under its ``kind``, by hyperbench or a plugin's hook
+    ``hyperbench_policy_kinds``; by that name it is found again when a record is read.
+    """
+
+    kind: ClassVar[str]
+    """What a file names them by."""
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers in one task's policy."""
+
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+        """Named arrays, and metadata with at least the ``kind``, as a safetensors file has them."""
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]
+    ) -> Self:
+        """Make the policies again that gave such arrays.
+
+        Raises:
+            DataError: the arrays are not those of this kind.
+        """
+
+    def take(self, tasks: Sequence[int]) -> Self:
+        """The policies at the given positions, e.g. ``[2, 0, 0]``; each acts as before."""
+
+    def refuse_non_finite(self, specs: Sequence[TaskSpec]) -> None:
+        """Check every number before a policy is handed on or played.
+
+        Raises:
+            FloatingPointError: a number is not finite; says of which spec's policy.
+        """
+
+
+STORABLE = ("kind", "num_parameters", "to_arrays", "from_arrays", "take", "refuse_non_finite")
+"""What ``StorablePolicies`` have beside what all policies have."""
+
+
 def info_key(policies: PolicyBatch) -> str | None:
     """The entry of ``infos`` that these policies are shown; None: they are shown observations."""
     return policies.info_key if isinstance(policies, PrivilegedPolicies) else None
@@ -81,6 +124,8 @@ class MLPPolicies:
     Raises:
         DataError: shapes that do not fit each other.
     """
+
+    kind: ClassVar[str] = "mlp"
 
     weights: tuple[FloatArray, ...]
     biases: tuple[FloatArray, ...]
@@ -128,6 +173,17 @@ class MLPPolicies:
 
     def act(self, observations: FloatArray) -> FloatArray:
         """(num_tasks, num_episodes, obs_dim) -> (num_tasks, num_episodes, action_dim)."""
+        return cast(FloatArray, self.exact_actions(observations).astype(np.float32))
+
+    def exact_actions(self, observations: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Compute actions before they are rounded.
+
+        Args:
+            observations: (..., num_tasks or 1, num_episodes, obs_dim).
+
+        Returns:
+            (..., num_tasks, num_episodes, action_dim).
+        """
         # Rounded once, at the end: libraries, processors and products over more rows round sums
         # differently in the last digits, which then seldom reach the actions, while in float32 they
         # always do, and a chaotic body makes of them another gait.
@@ -136,7 +192,7 @@ class MLPPolicies:
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(exact.weights, exact.biases, strict=True)):
             hidden = np.matmul(hidden, weight)
-            hidden += bias[:, None, :]
+            hidden += bias[..., None, :]
             if layer < last:
                 if self.activation == "relu":
                     np.maximum(hidden, 0.0, out=hidden)
@@ -144,8 +200,7 @@ class MLPPolicies:
                     np.tanh(hidden, out=hidden)
         squashed = np.tanh(hidden) if self.squash == "tanh" else np.clip(hidden, -1.0, 1.0)
         half_range = (exact.action_high - exact.action_low) / 2
-        actions = exact.action_low + (squashed + 1.0) * half_range
-        return cast(FloatArray, actions.astype(np.float32))
+        return cast(npt.NDArray[np.float64], exact.action_low + (squashed + 1.0) * half_range)
 
     @cached_property
     def _exact(self) -> MLPPolicies:
@@ -176,14 +231,6 @@ class MLPPolicies:
         )
 
     def refuse_non_finite(self, specs: Sequence[TaskSpec]) -> None:
-        """Check every number before a policy is handed on or played.
-
-        Args:
-            specs: what each policy was generated for.
-
-        Raises:
-            FloatingPointError: a number is not finite; says of which policy.
-        """
         for name in _SHARED:
             if not np.isfinite(getattr(self, name)).all():
                 raise FloatingPointError(f"{name} of the generated policies is not finite.")
@@ -195,25 +242,19 @@ class MLPPolicies:
                     "that are not finite: the fit diverged, or the spec lies too far out."
                 )
 
-    def to_arrays(self) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, str]]:
-        """Named arrays and metadata, as a safetensors file stores them."""
+    def to_arrays(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
         arrays = {f"weight_{i}": weight for i, weight in enumerate(self.weights)}
         arrays |= {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
         arrays |= {name: getattr(self, name) for name in _SHARED}
         return (
             {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
-            {"kind": "mlp", "activation": self.activation, "squash": self.squash},
+            {"kind": self.kind, "activation": self.activation, "squash": self.squash},
         )
 
     @classmethod
     def from_arrays(
-        cls, arrays: Mapping[str, npt.NDArray[np.float32]], metadata: Mapping[str, str]
+        cls, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]
     ) -> MLPPolicies:
-        """The reverse of ``to_arrays``.
-
-        Raises:
-            DataError: the arrays are not those of multilayer perceptrons.
-        """
         num_layers = sum(name.startswith("weight_") for name in arrays)
         try:
             return cls(

@@ -5,24 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict
 from threadpoolctl import threadpool_info
 
-_LIBRARIES = (
-    "numpy",
-    "scipy",
-    "gymnasium",
-    "torch",
-    "mujoco",
-    "dm_control",
-    "minari",
-    "safetensors",
-)
+_CORE = "hyperbench-rl"
 
 
 class Provenance(BaseModel):
@@ -33,7 +27,7 @@ class Provenance(BaseModel):
     created: str
     """UTC, ISO 8601."""
     versions: dict[str, str]
-    """Python, hyperbench's distributions and the libraries that decide results."""
+    """Python, hyperbench, the distributions of method and family, and what these depend on."""
     machine: str
     """Operating system and processor."""
     kernels: str | None = None
@@ -47,12 +41,16 @@ class Provenance(BaseModel):
     """Whether the source tree had uncommitted changes; None for an installed package."""
 
 
-def provenance() -> Provenance:
-    """Describe this process's surroundings."""
+def provenance(distributions: Iterable[str] = ()) -> Provenance:
+    """Describe this process's surroundings.
+
+    Args:
+        distributions: of the method and the family that a result is of.
+    """
     commit, dirty = _source_tree()
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=_versions(),
+        versions=_versions(tuple(sorted({_CORE, *distributions}))),
         machine=f"{platform.system()} {platform.machine()}, {_processor()}",
         kernels=_kernels(),
         num_cores=os.cpu_count() or 1,
@@ -71,13 +69,35 @@ def _kernels() -> str | None:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
+    """Versions of some distributions and of what they say that they depend on.
+
+    What is itself built on hyperbench, such as a library of several worlds, is followed further.
+    """
     versions = {"python": platform.python_version()}
-    for distribution in metadata.distributions():
-        name = distribution.name
-        if name and (name in _LIBRARIES or name.startswith("hyperbench")):
-            versions[name] = distribution.version
+    waiting = list(distributions)
+    while waiting:
+        try:
+            found = metadata.distribution(waiting.pop())
+        except metadata.PackageNotFoundError:  # an extra, or a plugin that is a bare folder
+            continue
+        if found.name in versions:
+            continue
+        versions[found.name] = found.version
+        needed = _requirements(found)
+        if found.name == _CORE or canonicalize_name(_CORE) in map(canonicalize_name, needed):
+            waiting += needed
     return dict(sorted(versions.items()))
+
+
+def _requirements(distribution: metadata.Distribution) -> list[str]:
+    """Names of what a distribution needs here, extras apart."""
+    requirements = map(Requirement, distribution.requires or ())
+    return [
+        requirement.name
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    ]
 
 
 @cache

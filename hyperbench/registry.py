@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,13 +14,20 @@ import pluggy
 
 from hyperbench import __version__, hookspecs
 from hyperbench.errors import PluginError, UnknownNameError
-from hyperbench.hookspecs import ENTRY_POINT_GROUP, FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.hookspecs import (
+    ENTRY_POINT_GROUP,
+    FamilyEntry,
+    MethodEntry,
+    PolicyKindEntry,
+    SuiteEntry,
+)
 from hyperbench.protocol import PROTOCOLS, EvalProtocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbench.family import TaskFamily
     from hyperbench.generator import PolicyGenerator
+    from hyperbench.policy import StorablePolicies
 
 _FIRST_PARTY = {
     "pointmass": "hyperbench-pointmass",
@@ -29,7 +37,10 @@ _FIRST_PARTY = {
 }
 """Suites of ours that may not be installed, for a helpful error."""
 
-Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry, EvalProtocol)
+LOAD_PLUGINS = "HYPERBENCH_LOAD_PLUGINS"
+"""Environment variable that says which plugins are loaded."""
+
+Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry, PolicyKindEntry, EvalProtocol)
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,22 @@ class Plugin:
     families: tuple[FamilyEntry, ...] = ()
     suites: tuple[SuiteEntry, ...] = ()
     methods: tuple[MethodEntry, ...] = ()
+    policy_kinds: tuple[PolicyKindEntry, ...] = ()
     protocols: tuple[EvalProtocol, ...] = ()
     failure: str | None = None
+
+
+_OWN = Plugin(
+    "hyperbench",
+    "hyperbench-rl",
+    __version__,
+    policy_kinds=(
+        PolicyKindEntry("mlp", "hyperbench.policy:MLPPolicies"),
+        PolicyKindEntry("mixture", "hyperbench.mixture:MixturePolicies"),
+    ),
+    protocols=tuple(PROTOCOLS.values()),
+)
+"""What hyperbench itself registers."""
 
 
 class Registry:
@@ -76,10 +101,10 @@ class Registry:
         self.families = self._by_name("Family", lambda p: [(e.id, e) for e in p.families])
         self.suites = self._by_name("Suite", lambda p: [(e.name, e) for e in p.suites])
         self.methods = self._by_name("Method", lambda p: [(e.name, e) for e in p.methods])
-        own = Plugin(
-            "hyperbench", "hyperbench-rl", __version__, protocols=tuple(PROTOCOLS.values())
+        self.protocols = self._by_name("Protocol", lambda p: [(e.id, e) for e in p.protocols], _OWN)
+        self.policy_kinds = self._by_name(
+            "Policy kind", lambda p: [(e.kind, e) for e in p.policy_kinds], _OWN
         )
-        self.protocols = self._by_name("Protocol", lambda p: [(e.id, e) for e in p.protocols], own)
 
     def _by_name(
         self, kind: str, entries: Callable[[Plugin], list[tuple[str, Entry]]], *own: Plugin
@@ -158,6 +183,31 @@ class Registry:
         found: type[PolicyGenerator] = self._resolve(f"Method {name!r}", self.method_entry(name))
         return found
 
+    def distributions_of(self, family: str, method: str) -> tuple[str, ...]:
+        """Which distributions register a family and a method; nobody registers control arms."""
+        return tuple(
+            plugin.distribution
+            for plugin in self.plugins
+            if any(entry.id == family for entry in plugin.families)
+            or any(entry.name == method for entry in plugin.methods)
+        )
+
+    def policy_kind(self, kind: str) -> type[StorablePolicies]:
+        """Import the policies of that kind.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+            PluginError: it cannot be imported.
+        """
+        if kind not in self.policy_kinds:
+            raise UnknownNameError(
+                "kind of policies", kind, self.policy_kinds, self._failure_hint()
+            )
+        found: type[StorablePolicies] = self._resolve(
+            f"Policy kind {kind!r}", self.policy_kinds[kind]
+        )
+        return found
+
     def _family_of(self, suite: str, id_: str) -> FamilyEntry:
         if id_ not in self.families:
             raise PluginError(
@@ -165,9 +215,13 @@ class Registry:
             )
         return self.families[id_]
 
-    def _resolve(self, what: str, entry: FamilyEntry | MethodEntry) -> Any:
-        owner = next(p for p in self.plugins if entry in (*p.families, *p.methods))
-        for package in entry.requires:
+    def _resolve(self, what: str, entry: FamilyEntry | MethodEntry | PolicyKindEntry) -> Any:
+        owner = next(
+            plugin
+            for plugin in (_OWN, *self.plugins)
+            if entry in (*plugin.families, *plugin.methods, *plugin.policy_kinds)
+        )
+        for package in getattr(entry, "requires", ()):
             if not _is_importable(package):
                 raise PluginError(
                     f"{what} needs the package {package!r}, which is not installed. "
@@ -204,8 +258,37 @@ def installed_plugins() -> list[PluginSource]:
 
 @cache
 def installed() -> Registry:
-    """The registry of this Python environment; read once a process."""
-    return Registry(installed_plugins())
+    """The registry of this Python environment; read once a process.
+
+    ``HYPERBENCH_LOAD_PLUGINS`` names the plugins to load, separated by commas, or is ``none``;
+    unset or empty, all are loaded.
+
+    Raises:
+        UnknownNameError: it names a plugin that is not installed.
+    """
+    return Registry(chosen_plugins(installed_plugins(), os.environ.get(LOAD_PLUGINS, "")))
+
+
+def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSource]:
+    """Choose the plugins that are to be loaded.
+
+    Args:
+        sources: all that are installed.
+        asked: names of plugins, or of their distributions, separated by commas; ``none``; or
+            nothing, for all.
+
+    Raises:
+        UnknownNameError: no plugin is called so.
+    """
+    names = {name.strip() for name in asked.split(",")} - {""}
+    if not names:
+        return list(sources)
+    if names == {"none"}:
+        return []
+    known = {name for source in sources for name in (source.name, source.distribution)}
+    for name in sorted(names - known):
+        raise UnknownNameError(f"plugin in {LOAD_PLUGINS}", name, known)
+    return [source for source in sources if names & {source.name, source.distribution}]
 
 
 def _load(source: PluginSource) -> Plugin:
@@ -224,6 +307,7 @@ def _load(source: PluginSource) -> Plugin:
             families=_flat(hook.hyperbench_families(), FamilyEntry),
             suites=_flat(hook.hyperbench_suites(), SuiteEntry),
             methods=_flat(hook.hyperbench_methods(), MethodEntry),
+            policy_kinds=_flat(hook.hyperbench_policy_kinds(), PolicyKindEntry),
             protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
         )
     except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden

@@ -11,8 +11,10 @@ import pytest
 from hyperbench.commands.inspect import inspect_command
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import DataError
+from hyperbench.events import ignore
 from hyperbench.measuring.cloning import cloning_losses, inspect_run
-from hyperbench.measuring.conductor import Places, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.protocol import PROTOCOLS, QUICK
 from hyperbench.records.store import RECORD, StoredRun
@@ -34,7 +36,7 @@ def go(folder):
 
     def run(method: str, *settings: str, protocol=QUICK) -> Path:
         registry = installed()
-        places = Places(folder / "runs", folder / "data")
+        places = Site(folder / "runs", folder / "data")
         small = {"num_episodes": 1, "num_demonstrations": 2, "seeds": protocol.seeds[:1]}
         if protocol.num_support:
             small["num_support"] = 1
@@ -49,11 +51,9 @@ def go(folder):
             data_dir=places.data,
         )
         [chosen] = [run for run in runs if run.method == method]
-        quiet = {"num_threads": 1, "notify": lambda *_, **__: None}
         if not chosen.is_arm:
-            family = registry.make_family(chosen.family)
-            ensure_demonstrations(family, rules, places.data, **quiet)
-        record = execute(chosen, registry, places, **quiet)
+            ensure_demonstrations(Wanted(chosen.family, rules), places, ignore)
+        record = execute(chosen, places, ignore)
         assert record.status == "ok", record.traceback
         return places.runs / chosen.key
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import types
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,15 +13,16 @@ import pytest
 from hyperbench import hookimpl
 from hyperbench.arms import ARMS
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
+from hyperbench.events import ignore
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring.conductor import (
-    Places,
+    Wanted,
     ensure_demonstrations,
     execute,
     record_lost,
 )
-from hyperbench.measuring.executors import run_here
+from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
@@ -115,8 +117,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "runs", tmp_path / "data")
+def places(tmp_path: Path) -> Site:
+    return Site(tmp_path / "runs", tmp_path / "data")
 
 
 @pytest.fixture
@@ -129,11 +131,9 @@ def go(registry, places, events):
     """Plan one method and execute its run."""
 
     def run(*settings: str, seeds: str = "1", method="spy", protocol=PROTOCOL, shuffled=False):
-        family = registry.make_family("testing/line-v1")
         protocol = protocol.with_seeds(seeds)
-        ensure_demonstrations(
-            family, protocol, places.data, num_threads=1, notify=lambda *_, **__: None
-        )
+        wanted = Wanted("testing/line-v1", protocol)
+        ensure_demonstrations(wanted, places, ignore, registry=registry)
         runs = plan(
             registry,
             [method],
@@ -144,13 +144,7 @@ def go(registry, places, events):
             data_dir=places.data,
         )
         chosen = next(r for r in runs if r.method == method and r.shuffled_spec == shuffled)
-        record = execute(
-            chosen,
-            registry,
-            places,
-            num_threads=1,
-            notify=lambda *event, **more: events.append(event),
-        )
+        record = execute(chosen, places, events.append, registry=registry)
         return chosen, record
 
     return run
@@ -281,7 +275,7 @@ def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, 
     assert "Traceback" in record.traceback
     assert StoredRun.read(places.runs / run.key).record == record
     assert not is_finished(places.runs / run.key)
-    assert events[-1][:2] == (run.key, "failed")
+    assert (events[-1].run, events[-1].status) == (run.key, "failed")
 
 
 def test_policies_that_are_not_finite_are_never_played(go, monkeypatch) -> None:
@@ -301,8 +295,8 @@ def test_a_failing_run_does_not_stop_the_others(go, registry, places) -> None:
         registry, ["spy", "beside"], "testing", PROTOCOL, settings=settings, data_dir=places.data
     )
     learned = [run for run in runs if not run.is_arm]
-    done = run_here(learned, registry, places, num_threads=1, notify=lambda *_, **__: None)
-    failed, other = done
+    done = Here().map(partial(execute, registry=registry), learned, places, ignore)
+    failed, other = (outcome.result for outcome in done)
     assert (failed.method, failed.status) == ("spy", "failed")
     assert failed.error == "FloatingPointError: loss is nan at step 7"
     assert (other.method, other.status) == ("beside", "ok")
@@ -310,7 +304,7 @@ def test_a_failing_run_does_not_stop_the_others(go, registry, places) -> None:
 
 def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:
     run, _ = go()
-    record_lost(run, registry, places)
+    record_lost(run, "the worker process died", places, registry=registry)
     assert "worker process died" in StoredRun.read(places.runs / run.key).record.error
 
 
@@ -368,7 +362,7 @@ def test_a_wrong_setting_is_a_clear_error(registry, setting, error, named) -> No
 def test_an_arm_runs_without_demonstrations(registry, places) -> None:
     runs = plan(registry, ["spy"], "testing", PROTOCOL, data_dir=places.data)
     arm = next(run for run in runs if run.method == "reuse-bound")
-    record = execute(arm, registry, places, num_threads=1, notify=lambda *_, **__: None)
+    record = execute(arm, places, ignore, registry=registry)
     assert record.status == "ok"
     num_judged = len(record.split.target) * PROTOCOL.num_episodes
     assert record.num_target_rollouts == num_judged * len(record.split.source)

@@ -25,9 +25,9 @@ from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring import executors
-from hyperbench.measuring.conductor import Places, ensure_demonstrations
+from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
 from hyperbench.measuring.dataset import Dataset
+from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
@@ -56,7 +56,7 @@ BEHIND = (
     RunRecord,
     Registry,
     Dataset,
-    Places,
+    Site,
 )
 """What stands behind the firewall."""
 
@@ -126,15 +126,16 @@ def run(registry: Registry, tmp_path: Path) -> Callable[..., tuple[Run, RunRecor
     """Run a method just as ``hyperbench run`` does in its own process, its progress shown."""
 
     def go(method: str = "spy", protocol=ZERO_SHOT) -> tuple[Run, RunRecord]:
-        places = Places(tmp_path / "runs", tmp_path / "data")
-        family = registry.make_family("testing/line-v1")
+        places = Site(tmp_path / "runs", tmp_path / "data")
         planned = plan(registry, [method], "testing", protocol, data_dir=places.data)
         [chosen] = [
             run for run in planned if run.method == method and run.seeds == protocol.seeds[0]
         ]
         with progress_display({chosen.key: "spy"}, Console(file=io.StringIO())) as on:
-            ensure_demonstrations(family, protocol, places.data, num_threads=1, notify=on)
-            [record] = executors.run_here([chosen], registry, places, num_threads=1, notify=on)
+            wanted = Wanted("testing/line-v1", protocol)
+            ensure_demonstrations(wanted, places, on, registry=registry)
+            [outcome] = Here().map(partial(execute, registry=registry), [chosen], places, on)
+        record = outcome.result
         assert record.status == "ok", record.traceback
         assert StoredRun.read(places.runs / chosen.key).record == record
         return chosen, record

@@ -12,8 +12,9 @@ import pytest
 
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
+from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import PROTOCOLS, QUICK
-from hyperbench.registry import PluginSource, Registry
+from hyperbench.registry import PluginSource, Registry, chosen_plugins
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 POINTMASS = FamilyEntry("pointmass/goal-drag-v1", "hyperbench_pointmass.family:GoalDrag", "")
@@ -304,3 +305,40 @@ def test_strangers_package_is_discovered_and_a_broken_one_is_listed(tmp_path):
     assert "Split 0 of example-plenty-v1" in info
     assert re.search(r"source_fraction +0\.5 ", rules)
     assert "(0, 0), (1, 1)" in rules
+
+
+SOURCES = [PluginSource(name, f"hb-{name}", "1", plugin) for name in ("one", "two")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "loaded"),
+    [
+        ("", ["one", "two"]),
+        (" ", ["one", "two"]),
+        ("none", []),
+        ("two", ["two"]),
+        ("hb-one", ["one"]),
+        ("two, one", ["one", "two"]),
+    ],
+)
+def test_only_the_plugins_that_are_named_are_loaded(asked, loaded):
+    assert [source.name for source in chosen_plugins(SOURCES, asked)] == loaded
+
+
+def test_a_plugin_to_load_that_is_not_there_is_named():
+    with pytest.raises(UnknownNameError, match=r"'tow'\. Did you mean 'two'\?"):
+        chosen_plugins(SOURCES, "one,tow")
+
+
+def test_the_environment_says_which_plugins_are_loaded(monkeypatch):
+    monkeypatch.setenv("HYPERBENCH_LOAD_PLUGINS", "none")
+    [listed] = hyperbench("list", path=[])
+    assert "pointmass" not in listed
+    assert "quick-v1" in listed
+
+
+def test_kinds_of_policies_are_found_by_name():
+    registry = Registry([])
+    assert registry.policy_kind("mlp") is MLPPolicies
+    with pytest.raises(UnknownNameError, match=r"kind of policies 'mpl'\. Did you mean 'mlp'\?"):
+        registry.policy_kind("mpl")

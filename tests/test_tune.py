@@ -1,9 +1,11 @@
 """Tuning: what may be seen and played, that a study goes on where it was, what is refused."""
 
 import json
+import re
 import sys
 import types
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -13,9 +15,11 @@ from hypothesis import strategies as st
 
 from hyperbench import cli, hookimpl
 from hyperbench.errors import DataError, HyperbenchError, ProtocolError
+from hyperbench.events import ignore
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.conductor import ensure_demonstrations
+from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
+from hyperbench.measuring.executors import Outcome, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, PAPER, PROTOCOLS, STANDARD
@@ -41,6 +45,12 @@ class SpyFamily(LineFamily):
         return super().make_vec(tasks, num_threads)
 
 
+class Privileged(MLPPolicies):
+    """Policies that ask for what experts alone are shown."""
+
+    info_key = "what experts see"
+
+
 class Dial(PolicyGenerator):
     """The expert, whose actions are multiplied by a setting: best at 1."""
 
@@ -53,6 +63,8 @@ class Dial(PolicyGenerator):
         """Means nothing."""
         fail_above: float = 10.0
         """Gains above this break the fit."""
+        hands_over: str = "policies"
+        """What is generated: these, policies with weights that are ``nan``, or ``privileged``."""
 
     seen: ClassVar[list] = []
 
@@ -66,8 +78,10 @@ class Dial(PolicyGenerator):
     def generate(self, specs, support=None):
         Dial.seen.append((tuple(specs), support))
         expert = LineFamily().expert(specs)
-        return MLPPolicies(
-            tuple(np.float32(self.config.gain) * weight for weight in expert.weights),
+        gain = np.float32("nan" if self.config.hands_over == "nan" else self.config.gain)
+        made = Privileged if self.config.hands_over == "privileged" else MLPPolicies
+        return made(
+            tuple(gain * weight for weight in expert.weights),
             expert.biases,
             expert.observation_mean,
             expert.observation_std,
@@ -105,7 +119,11 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    ensure_demonstrations(LineFamily(), RULES, folder, num_threads=1, notify=lambda *_, **__: None)
+    line = FamilyEntry("testing/line-v1", "hyperbench.testing:LineFamily", "a line")
+    door = SimpleNamespace(hyperbench_families=hookimpl(lambda: [line]))
+    registry = Registry([PluginSource("testing", "testing", "1", lambda: door)])
+    wanted = Wanted(line.id, RULES)
+    ensure_demonstrations(wanted, Site(folder, folder), ignore, registry=registry)
     return folder
 
 
@@ -121,15 +139,16 @@ def runs_of(registry: Registry, data_dir: Path):
 
 @pytest.fixture
 def tune(registry: Registry, data_dir: Path, tmp_path: Path):
-    def run(runs, num_trials, begun=None, seed=0) -> Study:
+    def run(runs, num_trials, begun=None, seed=0, executor=None) -> Study:
         return continue_study(
             begun or new_study(runs, Dial.Config.SEARCH, seed),
             [make_case(run, registry, data_dir, 1) for run in runs],
             registry,
             tmp_path / "study",
             num_trials=num_trials,
-            num_threads=1,
-            notify=lambda *_, **__: None,
+            site=Site(tmp_path, data_dir),
+            notify=ignore,
+            executor=executor,
         )
 
     return run
@@ -270,6 +289,30 @@ def test_proposals_lie_in_the_space_and_survive_a_file(tmp_path: Path) -> None:
     assert one.trials[0].settings == one.config
     assert len({trial.settings["width"] for trial in one.trials}) > 5
     assert [trial.number for trial in one.ranked] == list(range(13, -1, -1))
+
+
+@pytest.mark.parametrize(
+    ("hands_over", "said"),
+    [
+        ("nan", "FloatingPointError: The policy generated for .* has weights that are not finite"),
+        ("privileged", "ContractError: dial: its policies ask for what experts alone are shown"),
+    ],
+)
+def test_nothing_is_tuned_on_that_could_not_be_measured(runs_of, tune, hands_over, said) -> None:
+    runs = runs_of(num_splits=1, settings=[f"hands_over={hands_over}"])
+    (trial,) = tune(runs, 1).trials
+    assert trial.status == "failed"
+    assert re.match(said, trial.error)
+
+
+def test_fits_of_a_trial_are_the_executors_to_order(runs_of, tune) -> None:
+    class Backwards:
+        def map(self, function, items, site, notify):
+            for item in reversed(items):
+                yield Outcome(item, function(item, site, notify))
+
+    runs = runs_of()
+    assert timeless(tune(runs, 3, executor=Backwards()).trials) == timeless(tune(runs, 3).trials)
 
 
 def test_a_damaged_study_is_an_error_and_none_is_none(tmp_path: Path) -> None:

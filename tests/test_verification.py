@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 
 from hyperbench import cli, hookimpl
 from hyperbench.errors import DataError
+from hyperbench.events import ignore
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.conductor import Places, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.protocol import QUICK
 from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
@@ -78,13 +80,10 @@ def registry() -> Registry:
 @pytest.fixture(scope="module")
 def honest(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder for each run, by method; made once, and only copied."""
-    places = Places(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("data"))
+    places = Site(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("data"))
 
-    def quiet(*_: object, **__: object) -> None:
-        pass
-
-    family = registry.make_family("testing/line-v1")
-    ensure_demonstrations(family, PROTOCOL, places.data, num_threads=1, notify=quiet)
+    wanted = Wanted("testing/line-v1", PROTOCOL)
+    ensure_demonstrations(wanted, places, ignore, registry=registry)
     methods = [METHOD, "failing", "remembering"]
     planned = plan(registry, methods, "testing", PROTOCOL, data_dir=places.data)
     planned += plan(
@@ -98,7 +97,7 @@ def honest(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> dict
     found = {}
     for run in planned:
         if run.method in (*methods, *ARMS):
-            execute(run, registry, places, num_threads=1, notify=quiet)
+            execute(run, places, ignore, registry=registry)
             found[run.method + ("-9" if run.overrides else "")] = places.runs / run.key
     return found
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from hyperbench.arms import ARMS, EXPERT, RANDOM
+from hyperbench.arms import RESERVED, arms_of
 from hyperbench.boards.leaderboard import make_boards
-from hyperbench.boards.scores import task_table
+from hyperbench.boards.scores import references, task_table
 from hyperbench.boards.tables import csv_text, markdown_text
 from hyperbench.boards.worlds import by_world, method_labels, suite_of
 from hyperbench.errors import DataError, UnknownNameError
@@ -85,10 +85,7 @@ def reference_returns(folder: Path) -> pd.DataFrame:
     Columns: ``family``, ``split_seed``, ``task`` (key), ``random``, ``expert`` (mean returns).
     """
     table = task_table(gather(find_runs([folder / RECORDS])).runs)
-    arms = table[table["is_arm"] & table["method"].isin([RANDOM, EXPERT])]
-    where = ["family", "split_seed", "task"]
-    returns = arms.pivot_table(index=where, columns="method", values="mean_return")
-    return returns.reindex(columns=[RANDOM, EXPERT]).rename_axis(columns=None).reset_index()
+    return references(table).reset_index()
 
 
 def _with_published(
@@ -132,17 +129,18 @@ def _with_published(
 
 def _check_complete(records: Sequence[RunRecord], protocol: EvalProtocol) -> None:
     """Refuse rows that lack a seed or a family: they would be compared over other tasks."""
-    families = sorted({record.family for record in records})
+    families = {record.family: record.family_info for record in records}
     labels = method_labels(records)
     is_arm = {labels[record.key]: record.is_arm for record in records}
-    is_arm |= dict.fromkeys(ARMS, True)
+    is_arm |= {arm: True for info in families.values() for arm in arms_of(info)}
     found = {
         (labels[record.key], record.family, _counted(record, record.seeds)) for record in records
     }
     missing = [
         f"{method} on {family} (split {seeds.split}, fit {seeds.fit})"
         for method in sorted(is_arm)
-        for family in families
+        for family in sorted(families)
+        if method not in RESERVED or method in arms_of(families[family])
         for seeds in protocol.seeds
         if (method, family, _of_arm(seeds) if is_arm[method] else seeds) not in found
     ]

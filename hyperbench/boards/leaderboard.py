@@ -111,7 +111,13 @@ def make_board(part: BoardTable) -> Board:
         for record in records
         if record.status == "failed"
     )
-    notes = (*_notes(part.table), *missing_notes(rows), *_remarks(part), *part.notes)
+    notes = (
+        *_notes(part.table),
+        *missing_notes(rows),
+        *_reference_notes(part),
+        *_remarks(part),
+        *part.notes,
+    )
     return Board(part.title, families, tuple(rows), failures, notes, headline)
 
 
@@ -122,6 +128,16 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
             "missing, failed or earn the same.",
         )
     return ()
+
+
+def _reference_notes(part: BoardTable) -> tuple[str, ...]:
+    """Which families have no expert to be score 1."""
+    without = {
+        part.families[run.record.key] for run in part.runs if not run.record.family_info.has_expert
+    }
+    if not without:
+        return ()
+    return (f"{', '.join(sorted(without))}: no expert; score 1 is what the demonstrators earn.",)
 
 
 def _remarks(part: BoardTable) -> tuple[str, ...]:
@@ -147,6 +163,10 @@ def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) ->
         ]
         if max(extra, default=0) > 0:
             notes.append(f"{method} played {sum(extra)} more episodes on target tasks than judged.")
+    unstored = {labels[r.key]: r.not_stored for r in records if r.not_stored is not None}
+    if unstored:
+        why = ", ".join(f"{label} ({reason})" for label, reason in sorted(unstored.items()))
+        notes.append(f"Policies not stored: cannot be verified: {why}.")
     dirty = sorted({labels[record.key] for record in records if record.provenance.dirty})
     if dirty:
         notes.append(f"Measured with uncommitted changes to hyperbench: {', '.join(dirty)}.")

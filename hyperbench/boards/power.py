@@ -17,6 +17,7 @@ from scipy import stats
 
 from hyperbench.arms import EXPERT, RANDOM
 from hyperbench.boards.pairing import RunKey
+from hyperbench.boards.scores import references
 from hyperbench.errors import DataError
 from hyperbench.records.store import StoredRun
 from hyperbench.statistics import MIN_RUNS_FOR_INTERVAL
@@ -150,10 +151,7 @@ def _parts(runs: Sequence[StoredRun], table: pd.DataFrame, method: str) -> dict[
     The score is the mean over the middle half of the tasks: the others add nothing.
     """
     by_key = {run.record.key: run for run in runs}
-    arms = table[table["is_arm"] & table["method"].isin([RANDOM, EXPERT])]
-    references = arms.pivot_table(
-        index=["family", "split_seed", "task"], columns="method", values="mean_return"
-    )
+    known = references(table)
     found = {}
     for key, lines in table[table["method"] == method].groupby("run"):
         if lines["score"].isna().any():
@@ -166,7 +164,7 @@ def _parts(runs: Sequence[StoredRun], table: pd.DataFrame, method: str) -> dict[
                 "and what between runs cannot be told apart."
             )
         family, split_seed, fit_seed = lines.iloc[0][["family", "split_seed", "fit_seed"]]
-        bounds = references.loc[[(family, split_seed, task) for task in returns.index]]
+        bounds = known.loc[[(family, split_seed, task) for task in returns.index]]
         random, expert = bounds[RANDOM].to_numpy(float), bounds[EXPERT].to_numpy(float)
         scores = (returns.to_numpy(float) - random[:, None]) / (expert - random)[:, None]
         num_tasks, num_trimmed = len(scores), len(scores) // 4

@@ -11,11 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from hyperbench import statistics
-from hyperbench.arms import EXPERT, RANDOM
+from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.worlds import board_titles, by_board, family_labels, method_labels
 from hyperbench.errors import HyperbenchError
 from hyperbench.records.episodes import MEANS
 from hyperbench.records.store import StoredRun
+
+_WHERE = ["family", "split_seed", "task"]
 
 
 def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -55,16 +57,34 @@ def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = Non
         }
         | {name: np.concatenate([np.empty(0), *(m[name] for m in means)]) for name in MEANS}
     )
-    where = ["family", "split_seed", "task"]
-    for arm in (RANDOM, EXPERT):
-        played = table[table["is_arm"] & (table["method"] == arm)]
-        table = table.join(played.groupby(where)["mean_return"].mean().rename(arm), on=where)
+    table = table.join(references(table), on=_WHERE)
     table["score"] = statistics.score(
         table["mean_return"].to_numpy(float),
         table[RANDOM].to_numpy(float),
         table[EXPERT].to_numpy(float),
     )
     return table.drop(columns=[RANDOM, EXPERT])
+
+
+def references(table: pd.DataFrame) -> pd.DataFrame:
+    """What defines score 0 and score 1 of each target task: mean returns of control arms.
+
+    Args:
+        table: of runs, with at least the columns of ``task_table`` up to ``mean_return``.
+
+    Returns:
+        By ``family``, ``split_seed`` and ``task`` the columns ``random`` and ``expert``; where a
+        family has no expert, what its demonstrators earn.
+    """
+    arms = {RANDOM: [RANDOM], EXPERT: [EXPERT, DEMONSTRATOR]}
+    return pd.DataFrame(
+        {
+            name: table[table["is_arm"] & table["method"].isin(played)]
+            .groupby(_WHERE)["mean_return"]
+            .mean()
+            for name, played in arms.items()
+        }
+    )
 
 
 def long_table(runs: Sequence[StoredRun]) -> pd.DataFrame:

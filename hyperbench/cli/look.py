@@ -44,7 +44,8 @@ def render(
         str,
         typer.Option(
             envvar="HYPERBENCH_POLICY",
-            help="expert, random, zero-action, or the folder of a run that `run` wrote.",
+            help="expert, demonstrator, random, zero-action, or the folder of a run that `run` "
+            "wrote.",
         ),
     ] = "expert",
     seed: Annotated[

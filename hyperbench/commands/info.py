@@ -10,8 +10,9 @@ from functools import partial
 from rich.console import Console
 from rich.markup import escape
 
-from hyperbench.arms import RandomPolicies
+from hyperbench.arms import DEMONSTRATOR, EXPERT, RandomPolicies
 from hyperbench.errors import HyperbenchError, ProtocolError
+from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
@@ -96,7 +97,7 @@ def _describe(family: TaskFamily) -> None:
             ("action", f"{family.action_space.shape[0]} numbers"),
             ("headline", "success rate" if info.ends_at_success else "score"),
             ("physics", info.physics),
-            ("experts", info.expert_version),
+            ("experts" if info.has_expert else "demonstrators", info.expert_version),
             ("licence", info.licence),
             ("cite", info.citation),
             *([("remark", info.remark)] if info.remark else []),
@@ -137,8 +138,9 @@ def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | No
 
 
 def _show_returns(family: TaskFamily, num_episodes: int) -> None:
+    reference = EXPERT if family.info.has_expert else DEMONSTRATOR
     players = {
-        "expert": family.expert(family.tasks),
+        reference: family.reference(family.tasks),
         "random": RandomPolicies(family, family.tasks),
     }
     seeds = episode_seeds(0, "info", family.tasks, num_episodes)
@@ -153,9 +155,9 @@ def _show_returns(family: TaskFamily, num_episodes: int) -> None:
                 policies,
                 seeds,
                 num_threads=os.cpu_count() or 1,
-                progress=partial(notify, id_, name),
+                progress=partial(emit, notify, id_, name),
             )
-        notify(id_, "ok")
+        emit(notify, id_, "playing", status="ok")
     seconds = time.perf_counter() - started
     rows = [(name, *_summary(table)) for name, table in tables.items()]
     print_listing(f"Return (episodes per task: {num_episodes}; {seconds:.1f} s)", rows, out)
@@ -163,14 +165,14 @@ def _show_returns(family: TaskFamily, num_episodes: int) -> None:
     symbols = chart.BLOCKS if out.is_terminal and not out.options.ascii_only else chart.ASCII
     where = chart.axes(family.spec_space.features)
     if len(family.spec_space) == 1:
-        lines = chart.bars(family.tasks, returns["expert"], returns["random"], symbols)
+        lines = chart.bars(family.tasks, returns[reference], returns["random"], symbols)
         _print_chart(
-            f"Return over {where}: {symbols.bar[-1]} expert, {symbols.floor} random", lines
+            f"Return over {where}: {symbols.bar[-1]} {reference}, {symbols.floor} random", lines
         )
     else:
-        shades, legend = chart.shades(returns["expert"], symbols)
+        shades, legend = chart.shades(returns[reference], symbols)
         lines = chart.grid(family.tasks, shades, fill=True)
-        _print_chart(f"Return of the expert; {where}", [*lines, legend] if lines else [])
+        _print_chart(f"Return of the {reference}; {where}", [*lines, legend] if lines else [])
 
 
 def _summary(table: EpisodeTable) -> tuple[str, ...]:

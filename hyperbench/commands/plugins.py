@@ -12,7 +12,8 @@ def plugins_command() -> None:
     """Show each plugin and what became of it."""
     rows = []
     for plugin in installed().plugins:
-        entries = [*plugin.suites, *plugin.families, *plugin.methods, *plugin.protocols]
+        entries = [*plugin.suites, *plugin.families, *plugin.methods]
+        entries += [*plugin.policy_kinds, *plugin.protocols]
         state = plugin.failure or f"{len(entries)} entries"
         rows.append((plugin.name, f"{plugin.distribution} {plugin.version}", state))
     print_listing("Plugins", rows, out)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hyperbench.measuring.conductor import ensure_demonstrations
+from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
+from hyperbench.measuring.executors import Here, Site
 from hyperbench.protocol import EvalProtocol
-from hyperbench.registry import Registry, installed
+from hyperbench.registry import installed
 from hyperbench.threads import num_cores
 from hyperbench.view.console import standard_output
 from hyperbench.view.progress import progress_display
@@ -19,42 +20,31 @@ err = Console(stderr=True)
 
 def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> None:
     """Make the demonstrations of a suite's families."""
-    registry = installed()
-    for entry in registry.select_families(suite):
-        prepare_family(registry, entry.id, protocol, data_dir, num_threads or num_cores())
+    site = Site(Path(), data_dir, num_threads or num_cores())
+    for entry in installed().select_families(suite):
+        prepare_family(Wanted(entry.id, protocol), site)
 
 
-def prepare_family(
-    registry: Registry,
-    id_: str,
-    protocol: EvalProtocol,
-    data_dir: Path,
-    num_threads: int,
-    quiet: bool = False,
-) -> None:
+def prepare_family(wanted: Wanted, site: Site, quiet: bool = False) -> None:
     """Make a family's demonstrations unless sound ones are there, and tell.
 
     Args:
-        registry: resolves the family.
-        id_: of the family.
-        protocol: says how many episodes there are of each task.
-        data_dir: root of all demonstrations.
-        num_threads: physics threads.
+        wanted: which.
+        site: where they belong.
         quiet: whether to tell only of what had to be made again.
     """
-    family = registry.make_family(id_)
+    id_ = wanted.family
     with progress_display({id_: id_}, err) as notify:
-        found, problem = ensure_demonstrations(
-            family, protocol, data_dir, num_threads=num_threads, notify=notify
-        )
-        if problem is not None:
-            notify(id_, "ok")
+        [outcome] = Here().map(ensure_demonstrations, [wanted], site, notify)
+    assert outcome.result is not None  # noqa: S101 -- what runs here is not lost
+    found, problem = outcome.result
     if problem not in (None, "missing"):
         err.print(f"Demonstrations of {id_} were {problem}. They were made again.")
     if not quiet:
         size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
         state = "sound" if problem is None else "made"
-        num_episodes = len(family.tasks) * int(found.identity["num_episodes"])
+        num_tasks = len(installed().make_family(id_).tasks)
+        num_episodes = num_tasks * int(found.identity["num_episodes"])
         out.print(
             f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
             highlight=False,

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from hyperbench.arms import RandomPolicies, ZeroActionPolicies
 from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownNameError
+from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.records.store import RECORD, StoredRun, find_runs
@@ -24,6 +25,7 @@ err = Console(stderr=True)
 
 _PLAYERS: dict[str, Callable[[TaskFamily, TaskSpec], PolicyBatch]] = {
     "expert": lambda family, task: family.expert([task]),
+    "demonstrator": lambda family, task: family.demonstrators([task]),
     "random": lambda family, task: RandomPolicies(family, [task]),
     "zero-action": lambda family, task: ZeroActionPolicies(family, [task]),
 }
@@ -50,11 +52,11 @@ def render_command(
     spec = find_task(family, task)
     policies = find_policy(family, spec, policy)
     with progress_display({policy: policy}, err) as notify:
-        progress = partial(notify, policy, "filming")
+        progress = partial(emit, notify, policy, "filming")
         made = film(
             family, spec, policies, seed, output, num_steps=num_steps, fps=fps, progress=progress
         )
-        notify(policy, "ok")
+        emit(notify, policy, "filming", status="ok")
     length = int(made.table.lengths[0, 0])
     success = ""
     if made.table.successes is not None:
@@ -129,7 +131,8 @@ def find_policy(family: TaskFamily, task: TaskSpec, asked: str) -> PolicyBatch:
     Args:
         family: whose task it is.
         task: the task.
-        asked: ``"expert"``, ``"random"``, ``"zero-action"``, or the folder of a run.
+        asked: ``"expert"``, ``"demonstrator"``, ``"random"``, ``"zero-action"``, or the folder of
+            a run.
 
     Raises:
         UnknownNameError: it is neither.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,12 +12,12 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import json_text
 from hyperbench.commands.prepare import prepare_family
 from hyperbench.files import check_writable
-from hyperbench.measuring import executors
-from hyperbench.measuring.conductor import Places
+from hyperbench.measuring.conductor import Wanted, carry_out
+from hyperbench.measuring.executors import Executor, Here, Processes, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.protocol import EvalProtocol
 from hyperbench.records.store import is_finished
-from hyperbench.registry import Registry, installed
+from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
@@ -72,7 +73,7 @@ def run_command(
         )
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
-        _execute(registry, pending, Places(output_dir, data_dir), num_jobs)
+        _execute(pending, Site(output_dir, data_dir, num_cores()), num_jobs)
     boards = make_boards([output_dir / run.key for run in runs])
     if as_json:
         print(json_text(boards), end="")
@@ -82,20 +83,13 @@ def run_command(
     return sum(len(board.failures) for board in boards)
 
 
-def _execute(registry: Registry, pending: list[Run], places: Places, num_jobs: int) -> None:
+def _execute(pending: list[Run], site: Site, num_jobs: int) -> None:
     num_jobs = min(num_jobs or num_cores(), len(pending))
     num_threads = max(1, num_cores() // num_jobs)
     learning = {run.family: run.protocol for run in pending if not run.is_arm}
     for family, protocol in learning.items():
-        prepare_family(registry, family, protocol, places.data, num_cores(), quiet=True)
+        prepare_family(Wanted(family, protocol), site, quiet=True)
+    executor: Executor = Here() if num_jobs == 1 else Processes(num_jobs)
     with progress_display({run.key: run.label for run in pending}, err) as notify:
-        if num_jobs == 1:
-            records = executors.run_here(
-                pending, registry, places, num_threads=num_threads, notify=notify
-            )
-        else:
-            records = executors.run_in_processes(
-                pending, places, num_jobs=num_jobs, num_threads=num_threads, notify=notify
-            )
-        for _ in records:
+        for _ in carry_out(pending, executor, replace(site, num_threads=num_threads), notify):
             pass

@@ -13,6 +13,8 @@ from rich.table import Table
 from hyperbench.commands.prepare import prepare_family
 from hyperbench.errors import HyperbenchError
 from hyperbench.files import check_writable
+from hyperbench.measuring.conductor import Wanted
+from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
@@ -63,16 +65,17 @@ def tune_command(
         data_dir=data_dir,
     )
     runs = [run for run in planned if not run.is_arm]
-    study = new_study(runs, search, seed)
+    owners = {name for run in runs for name in registry.distributions_of(run.family, method)}
+    study = new_study(runs, search, seed, owners)
     folder = output_dir / f"{method}-{study.key}"
     study = read_study(folder) or study
-    num_threads = num_threads or num_cores()
+    site = Site(output_dir, data_dir, num_threads or num_cores())
     pending = range(len(study.trials), num_trials)
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
         for family in study.families:
-            prepare_family(registry, family, rules, data_dir, num_threads, quiet=True)
-        cases = [make_case(run, registry, data_dir, num_threads) for run in runs]
+            prepare_family(Wanted(family, rules), site, quiet=True)
+        cases = [make_case(run, registry, data_dir, site.num_threads) for run in runs]
         labels = {str(number): f"trial {number}" for number in pending}
         with progress_display(labels, err) as notify:
             study = continue_study(
@@ -81,7 +84,7 @@ def tune_command(
                 registry,
                 folder,
                 num_trials=num_trials,
-                num_threads=num_threads,
+                site=site,
                 notify=notify,
             )
     _print_study(study)

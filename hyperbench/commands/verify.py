@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hyperbench.events import Status, emit
 from hyperbench.records.store import find_runs
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
@@ -59,7 +60,7 @@ def verify_command(
     verdicts = []
     with progress_display({str(run): str(run) for run in runs}, err) as notify:
         for run in runs:
-            notify(str(run), "playing again")
+            emit(notify, str(run), "playing again")
             verdict = verify_run(
                 run,
                 registry,
@@ -69,7 +70,8 @@ def verify_command(
                 tolerance=tolerance,
             )
             verdicts.append(verdict)
-            notify(str(run), "ok" if verdict.is_sound else "failed")
+            status: Status = "ok" if verdict.is_sound else "failed"
+            emit(notify, str(run), "playing again", status=status)
     if as_json:
         print(json.dumps({"seed": seed, "runs": [_jsonable(v) for v in verdicts]}, indent=1))
     else:

@@ -4,52 +4,31 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, cast
 
 import numpy as np
 
 from hyperbench.arms import play_arm
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import ContractError
+from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.dataset import Dataset, dataset, load, prepare
-from hyperbench.policy import MLPPolicies, PolicyBatch, info_key
+from hyperbench.measuring.executors import Executor, Site
+from hyperbench.measuring.fitting import fit_and_generate
+from hyperbench.policy import STORABLE, PolicyBatch, StorablePolicies
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import provenance
 from hyperbench.records.record import Cost, RunRecord, SplitEntry
 from hyperbench.records.store import write_record
-from hyperbench.registry import Registry
+from hyperbench.registry import Registry, installed
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.run import Run
-from hyperbench.seeding import child_seed
 from hyperbench.split import Split
 from hyperbench.threads import single_threaded
-
-
-class Notify(Protocol):
-    """Told how far a run is; made by the console, called in whichever process executes."""
-
-    def __call__(
-        self, key: str, stage: str, step: int = 0, num_steps: int = 0, loss: float | None = None
-    ) -> None:
-        """Report that the run ``key`` is at ``step`` of ``num_steps`` of a stage."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where things are read and written.
-
-    Args:
-        runs: folder of all runs.
-        data: root of all demonstrations.
-    """
-
-    runs: Path
-    data: Path
 
 
 @dataclass(frozen=True)
@@ -64,38 +43,75 @@ class Measurement:
     fit: FitReport | None = None
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Demonstrations that are needed.
+
+    Args:
+        family: id.
+        protocol: says how many episodes there are of each task.
+    """
+
+    family: str
+    protocol: EvalProtocol
+
+
 def ensure_demonstrations(
-    family: TaskFamily, protocol: EvalProtocol, data_dir: Path, *, num_threads: int, notify: Notify
+    wanted: Wanted, site: Site, notify: Notify, *, registry: Registry | None = None
 ) -> tuple[Dataset, str | None]:
     """Make a family's demonstrations unless sound ones are there.
+
+    Args:
+        wanted: which.
+        site: says where they belong, and how many physics threads there are.
+        notify: told how far they are.
+        registry: resolves the family; the installed one if not given.
 
     Returns:
         Where they are, and why they had to be made; None if they were there.
     """
-    found = dataset(family, protocol.num_demonstrations, data_dir)
+    family = (registry or installed()).make_family(wanted.family)
+    found = dataset(family, wanted.protocol.num_demonstrations, site.data)
     problem = found.problem()
     if problem is not None:
-
-        def progress(step: int, num_steps: int) -> None:
-            notify(family.info.id, "demonstrations", step, num_steps)
-
+        progress = partial(emit, notify, wanted.family, "demonstrations")
         with single_threaded():
-            prepare(family, found, num_threads=num_threads, progress=progress)
+            prepare(family, found, num_threads=site.num_threads, progress=progress)
+        emit(notify, wanted.family, "demonstrations", status="ok")
     return found, problem
 
 
-def execute(
-    run: Run, registry: Registry, places: Places, *, num_threads: int, notify: Notify
-) -> RunRecord:
+def carry_out(
+    runs: Sequence[Run], executor: Executor, site: Site, notify: Notify
+) -> Iterator[RunRecord]:
+    """Execute runs; a run whose worker is lost has a failed record, too.
+
+    Args:
+        runs: the plan.
+        executor: maps ``execute`` over it.
+        site: where demonstrations are and records go.
+        notify: told how far each run is.
+
+    Yields:
+        Records as they are written.
+    """
+    for outcome in executor.map(execute, runs, site, notify):
+        if outcome.result is not None:
+            yield outcome.result
+        else:
+            record = record_lost(outcome.item, outcome.lost or "lost", site)
+            emit(notify, record.key, "lost", status=record.status, message=record.error or "")
+            yield record
+
+
+def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None = None) -> RunRecord:
     """Carry out one run and write its record; a failure is a record too.
 
     Args:
         run: what to do.
-        registry: resolves the run's names.
-        places: where demonstrations are and records go.
-        num_threads: physics threads. Everything else runs on one thread, so that results do not
-            depend on how many runs share the machine.
+        site: where demonstrations are and records go.
         notify: told how far the run is.
+        registry: resolves the run's names; the installed one if not given.
 
     Returns:
         The record that was written.
@@ -103,6 +119,7 @@ def execute(
     Raises:
         DataError: the record cannot be written.
     """
+    registry = registry or installed()
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
     seeds = judged_seeds(split, run.protocol)
@@ -110,15 +127,15 @@ def execute(
     try:
         if run.is_arm:
             with single_threaded():
-                notify(run.key, "judging")
+                emit(notify, run.key, "judging")
                 started = time.perf_counter()
-                table, played = play_arm(run.method, family, split, seeds, num_threads)
+                table, played = play_arm(run.method, family, split, seeds, site.num_threads)
                 cost = Cost(rollout_seconds=time.perf_counter() - started)
                 measured = Measurement(table, played, cost)
         else:
             method = registry.method_class(run.method)
             generator = method(method.Config.model_validate(run.config))
-            found = dataset(family, run.protocol.num_demonstrations, places.data)
+            found = dataset(family, run.protocol.num_demonstrations, site.data)
             demonstrations = load(family, found, (*split.source, *split.validation))
             support = None
             if run.num_support_due:
@@ -132,30 +149,51 @@ def execute(
                     seeds,
                     run,
                     support=support,
-                    num_threads=num_threads,
+                    num_threads=site.num_threads,
                     notify=notify,
                 )
+        not_stored = _obstacle(measured.policies, registry)
         record = RunRecord(
             status="ok",
+            not_stored=not_stored,
             cost=measured.cost,
             fit=measured.fit,
             num_support=measured.num_support,
             num_target_rollouts=measured.num_target_rollouts,
-            **_shared_entries(run, family, split),
+            **_shared_entries(run, family, split, registry),
         )
-        policies = measured.policies
-        written = write_record(places.runs, record, measured.table, policies, generator).record
+        policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
+        written = write_record(site.runs, record, measured.table, policies, generator).record
     except Exception as error:  # whatever a method or a world raises becomes a failed record
-        written = _record_failure(run, family, split, places, error)
-    notify(run.key, written.status)
+        written = _record_failure(run, family, split, site, error, registry)
+    emit(notify, run.key, "judging", status=written.status, message=written.error or "")
     return written
 
 
-def record_lost(run: Run, registry: Registry, places: Places) -> RunRecord:
-    """Write the record of a run whose worker process died, e.g. for lack of memory."""
+def _obstacle(policies: PolicyBatch | None, registry: Registry) -> str | None:
+    """Why a record cannot keep these policies; None if it can, or there are none."""
+    if policies is None:
+        return None
+    name = type(policies).__name__
+    missing = [member for member in STORABLE if not hasattr(policies, member)]
+    if missing:
+        return f"{name} lacks {', '.join(missing)}"
+    kind: str = policies.kind  # type: ignore[attr-defined]  # as was just seen
+    if kind not in registry.policy_kinds:
+        return f"{name} is of the kind {kind!r}, which no plugin registers"
+    if not isinstance(policies, registry.policy_kind(kind)):
+        return f"{name} is not what is registered as kind {kind!r}"
+    return None
+
+
+def record_lost(
+    run: Run, reason: str, site: Site, *, registry: Registry | None = None
+) -> RunRecord:
+    """Write the record of a run whose worker was lost, e.g. for lack of memory."""
+    registry = registry or installed()
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
-    return _record_failure(run, family, split, places, RuntimeError("the worker process died"))
+    return _record_failure(run, family, split, site, RuntimeError(reason), registry)
 
 
 def measure(
@@ -168,7 +206,7 @@ def measure(
     *,
     support: Demonstrations | None = None,
     num_threads: int = 1,
-    notify: Notify = lambda *_, **__: None,
+    notify: Notify = ignore,
 ) -> Measurement:
     """Fit, generate, judge. The generator meets demonstrations and specs, never the family.
 
@@ -191,53 +229,48 @@ def measure(
     specs = split.shuffled_target() if run.shuffled_spec else split.target
     if support is not None:
         support = replace(support, specs=specs)
-    started = time.perf_counter()
-    report = generator.fit(
-        demonstrations.select(split.source),
-        validation=validation,
-        seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
-        device=run.device,
-        # Not a closure, from whose cells a method could take what else this function has.
-        progress=partial(notify, run.key, "fitting"),
+    source = demonstrations.select(split.source)
+    fitted = fit_and_generate(
+        generator, source, validation, specs, run, support=support, notify=notify
     )
-    fitted = time.perf_counter()
-    policies = generator.generate(specs, support)
-    if info_key(policies) is not None:
-        raise ContractError(f"{run.method}: its policies ask for what experts alone are shown.")
-    generated = time.perf_counter()
-    if isinstance(policies, MLPPolicies):
-        policies.refuse_non_finite(specs)
-    judging = partial(notify, run.key, "judging")
+    started = time.perf_counter()
     table = rollout(
-        family, split.target, policies, seeds, num_threads=num_threads, progress=judging
+        family,
+        split.target,
+        fitted.policies,
+        seeds,
+        num_threads=num_threads,
+        progress=partial(emit, notify, run.key, "judging"),
     )
     cost = Cost(
-        num_parameters=report.num_parameters,
-        policy_parameters=getattr(policies, "num_parameters", None),
-        fit_seconds=fitted - started,
-        generate_seconds=generated - fitted,
-        rollout_seconds=time.perf_counter() - generated,
+        num_parameters=fitted.report.num_parameters,
+        policy_parameters=getattr(fitted.policies, "num_parameters", None),
+        fit_seconds=fitted.fit_seconds,
+        generate_seconds=fitted.generate_seconds,
+        rollout_seconds=time.perf_counter() - started,
     )
     num_support = 0 if support is None else min(len(row) for row in support.episodes)
-    return Measurement(table, seeds.size, cost, num_support, policies, report)
+    return Measurement(table, seeds.size, cost, num_support, fitted.policies, fitted.report)
 
 
-def _shared_entries(run: Run, family: TaskFamily, split: Split) -> dict[str, Any]:
+def _shared_entries(
+    run: Run, family: TaskFamily, split: Split, registry: Registry
+) -> dict[str, Any]:
     return {
         **dict(run),  # a record begins with all that its run is
         "family_info": family.info,
         "split": SplitEntry.of(split),
-        "provenance": provenance(),
+        "provenance": provenance(registry.distributions_of(run.family, run.method)),
     }
 
 
 def _record_failure(
-    run: Run, family: TaskFamily, split: Split, places: Places, error: Exception
+    run: Run, family: TaskFamily, split: Split, site: Site, error: Exception, registry: Registry
 ) -> RunRecord:
     record = RunRecord(
         status="failed",
         error=" ".join(f"{type(error).__name__}: {error}".split()),
         traceback="".join(traceback.format_exception(error)),
-        **_shared_entries(run, family, split),
+        **_shared_entries(run, family, split, registry),
     )
-    return write_record(places.runs, record).record
+    return write_record(site.runs, record).record

@@ -99,10 +99,10 @@ def prepare(
     num_threads: int = 1,
     progress: EpisodeProgress | None = None,
 ) -> None:
-    """Let the experts of all tasks play and write what they did, replacing what was there.
+    """Let the demonstrators of all tasks play and write what they did, replacing what was there.
 
     Args:
-        family: whose experts demonstrate.
+        family: whose demonstrators play.
         found: where to write, from ``dataset``.
         num_threads: physics threads.
         progress: told (steps done, horizon).
@@ -115,7 +115,7 @@ def prepare(
     table = rollout(
         family,
         family.tasks,
-        family.expert(family.tasks),
+        family.demonstrators(family.tasks),
         episode_seeds(_SEED_ROOT, "demonstration", family.tasks, num_episodes),
         num_threads=num_threads,
         execution_noise=family.info.execution_noise,

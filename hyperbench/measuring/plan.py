@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hyperbench.arms import ARMS
+from hyperbench.arms import RESERVED, arms_of
 from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
 from hyperbench.generator import MethodConfig
 from hyperbench.measuring.dataset import dataset
@@ -51,12 +51,12 @@ def plan(
             support under a protocol that hands none over.
     """
     families = [registry.make_family(entry.id) for entry in registry.select_families(suite)]
-    for name in set(ARMS) & set(registry.methods):
+    for name in set(RESERVED) & set(registry.methods):
         raise PluginError(f"Method {name!r} is called like a control arm. Uninstall or rename it.")
     if device not in DEVICES:
         raise UnknownNameError("device", device, DEVICES)
     asked = list(dict.fromkeys(methods))
-    learned = [name for name in asked if name not in ARMS]
+    learned = [name for name in asked if name not in RESERVED]
     for name in learned:
         if registry.method_entry(name).track not in ("zero-shot", protocol.track):
             few_shot = ", ".join(p.id for p in registry.protocols.values() if p.track == "few-shot")
@@ -85,7 +85,9 @@ def plan(
                 "seeds": seeds,
                 "demonstrations": demonstrations,
             }
-            planned = [Run(method=arm, is_arm=True, device="cpu", **shared) for arm in ARMS]
+            planned = [
+                Run(method=arm, is_arm=True, device="cpu", **shared) for arm in arms_of(family.info)
+            ]
             for name in chosen:
                 entry = registry.method_entry(name)
                 run = Run(

@@ -105,6 +105,8 @@ class RunRecord(Run):
     """The method's own report on its fit."""
     cost: Cost = Field(default_factory=Cost)
     """What it took."""
+    not_stored: str | None = None
+    """Why the generated policies were not stored, so that nobody can verify the run."""
     num_target_rollouts: int = 0
     """Episodes played on target tasks; more than are judged would show on the board."""
     sha256: dict[str, str] = Field(default_factory=dict)

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from hyperbench.errors import DataError
 from hyperbench.files import new_folder, sha256_file
 from hyperbench.generator import PolicyGenerator
-from hyperbench.policy import MLPPolicies, PolicyBatch
+from hyperbench.policy import StorablePolicies
 from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
 from hyperbench.records.record import GENERATOR, RunRecord, content_checksum
+from hyperbench.registry import Registry, installed
 from hyperbench.rollout import EpisodeTable
 
 RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
@@ -106,11 +107,15 @@ class StoredRun:
                 f"{self.folder} has no episode of its target task {error.args[0]}."
             ) from None
 
-    def policies(self) -> MLPPolicies:
+    def policies(self, registry: Registry | None = None) -> StorablePolicies:
         """The generated policies, in the order of the target tasks.
+
+        Args:
+            registry: resolves their kind; the installed one if not given.
 
         Raises:
             DataError: the file is missing, altered or unreadable.
+            UnknownNameError: no installed plugin registers their kind.
         """
         self._checked(POLICIES)
         from safetensors import SafetensorError, safe_open
@@ -122,7 +127,8 @@ class StoredRun:
                 metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
         except (SafetensorError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
-        return MLPPolicies.from_arrays(arrays, metadata)
+        kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
+        return kind.from_arrays(arrays, metadata)
 
     def check(self) -> tuple[str, ...]:
         """Check the files against the record, apart from the generator, which may be deleted.
@@ -174,7 +180,7 @@ def write_record(
     runs_dir: Path,
     record: RunRecord,
     table: EpisodeTable | None = None,
-    policies: PolicyBatch | None = None,
+    policies: StorablePolicies | None = None,
     generator: PolicyGenerator | None = None,
 ) -> StoredRun:
     """Write ``runs_dir/<key>/`` whole or not at all, replacing an earlier attempt.
@@ -183,7 +189,7 @@ def write_record(
         runs_dir: folder of all runs.
         record: the record; its checksums are filled in.
         table: judged episodes; None for a failed run.
-        policies: generated policies; stored where they are ``MLPPolicies``.
+        policies: generated, of a kind that can be stored; None where there are none.
         generator: fitted, of a method's run; saved with the record.
 
     Returns:
@@ -196,7 +202,7 @@ def write_record(
     with new_folder(folder, "Choose another place with --output-dir.") as draft:
         if table is not None:
             write_episodes(draft / EPISODES, table)
-        if isinstance(policies, MLPPolicies):
+        if policies is not None:
             from safetensors.numpy import save_file
 
             arrays, metadata = policies.to_arrays()

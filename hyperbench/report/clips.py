@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperbench.arms import DEMONSTRATOR, EXPERT
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
@@ -89,14 +90,15 @@ def _clips(family: FamilyContent, found: LabelledRun) -> list[Clip]:
     episodes = found.run.episodes()
     first = np.flatnonzero(episodes["task"] == key)[0]
     seed = int(episodes["seed"][first])
+    reference = EXPERT if world.info.has_expert else DEMONSTRATOR
     players: list[tuple[str, PolicyBatch]] = [
-        ("expert", world.expert([task])),
+        (reference, world.reference([task])),
         (found.method, found.run.policies().take([targets.index(key)])),
     ]
     where = f"{task.label}, split {record.seeds.split}"
     full = f"; the whole episode returned {episodes['return'][first]:.4g}"
     return [
-        Clip(name, f"{where}, first {SECONDS} s{'' if name == 'expert' else full}.", uri)
+        Clip(name, f"{where}, first {SECONDS} s{'' if name == reference else full}.", uri)
         for name, uri in ((name, _uri(world, task, batch, seed)) for name, batch in players)
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hyperbench.arms import EXPERT, RANDOM
+from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.row import Board
 
 # After the hues of Okabe & Ito (2008), per theme at a lightness that keeps a contrast of 3 with its
@@ -46,7 +46,7 @@ def styles(boards: Iterable[Board]) -> dict[str, Style]:
     """A style for every method of a report: learned ones first, by name, then the controls."""
     controls = {row.method: row.is_control for board in boards for row in board.rows}
     learned = sorted(method for method, is_control in controls.items() if not is_control)
-    first = [arm for arm in (EXPERT, RANDOM) if controls.get(arm)]
+    first = [arm for arm in (EXPERT, DEMONSTRATOR, RANDOM) if controls.get(arm)]
     others = sorted(m for m in controls if m not in (*learned, *first))
     found = {}
     for i, method in enumerate(learned):

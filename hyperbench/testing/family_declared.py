@@ -281,7 +281,7 @@ def _moved(family: TaskFamily, task: TaskSpec, name: str) -> TaskSpec:
 
 def expert_actions(family: TaskFamily, task: TaskSpec) -> FloatArray:
     """Record what the expert of ``task`` does in one episode: (num_steps, 1, action_dim)."""
-    policies: PolicyBatch = family.expert([task])
+    policies: PolicyBatch = family.reference([task])
     policies.reset()
     trace = play(
         single(family, task),

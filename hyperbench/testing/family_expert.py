@@ -30,15 +30,21 @@ _ROUNDING = 1e-5
 def check_expert_acts_within_bounds(family: TaskFamily) -> None:
     """Check that experts answer for every task with finite float32 actions inside the action space.
 
-    Their actions are the demonstrations that methods imitate.
+    So must demonstrators where they are others: their actions are what methods imitate.
     """
     tasks = some_tasks(family)
-    policies = family.expert(tasks)
-    subject = f"Expert of family {family.info.id}"
-    if not isinstance(policies, PolicyBatch) or policies.num_tasks != len(tasks):
+    _check_bounds(family, "Expert", family.reference(tasks))
+    if type(family).demonstrators is not TaskFamily.demonstrators:
+        _check_bounds(family, "Demonstrator", family.demonstrators(tasks))
+
+
+def _check_bounds(family: TaskFamily, who: str, policies: PolicyBatch) -> None:
+    num_tasks = len(some_tasks(family))
+    subject = f"{who} of family {family.info.id}"
+    if not isinstance(policies, PolicyBatch) or policies.num_tasks != num_tasks:
         raise contract_error(
             subject,
-            f"expert(tasks) must return a PolicyBatch for {len(tasks)} tasks.",
+            f"{who.lower()}s(tasks) must be a PolicyBatch for {num_tasks} tasks.",
             f"a {type(policies).__name__} for {getattr(policies, 'num_tasks', 'no')} tasks.",
             "hyperbench.policy.MLPPolicies is one; num_tasks, act and reset make another.",
         )
@@ -61,13 +67,13 @@ def check_expert_acts_within_bounds(family: TaskFamily) -> None:
 def check_experts_are_independent(family: TaskFamily) -> None:
     """Check that a task's expert does not depend on the other tasks in the call, nor on order."""
     tasks = some_tasks(family)
-    experts = family.expert(tasks)
+    experts = family.reference(tasks)
     observations = _visited_observations(family, experts)
     together = _act(experts, observations)
-    reverse = _act(family.expert(tasks[::-1]), observations[::-1].copy())[::-1]
+    reverse = _act(family.reference(tasks[::-1]), observations[::-1].copy())[::-1]
     tolerance = _ROUNDING * (family.action_space.high - family.action_space.low)
     for i, task in enumerate(tasks):
-        alone = _act(family.expert([task]), observations[[i]])[0]
+        alone = _act(family.reference([task]), observations[[i]])[0]
         for other in (together[i], reverse[i]):
             if not (np.abs(alone - other) <= tolerance).all():
                 raise contract_error(
@@ -118,7 +124,7 @@ def _check_expert_beats(family: TaskFamily, name: str, opponent: PolicyBatch) ->
 @lru_cache(maxsize=1)  # two checks play the same episodes, one after the other
 def _expert_returns(family: TaskFamily, tasks: tuple[TaskSpec, ...]) -> npt.NDArray[np.float64]:
     seeds = episode_seeds(0, "testing", tasks, _NUM_EPISODES)
-    return rollout(family, tasks, family.expert(tasks), seeds).returns
+    return rollout(family, tasks, family.reference(tasks), seeds).returns
 
 
 def _act(policies: PolicyBatch, observations: FloatArray) -> FloatArray:

@@ -7,9 +7,8 @@ the space, which each method's config declares. Target tasks appear nowhere in t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,19 @@ from hyperbench import statistics
 from hyperbench.arms import RandomPolicies
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import HyperbenchError, ProtocolError
+from hyperbench.events import Notify, emit
 from hyperbench.family import TaskFamily
-from hyperbench.generator import PolicyGenerator
-from hyperbench.measuring.conductor import Notify
+from hyperbench.generator import MethodConfig, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
+from hyperbench.measuring.executors import Executor, Here, Site
+from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair
 from hyperbench.provenance import provenance
 from hyperbench.registry import Registry
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.run import Run
 from hyperbench.search import SearchSpace
-from hyperbench.seeding import child_seed, content_hash
+from hyperbench.seeding import content_hash
 from hyperbench.task import TaskSpec
 from hyperbench.threads import single_threaded
 from hyperbench.tuning.study import Study, Trial, write_study
@@ -56,13 +57,16 @@ def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
     return protocol.model_copy(update={"seeds": seeds})
 
 
-def new_study(runs: Sequence[Run], search: SearchSpace, seed: int) -> Study:
+def new_study(
+    runs: Sequence[Run], search: SearchSpace, seed: int, distributions: Iterable[str] = ()
+) -> Study:
     """Begin a study.
 
     Args:
         runs: of one method, one per family and pair of seeds, as planned under a tuning protocol.
         search: the method's search space.
         seed: of the search.
+        distributions: that the method and the families come from.
 
     Raises:
         HyperbenchError: nothing is left to search for.
@@ -88,7 +92,7 @@ def new_study(runs: Sequence[Run], search: SearchSpace, seed: int) -> Study:
         families=tuple(dict.fromkeys(run.family for run in runs)),
         protocol=first.protocol,
         device=first.device,
-        provenance=provenance(),
+        provenance=provenance(distributions),
     )
 
 
@@ -104,7 +108,7 @@ class Case:
         validation: demonstrations of the validation tasks.
         seeds: (num_tasks, num_episodes) of the episodes.
         random: (num_tasks,) mean returns of random actions.
-        expert: (num_tasks,) mean returns of the experts.
+        expert: (num_tasks,) mean returns of the experts, or whoever is score 1.
     """
 
     run: Run
@@ -132,7 +136,7 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
     with single_threaded():
         random, expert = (
             rollout(family, tasks, policies, seeds, num_threads=num_threads).returns.mean(axis=1)
-            for policies in (RandomPolicies(family, tasks), family.expert(tasks))
+            for policies in (RandomPolicies(family, tasks), family.reference(tasks))
         )
     if (random == expert).all():
         raise ProtocolError(f"Validation tasks of {run.family} cannot tell policies apart.")
@@ -148,6 +152,23 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
     )
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One fit of a trial.
+
+    Args:
+        trial: its number, as it is told.
+        method: class of the generator.
+        config: the trial's settings.
+        case: what they are judged on.
+    """
+
+    trial: str
+    method: type[PolicyGenerator]
+    config: MethodConfig
+    case: Case
+
+
 def continue_study(
     study: Study,
     cases: Sequence[Case],
@@ -155,8 +176,9 @@ def continue_study(
     folder: Path,
     *,
     num_trials: int,
-    num_threads: int,
+    site: Site,
     notify: Notify,
+    executor: Executor | None = None,
 ) -> Study:
     """Try settings until there are ``num_trials``; a trial that fails is recorded, too.
 
@@ -166,8 +188,9 @@ def continue_study(
         registry: resolves the method.
         folder: where the study is written after each trial.
         num_trials: in all.
-        num_threads: physics threads.
+        site: says how many physics threads there are.
         notify: told how far each trial, known by its number, is.
+        executor: maps the fits inside a trial; one after the other in this process if not given.
 
     Returns:
         The study with all trials.
@@ -180,10 +203,8 @@ def continue_study(
         outcome: dict[str, Any]
         try:
             config = method.Config.model_validate(study.config | settings)
-            scores = [
-                validation_score(method(config), case, num_threads, partial(notify, key))
-                for case in cases
-            ]
+            attempts = [Attempt(key, method, config, case) for case in cases]
+            scores = _scores(attempts, executor or Here(), site, notify)
         except Exception as error:  # whatever a method raises makes a failed trial
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             outcome = {"status": "failed", "error": reason}
@@ -197,37 +218,51 @@ def continue_study(
         )
         study = study.model_copy(update={"trials": (*study.trials, trial)})
         write_study(folder, study)
-        notify(key, trial.status)
+        emit(notify, key, "fitting", status=trial.status, message=trial.error or "")
     return study
 
 
-def validation_score(
-    generator: PolicyGenerator, case: Case, num_threads: int, notify: Callable[..., None]
-) -> float:
+def _scores(
+    attempts: Sequence[Attempt], executor: Executor, site: Site, notify: Notify
+) -> list[float]:
+    """The score of each fit of a trial, in their order, whichever is done first."""
+    found: dict[str, float] = {}
+    for done in executor.map(validation_score, attempts, site, notify):
+        if done.result is None:
+            raise RuntimeError(done.lost)
+        found[done.item.case.run.key] = done.result
+    return [found[attempt.case.run.key] for attempt in attempts]
+
+
+def validation_score(attempt: Attempt, site: Site, notify: Notify) -> float:
     """Fit, generate for the validation tasks, play.
 
     Args:
-        generator: a fresh one.
-        case: what it is judged on.
-        num_threads: physics threads.
-        notify: told stage, step, number of steps and loss.
+        attempt: what is fitted, and on what it is judged.
+        site: says how many physics threads there are.
+        notify: told how far it is.
 
     Returns:
         The mean score over the validation tasks. Not the interquartile mean of boards: of a dozen
         tasks that would overlook the very ones on which some settings fail.
     """
+    case = attempt.case
     run = case.run
-    stage = f"fitting {run.family}, split {run.seeds.split}"
     support = case.validation.first(run.num_support_due) if run.num_support_due else None
     with single_threaded():
-        generator.fit(
+        fitted = fit_and_generate(
+            attempt.method(attempt.config),
             case.source,
-            validation=case.validation,
-            seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
-            device=run.device,
-            progress=partial(notify, stage),
+            case.validation,
+            case.tasks,
+            run,
+            support=support,
+            notify=notify,
+            key=attempt.trial,
+            stage=f"fitting {run.family}, split {run.seeds.split}",
         )
-        policies = generator.generate(case.tasks, support)
-        table = rollout(case.family, case.tasks, policies, case.seeds, num_threads=num_threads)
+        table = rollout(
+            case.family, case.tasks, fitted.policies, case.seeds, num_threads=site.num_threads
+        )
     scores = statistics.score(table.returns.mean(axis=1), case.random, case.expert)
     return float(np.nanmean(scores))

@@ -81,8 +81,9 @@ def identity_faults(
     return faults
 
 
-def obstacles(record: RunRecord, registry: Registry, family: TaskFamily) -> list[str]:
-    """Say why a record that nothing contradicts still cannot be played again here."""
+def obstacles(run: StoredRun, registry: Registry, family: TaskFamily) -> list[str]:
+    """Say why a run that nothing contradicts still cannot be played again here."""
+    record = run.record
     if record.content_sha256 is None:
         return ["no checksum: the record was written before records had one"]
     if record.status == "failed":
@@ -93,8 +94,9 @@ def obstacles(record: RunRecord, registry: Registry, family: TaskFamily) -> list
     if info.physics != installed.physics:
         return [f"physics is {info.physics}, installed is {installed.physics}"]
     if not record.is_arm:
-        if POLICIES not in record.sha256:
-            return ["its policies were not stored"]
+        if not run.keeps_policies:
+            why = "" if record.not_stored is None else f": {record.not_stored}"
+            return [f"its policies were not stored{why}"]
         return _unexplained_settings(record, registry)
     if info.expert_version != installed.expert_version:
         return [f"experts are {info.expert_version}, installed are {installed.expert_version}"]

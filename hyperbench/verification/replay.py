@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.arms import due_rollouts, play_arm
-from hyperbench.errors import DataError, HyperbenchError, ProtocolError
+from hyperbench.errors import DataError, HyperbenchError, ProtocolError, UnknownNameError
 from hyperbench.family import TaskFamily
 from hyperbench.provenance import provenance
 from hyperbench.records.record import RunRecord
@@ -112,7 +112,7 @@ def verify_run(
         return verdict("differs", f"protocol: {error}")
     if faults := identity_faults(record, registry, family, split):
         return verdict("differs", *faults)
-    if missing := obstacles(record, registry, family):
+    if missing := obstacles(run, registry, family):
         return verdict("unverifiable", *missing)
     seeds = judged_seeds(split, record.protocol)
     due = due_rollouts(record.method, family, split, seeds)
@@ -127,11 +127,13 @@ def verify_run(
             return verdict("differs", *faults)
         chosen = _drawn(len(split.target), num_tasks, child_seed(seed, "verify", record.key))
         with single_threaded():
-            played = _play(run, family, split, seeds, chosen, num_threads)
+            played = _play(run, registry, family, split, seeds, chosen, num_threads)
+    except UnknownNameError as error:  # a kind of policies whose plugin is not installed
+        return verdict("unverifiable", str(error))
     except (DataError, FloatingPointError, ValueError, IndexError) as error:
         return verdict("differs", f"{type(error).__name__}: {error}")
     recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
-    elsewhere = _elsewhere(record)
+    elsewhere = _elsewhere(record, registry)
     if tolerance is None:
         tolerance = 0.0 if elsewhere is None else ELSEWHERE_TOLERANCE
     found = verdict("verified").model_copy(update={"num_judged": seeds.size})
@@ -150,6 +152,7 @@ def _drawn(num_all: int, num_wanted: int | None, seed: int) -> list[int]:
 
 def _play(
     run: StoredRun,
+    registry: Registry,
     family: TaskFamily,
     split: Split,
     seeds: npt.NDArray[np.int64],
@@ -168,22 +171,24 @@ def _play(
             method, family, replace(split, target=targets), seeds[chosen], num_threads
         )
         return table
-    policies = run.policies()
+    policies = run.policies(registry)
     if policies.num_tasks != len(split.target):
         raise DataError(f"{POLICIES} has {policies.num_tasks}, not one per target task.")
     policies.refuse_non_finite(split.target)
     return rollout(family, targets, policies.take(chosen), seeds[chosen], num_threads=num_threads)
 
 
-def _elsewhere(record: RunRecord) -> str | None:
+def _elsewhere(record: RunRecord, registry: Registry) -> str | None:
     """Say in what that rounding depends on the record was made elsewhere; None if in nothing."""
-    here, there = provenance(), record.provenance
+    here = provenance(registry.distributions_of(record.family, record.method))
+    there = record.provenance
     if here.kernels != there.kernels:
         return f"kernels are {there.kernels}, here {here.kernels}"
     if here.machine != there.machine:
         return f"machine is {there.machine}, here {here.machine}"
-    names = sorted(here.versions.keys() | there.versions.keys())
-    versions = [n for n in names if here.versions.get(n) != there.versions.get(n)]
+    # Which ones are recorded has changed; what one of them does not say, nobody knows.
+    names = sorted(here.versions.keys() & there.versions.keys())
+    versions = [name for name in names if here.versions[name] != there.versions[name]]
     return f"versions differ of {', '.join(versions)}" if versions else None
 
 

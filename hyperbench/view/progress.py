@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-_ENDED = ("ok", "failed")
+from hyperbench.events import Event
 
 
 class LiveProgress:
-    """One bar for each run that is going on, and one for several together; a ``conductor.Notify``.
+    """One bar for each run that is going on, and one for several together; an ``events.Notify``.
 
     Args:
         labels: per run key what the run is called.
@@ -42,24 +42,23 @@ class LiveProgress:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def __call__(
-        self, key: str, stage: str, step: int = 0, num_steps: int = 0, loss: float | None = None
-    ) -> None:
-        if stage in _ENDED:
-            if key in self._bars:
-                self._progress.remove_task(self._bars.pop(key))
+    def __call__(self, event: Event) -> None:
+        label = self._labels.get(event.run, event.run)
+        if event.status != "running":
+            if event.run in self._bars:
+                self._progress.remove_task(self._bars.pop(event.run))
             self._progress.advance(self._total)
-            if stage == "failed":
-                self._progress.console.print(f"[red]failed[/]  {escape(self._labels[key])}")
+            if event.status == "failed":
+                self._progress.console.print(f"[red]failed[/]  {escape(label)}")
             return
-        if key not in self._bars:
-            self._bars[key] = self._progress.add_task("", total=None, loss="")
+        if event.run not in self._bars:
+            self._bars[event.run] = self._progress.add_task("", total=None, loss="")
         self._progress.update(
-            self._bars[key],
-            description=escape(f"{self._labels.get(key, key)}: {stage}"),
-            completed=step,
-            total=num_steps or None,
-            loss="" if loss is None else f"loss {loss:.4f}",
+            self._bars[event.run],
+            description=escape(f"{label}: {event.stage}"),
+            completed=event.step,
+            total=event.num_steps or None,
+            loss="" if event.loss is None else f"loss {event.loss:.4f}",
         )
 
 
@@ -80,30 +79,29 @@ class PlainProgress:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def __call__(
-        self, key: str, stage: str, step: int = 0, num_steps: int = 0, loss: float | None = None
-    ) -> None:
+    def __call__(self, event: Event) -> None:
         now = time.monotonic()
         with self._lock:
-            known, started, told = self._stages.get(key, ("", now, now))
+            stage = event.stage if event.status == "running" else event.status
+            known, started, told = self._stages.get(event.run, ("", now, now))
             if stage != known:
                 started = told = now
             elif now - told < self._every_seconds:
                 return
-            self._stages[key] = (stage, started, now)
-            label = self._labels.get(key, key)
-            if stage in _ENDED:
+            self._stages[event.run] = (stage, started, now)
+            label = self._labels.get(event.run, event.run)
+            if event.status != "running":
                 self._num_ended += 1
                 line = f"[{self._num_ended}/{len(self._labels)}] {label}: {stage}"
             else:
                 line = f"{label}: {stage}"
-                if step and num_steps:
-                    line += f" {step}/{num_steps}"
+                if event.step and event.num_steps:
+                    line += f" {event.step}/{event.num_steps}"
                     if now > started:
-                        seconds_left = (now - started) / step * (num_steps - step)
+                        seconds_left = (now - started) / event.step * (event.num_steps - event.step)
                         line += f", {seconds_left:.0f} s left"
-                if loss is not None:
-                    line += f", loss {loss:.4f}"
+                if event.loss is not None:
+                    line += f", loss {event.loss:.4f}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

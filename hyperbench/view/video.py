@@ -133,6 +133,9 @@ class _Stage(TaskFamily):
     def expert(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
         return self._family.expert(tasks)
 
+    def demonstrators(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
+        return self._family.demonstrators(tasks)
+
 
 class _Camera(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Shows ``fps`` of the ``steps_per_second`` moments of each second, evenly spread."""

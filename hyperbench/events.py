@@ -1,0 +1,86 @@
+"""Events: what is told while work is going on, and to whom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["running", "ok", "failed"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """How far a piece of work is; made by ``emit`` alone, read by whoever watches.
+
+    Args:
+        run: key of the run, or the name of whatever else is being done.
+        stage: what is being done, such as ``fitting``.
+        step: how many steps of the stage are done; 0 where nothing is counted.
+        num_steps: how many there are; 0 where that is not known.
+        loss: training loss.
+        status: whether the work goes on, or how it ended.
+        message: what else there is to say, in one line.
+        time: of the event, in seconds since 1970, UTC.
+    """
+
+    run: str
+    stage: str
+    step: int = 0
+    num_steps: int = 0
+    loss: float | None = None
+    status: Status = "running"
+    message: str = ""
+    time: float = field(default_factory=time.time)
+
+
+Notify = Callable[[Event], None]
+"""Somebody who watches; called in whichever process works."""
+
+
+def ignore(event: Event) -> None:
+    """Watch nothing."""
+
+
+def emit(
+    notify: Notify,
+    run: str,
+    stage: str,
+    step: int = 0,
+    num_steps: int = 0,
+    loss: float | None = None,
+    *,
+    status: Status = "running",
+    message: str = "",
+) -> None:
+    """Tell whoever watches; arguments as of ``Event``.
+
+    What watches may fail, as a terminal that was closed does: the work goes on.
+    """
+    event = Event(run, stage, step, num_steps, loss, status, message)
+    with suppress(Exception):
+        notify(event)
+
+
+class Listeners:
+    """Several that watch as one; one that fails is left out from then on.
+
+    Args:
+        listeners: told in this order.
+    """
+
+    def __init__(self, *listeners: Notify) -> None:
+        self._listeners = list(listeners)
+        self.failures: list[str] = []
+        """One line for each that failed."""
+
+    def __call__(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception as error:  # whatever a stranger's code raises
+                self._listeners.remove(listener)
+                name = getattr(listener, "__qualname__", type(listener).__qualname__)
+                self.failures.append(f"{name} watches no longer: {type(error).__name__}: {error}")

@@ -1,0 +1,1 @@
+"""A plugin that uses every seam: a kind of policies, demonstrators, a family without experts."""
