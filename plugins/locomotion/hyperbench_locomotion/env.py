@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco.rendering import Painter
 
 from hyperbench.vector import SingleEnv
-from hyperbench_locomotion.rendering import Painter
 from hyperbench_locomotion.vector_env import LocomotionVectorEnv
 
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import mujoco
 import numpy as np
 import pytest
-from hyperbench_locomotion import rendering
 from hyperbench_locomotion.families import LocomotionFamily
-from hyperbench_locomotion.rendering import Painter
+from hyperbench_mujoco import rendering
+from hyperbench_mujoco.rendering import Painter
 
 from hyperbench.errors import HyperbenchError
 from hyperbench.rollout import rollout
