@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
+from hyperbench_mujoco.turns import Indices
 
 from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
-from hyperbench_manipulation.sawyer.physics import Indices, SawyerPhysics
+from hyperbench_manipulation.sawyer.physics import SawyerPhysics
 from hyperbench_manipulation.sawyer.tasks import Array
 from hyperbench_manipulation.sawyer.world import World
 
