@@ -184,7 +184,10 @@ def test_the_example_method_keeps_the_contract(
 
 
 def test_the_example_suite_registers() -> None:
-    contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    world, contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    # What is shown of the tutorial family is what its own tests play.
+    shown = ROOT / "plugins" / "pointmass" / "hyperbench_pointmass" / "environment.py"
+    assert f"\n\n\n{world}\n\n" in shown.read_text()
     exec(compile(contract, "writing-a-suite.md", "exec"), {})
     namespace: dict = {}
     exec(compile(register, "writing-a-suite.md", "exec"), namespace)

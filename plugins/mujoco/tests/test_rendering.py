@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import mujoco
 import numpy as np
 import pytest
+from gymnasium import spaces
 from hyperbench_mujoco import rendering
 from hyperbench_mujoco.rendering import PaintedEnv, Painter
 
@@ -69,10 +70,8 @@ class BallEnv(PaintedEnv):
     """The ball where it is compiled; it is only looked at."""
 
     def __init__(self, model):
-        vector_env = StreamedVectorEnv()
-        vector_env.num_envs = 1
-        vector_env.single_observation_space = vector_env.single_action_space = None
-        super().__init__(vector_env, "rgb_array")
+        space = spaces.Box(-1.0, 1.0, (1,), np.float32)
+        super().__init__(StreamedVectorEnv(1, space, space), "rgb_array")
         self.model = model
         self.num_painters = 0
 
