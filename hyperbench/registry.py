@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from hyperbench import __version__, hookspecs
+from hyperbench.clone import Clone, source_tree
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import (
     ENTRY_POINT_GROUP,
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
     from hyperbench.family import TaskFamily
     from hyperbench.generator import PolicyGenerator
     from hyperbench.policy import StorablePolicies
-
-_FIRST_PARTY = {
-    "pointmass": "hyperbench-pointmass",
-    "locomotion": "hyperbench-locomotion",
-    "tracking": "hyperbench-locomotion",
-    "manipulation": "hyperbench-manipulation",
-}
-"""Suites of ours that may not be installed, for a helpful error."""
 
 LOAD_PLUGINS = "HYPERBENCH_LOAD_PLUGINS"
 """Environment variable that says which plugins are loaded."""
@@ -86,17 +79,19 @@ class Registry:
 
     Args:
         sources: the plugins; ``installed_plugins()`` for those of this environment.
+        clone: where what is not installed may lie, for errors that say how to install it.
 
     Raises:
         PluginError: two plugins, or two entries, have the same name.
     """
 
-    def __init__(self, sources: Iterable[PluginSource]) -> None:
+    def __init__(self, sources: Iterable[PluginSource], clone: Clone | None = None) -> None:
         sources = sorted(sources, key=lambda source: (source.name, source.distribution))
         _refuse_duplicates(
             "Entry point",
             [(source.name, source.distribution, source.version) for source in sources],
         )
+        self._clone = clone
         self.plugins = tuple(_load(source) for source in sources)
         self.families = self._by_name("Family", lambda p: [(e.id, e) for e in p.families])
         self.suites = self._by_name("Suite", lambda p: [(e.name, e) for e in p.suites])
@@ -119,7 +114,8 @@ class Registry:
 
         Raises:
             UnknownNameError: neither a suite nor a family is called so.
-            PluginError: a suite lists a family that nobody registers.
+            PluginError: the suite lies in the clone and is not installed, or a suite lists a family
+                that nobody registers.
         """
         if asked in self.suites:
             return tuple(self._family_of(asked, id_) for id_ in self.suites[asked].families)
@@ -129,12 +125,10 @@ class Registry:
         if versions:
             newest = max(versions, key=lambda id_: int(id_.rpartition("-v")[2]))
             return (self.families[newest],)
+        self._refuse_absent_suite(asked.partition("/")[0])
         if "/" in asked:
             raise UnknownNameError("family", asked, self.families)
-        package = _FIRST_PARTY.get(asked)
-        missing = package and package not in {plugin.distribution for plugin in self.plugins}
-        hint = f"Install it with: pip install {package}" if missing else self._failure_hint()
-        raise UnknownNameError("suite", asked, self.suites, hint)
+        raise UnknownNameError("suite", asked, self.suites, self._failure_hint())
 
     def method_entry(self, name: str) -> MethodEntry:
         """The method of that name.
@@ -161,9 +155,10 @@ class Registry:
 
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: it, or a package it requires, cannot be imported.
+            PluginError: it, or a package it requires, is not installed or cannot be imported.
         """
         if id_ not in self.families:
+            self._refuse_absent_suite(id_.partition("/")[0])
             raise UnknownNameError("family", id_, self.families, self._failure_hint())
         entry = self.families[id_]
         family: TaskFamily = self._resolve(f"Family {id_!r}", entry)(**entry.arguments)
@@ -225,7 +220,7 @@ class Registry:
             if not _is_importable(package):
                 raise PluginError(
                     f"{what} needs the package {package!r}, which is not installed. "
-                    f"Install it with: pip install {owner.distribution}"
+                    f"It {self._where_it_is(package, owner)}"
                 )
         module, _, name = entry.target.partition(":")
         try:
@@ -235,6 +230,25 @@ class Registry:
                 f"{what} of {owner.distribution} {owner.version} cannot be imported "
                 f"from {entry.target!r}: {error}"
             ) from error
+
+    def _refuse_absent_suite(self, suite: str) -> None:
+        if self._clone is None or suite in self.suites:
+            return
+        package = self._clone.of_suite(suite)
+        known = {plugin.distribution for plugin in self.plugins}
+        if package is None or package.is_installed or package.distribution in known:
+            return
+        where = self._clone.how_to_install(package)
+        raise PluginError(f"Suite {suite!r} is not installed. It {where}")
+
+    def _where_it_is(self, package: str, owner: Plugin) -> str:
+        # No name of an index is guessed at: anybody may have taken it.
+        if self._clone is not None and (found := self._clone.of_import(package)):
+            return self._clone.how_to_install(found)
+        needed = f"is a dependency of {owner.distribution} {owner.version}"
+        if self._clone is not None and (found := self._clone.of_distribution(owner.distribution)):
+            return f"{needed}, which {self._clone.how_to_install(found)}"
+        return f"{needed}: install that again, from where it came, with its dependencies."
 
     def _failure_hint(self) -> str:
         failed = [plugin.name for plugin in self.plugins if plugin.failure]
@@ -266,7 +280,8 @@ def installed() -> Registry:
     Raises:
         UnknownNameError: it names a plugin that is not installed.
     """
-    return Registry(chosen_plugins(installed_plugins(), os.environ.get(LOAD_PLUGINS, "")))
+    sources = chosen_plugins(installed_plugins(), os.environ.get(LOAD_PLUGINS, ""))
+    return Registry(sources, source_tree())
 
 
 def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSource]:

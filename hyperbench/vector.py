@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 
 Observations = npt.NDArray[np.float32]
 Seed = int | Sequence[int | None] | None
@@ -59,7 +62,8 @@ class RandomStreams:
     def _stream(self, index: int, seed: int | None) -> np.random.Generator:
         rng = self._rngs[index]
         if seed is not None or rng is None:
-            rng, _ = np_random(seed)
+            # Gymnasium refuses NumPy's integers.
+            rng, _ = np_random(None if seed is None else operator.index(seed))
             self._rngs[index] = rng
         return rng
 
@@ -69,10 +73,26 @@ class StreamedVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[An
 
     There is no automatic reset: reset what you need with ``options={"reset_mask": mask}``, as
     Gymnasium's own vector environments do in this mode.
+
+    Args:
+        num_envs: how many.
+        observation_space: of one environment.
+        action_space: of one environment.
+
+    Attributes:
+        streams: says what a reset is to start, and what random numbers each start draws from.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as in Gymnasium
-    streams: RandomStreams
+
+    def __init__(
+        self, num_envs: int, observation_space: spaces.Box, action_space: spaces.Box
+    ) -> None:
+        self.num_envs = num_envs
+        self.single_observation_space, self.single_action_space = observation_space, action_space
+        self.observation_space = batch_space(observation_space, num_envs)
+        self.action_space = batch_space(action_space, num_envs)
+        self.streams = RandomStreams(num_envs)
 
 
 class SingleEnv(gymnasium.Env[Observations, npt.NDArray[np.float32]]):
@@ -132,4 +152,6 @@ class SingleEnv(gymnasium.Env[Observations, npt.NDArray[np.float32]]):
 
 
 def _first(infos: dict[str, Any]) -> dict[str, Any]:
-    return {name: values[0] for name, values in infos.items()}
+    """What a plain environment tells: numbers and truths are Python's."""
+    rows = {name: values[0] for name, values in infos.items()}
+    return {name: row.item() if isinstance(row, np.generic) else row for name, row in rows.items()}

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -19,6 +20,8 @@ PACKAGES = [
     ROOT / "baselines" / "hyperbench_baselines",
     *sorted(ROOT.glob("plugins/*/hyperbench_*")),
 ]
+LIBRARIES = {"hyperbench_mujoco"}
+"""What worlds share: packages beside theirs which register nothing and know no world."""
 
 # Which folders of the core a folder may import from; arrows are transitive, every folder may import
 # the modules at the top level, and those import none of the folders.
@@ -113,15 +116,62 @@ def test_the_core_never_imports_a_simulator_torch_or_a_plugin() -> None:
     assert not offences(CORE, {"torch", "mujoco", "metaworld", "dm_control"} | plugins)
 
 
+def plugin_imports() -> dict[str, set[str]]:
+    """Per package of ``plugins/`` the packages that any of its files imports."""
+    imports: dict[str, set[str]] = {}
+    for path in WORLDS:
+        package = path.relative_to(ROOT / "plugins").parts[1]
+        imports.setdefault(package, set()).update(
+            name.split(".")[0] for name in imported_names(path)
+        )
+    return imports
+
+
+def against_the_worlds(imports: Mapping[str, set[str]], libraries: set[str]) -> list[str]:
+    """Which packages of ``plugins/`` import a method, or one of them that is no library."""
+    refused = (set(imports) - libraries) | {"hyperbench_baselines"}
+    return [
+        f"{package} imports {other}"
+        for package, others in imports.items()
+        for other in sorted(others & (refused - {package}))
+    ]
+
+
 def test_worlds_and_methods_never_import_each_other() -> None:
-    assert WORLDS
+    imports = plugin_imports()
     assert METHODS
-    worlds = {path.relative_to(ROOT / "plugins").parts[1] for path in WORLDS}
-    assert not offences(METHODS, worlds | {"mujoco", "gymnasium"})
-    assert not offences(WORLDS, {"hyperbench_baselines"})
-    for world in worlds:
-        own = [path for path in WORLDS if world in path.parts]
-        assert not offences(own, worlds - {world})
+    assert not offences(METHODS, {*imports, "mujoco", "gymnasium"})
+    assert set(imports) > LIBRARIES
+    assert not against_the_worlds(imports, LIBRARIES)
+
+
+@pytest.mark.parametrize(
+    ("package", "other", "allowed"),
+    [
+        ("world", "library", True),
+        ("world", "another_world", False),
+        ("world", "hyperbench_baselines", False),
+        ("library", "world", False),
+        ("library", "hyperbench_baselines", False),
+    ],
+)
+def test_an_import_between_worlds_is_found(package: str, other: str, allowed: bool) -> None:
+    imports = {"world": {"numpy", "world"}, "another_world": set(), "library": {"mujoco"}}
+    imports[package].add(other)
+    found = against_the_worlds(imports, {"library"})
+    assert found == ([] if allowed else [f"{package} imports {other}"])
+
+
+def test_a_library_registers_nothing_and_worlds_declare_that_they_need_it() -> None:
+    """A world that shares what it is itself would be imported by others."""
+    imports = plugin_imports()
+    for path in ROOT.glob("plugins/*/pyproject.toml"):
+        project = tomllib.loads(path.read_text())["project"]
+        [package] = (folder.name for folder in path.parent.glob("hyperbench_*"))
+        assert ("entry-points" in project) == (package not in LIBRARIES)
+        for library in LIBRARIES & imports[package] - {package}:
+            needed = library.replace("_", "-")
+            assert any(line.startswith(f"{needed}==") for line in project["dependencies"])
 
 
 def imports_within(package: Path) -> dict[str, set[str]]:

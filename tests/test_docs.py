@@ -3,7 +3,8 @@
 import ast
 import importlib
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -55,16 +56,58 @@ def set_up_command(name: str) -> str:
     return found[1]
 
 
+def packages_of_the_clone() -> dict[str, set[str]]:
+    """By folder those folders that its package depends on; worlds, methods, worlds' libraries."""
+    projects = {
+        str(path.parent.relative_to(ROOT)): tomllib.loads(path.read_text())["project"]
+        for pattern in ("*/pyproject.toml", "plugins/*/pyproject.toml")
+        for path in ROOT.glob(pattern)
+    }
+    folders = {project["name"]: folder for folder, project in projects.items()}
+    return {
+        folder: {
+            folders[name]
+            for line in project["dependencies"]
+            if (name := re.split(r"[^\w-]", line)[0]) in folders
+        }
+        for folder, project in projects.items()
+    }
+
+
+def not_installed(command: str, packages: Mapping[str, set[str]]) -> set[str]:
+    """Packages that a command leaves out, or names before one that they depend on."""
+    named = re.findall(r"-e (\S+)", command)
+    return {
+        package
+        for package, needed in packages.items()
+        if package not in named or not needed <= set(named[: named.index(package)])
+    }
+
+
 @pytest.mark.parametrize("name", ["run", "test"])
 def test_each_set_up_command_is_one_line_in_a_fresh_environment(name: str) -> None:
     command = set_up_command(name)
     assert "\n" not in command
     assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
     assert "-c constraints.txt" in command
-    packages = {path.parent.relative_to(ROOT) for path in ROOT.glob("*/pyproject.toml")}
-    packages |= {path.parent.relative_to(ROOT) for path in ROOT.glob("plugins/*/pyproject.toml")}
-    for package in packages:
-        assert f"-e {package}" in command
+    assert not not_installed(command, packages_of_the_clone())
+
+
+def test_a_package_that_is_not_installed_is_found() -> None:
+    """Whether it registers something or, like a worlds' library, nothing."""
+    packages = {"plugins/library": set(), "plugins/world": {"plugins/library"}}
+    library, world = "-e plugins/library", "-e plugins/world"
+    assert not not_installed(f"pip install -e . {library} {world} -e baselines", packages)
+    assert not_installed(f"pip install {library} -e plugins/worlds", packages) == {"plugins/world"}
+    assert not_installed(f"pip install {world} {library}", packages) == {"plugins/world"}
+    assert not_installed("pip install -e .", packages) == set(packages)
+    assert packages_of_the_clone()["plugins/locomotion"] == {"plugins/mujoco"}
+
+
+def test_make_installs_what_the_readme_does() -> None:
+    found = re.search(r"^PACKAGES = (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert found
+    assert f"-c constraints.txt {found[1]} &&" in set_up_command("test")
 
 
 def test_the_main_job_is_the_first_command() -> None:
@@ -141,7 +184,10 @@ def test_the_example_method_keeps_the_contract(
 
 
 def test_the_example_suite_registers() -> None:
-    contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    world, contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    # What is shown of the tutorial family is what its own tests play.
+    shown = ROOT / "plugins" / "pointmass" / "hyperbench_pointmass" / "environment.py"
+    assert f"\n\n\n{world}\n\n" in shown.read_text()
     exec(compile(contract, "writing-a-suite.md", "exec"), {})
     namespace: dict = {}
     exec(compile(register, "writing-a-suite.md", "exec"), namespace)

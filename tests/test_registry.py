@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hyperbench.clone import Clone
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
 from hyperbench.policy import MLPPolicies
@@ -17,6 +18,7 @@ from hyperbench.protocol import PROTOCOLS, QUICK
 from hyperbench.registry import PluginSource, Registry, chosen_plugins
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
+CLONE = Clone(Path(__file__).parents[1])
 POINTMASS = FamilyEntry("pointmass/goal-drag-v1", "hyperbench_pointmass.family:GoalDrag", "")
 
 
@@ -184,15 +186,18 @@ def test_unknown_names_are_helped(registry):
         Registry([]).method_entry("hypogen")
 
 
-def test_suite_of_ours_that_is_not_installed(registry):
-    with pytest.raises(UnknownNameError, match=r"pip install hyperbench-manipulation$"):
+def test_without_a_clone_no_name_to_install_is_guessed_at(registry):
+    """Anybody may have taken it; tests/test_clone.py has what is said in a clone."""
+    with pytest.raises(UnknownNameError) as caught:
         registry.select_families("manipulation")
+    assert str(caught.value).startswith("Unknown suite 'manipulation'.  Installed: ")
+    assert "pip" not in str(caught.value)
 
 
 def test_suite_of_ours_that_could_not_be_loaded():
     """It is installed: the way on is to see why it failed, not to install it again."""
     with pytest.raises(UnknownNameError, match="Not loaded: locomotion; see: hyperbench plugins"):
-        Registry([source("locomotion", ImportError("mujoco"))]).select_families("tracking")
+        Registry([source("locomotion", ImportError("mujoco"))], CLONE).select_families("tracking")
 
 
 def test_selecting_families(registry):
@@ -207,18 +212,48 @@ def test_selecting_families(registry):
 
 
 @pytest.mark.parametrize("package", ["metaworld_not_there", "metaworld_not_there.part"])
-def test_missing_package_is_named_with_what_to_install(package):
+@pytest.mark.parametrize(
+    ("distribution", "clone", "what_to_do"),
+    [
+        ("hyperbench-a", None, ": install that again, from where it came, with its dependencies."),
+        ("hyperbench-a", CLONE, ": install that again, from where it came, with its dependencies."),
+        (
+            "hyperbench-baselines",
+            CLONE,
+            f", which is in the clone {CLONE.root}: pip install -c constraints.txt -e baselines",
+        ),
+    ],
+)
+def test_missing_package_is_named_with_what_to_do(
+    package, distribution, clone, what_to_do, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     entry = FamilyEntry("reach/push-v1", "x:Y", "", requires=["json", package])
     loaded = plugin([entry], [], [method("clone", requires=[package])])
-    registry = Registry([source("manipulation", loaded)])
+    registry = Registry([source("a", loaded, distribution)], clone)
     needs = (
         f" needs the package {package!r}, which is not installed. "
-        "Install it with: pip install hyperbench-manipulation"
+        f"It is a dependency of {distribution} 0.1.0{what_to_do}"
     )
     with pytest.raises(PluginError, match=exactly(f"Family 'reach/push-v1'{needs}")):
         registry.make_family("reach/push-v1")
     with pytest.raises(PluginError, match=exactly(f"Method 'clone'{needs}")):
         registry.method_class("clone")
+
+
+def test_missing_package_of_the_clone_is_said_to_be_there(tmp_path, monkeypatch):
+    package = tmp_path / "plugins" / "shared" / "shared_not_there"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package.parent / "pyproject.toml").write_text('[project]\nname = "shared-not-there"\n')
+    monkeypatch.chdir(tmp_path)
+    loaded = plugin([FamilyEntry("reach/push-v1", "x:Y", "", requires=["shared_not_there"])])
+    message = (
+        "Family 'reach/push-v1' needs the package 'shared_not_there', which is not installed. "
+        "It is in this clone: pip install -c constraints.txt -e plugins/shared"
+    )
+    with pytest.raises(PluginError, match=exactly(message)):
+        Registry([source("robot", loaded)], Clone(tmp_path)).make_family("reach/push-v1")
 
 
 @pytest.mark.parametrize(

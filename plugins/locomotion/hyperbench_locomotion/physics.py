@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import mujoco
 import mujoco.rollout
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco.turns import CARRIED, Indices, Turns
 
 Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
-_STEPPED = int(
-    mujoco.mjtState.mjSTATE_QPOS
-    | mujoco.mjtState.mjSTATE_QVEL
-    | mujoco.mjtState.mjSTATE_WARMSTART
-    | mujoco.mjtState.mjSTATE_CTRL
-)
-"""What ``SteppedPhysics`` remembers of an environment, as MuJoCo's bits."""
 _MIN_SHARED_STEPS = 5
 """With fewer physics steps a call, threads spend more on handing over Python's lock than they win:
 fingers, of 2, were advanced 1.4 times slower by two threads than by one (docs/performance.md)."""
@@ -164,20 +157,15 @@ class SteppedPhysics(Physics):
 
     Agrees with dm_control bit by bit, because the constraint solver starts from its last solution
     and sensor values belong to the end of the last physics step. ``mujoco.rollout`` can do neither.
-
-    Environments take turns on one ``MjData`` per thread: all that a step needs of the one before
-    are a few dozen numbers, and a simulation that stays in the processor's cache is faster.
+    Environments take turns on one ``MjData`` per thread.
     """
 
     def __init__(self, models: Sequence[mujoco.MjModel], num_threads: int) -> None:
         super().__init__(models, num_threads)
-        model = self.models[0]
-        self._data = [mujoco.MjData(model) for _ in range(self.num_threads)]
-        self._pool = ThreadPoolExecutor(self.num_threads) if self.num_threads > 1 else None
-        every = np.arange(len(self.models))
-        self._chunks = [chunk.tolist() for chunk in np.array_split(every, self.num_threads)]
-        # A row is qpos, qvel, the solver's last solution, control.
-        self._state: Array = np.zeros((len(self.models), mujoco.mj_stateSize(model, _STEPPED)))
+        model, num_envs = self.models[0], len(self.models)
+        self._turns = Turns(partial(mujoco.MjData, model), num_envs, num_threads)
+        self._every = np.arange(num_envs)
+        self._state: Array = np.zeros((num_envs, mujoco.mj_stateSize(model, CARRIED)))
         self._sees_motion = bool((model.sensor_needstage != mujoco.mjtStage.mjSTAGE_ACC).any())
 
     @property
@@ -198,7 +186,7 @@ class SteppedPhysics(Physics):
     ) -> None:
         if model is not None:
             self.models[index] = model
-        model, data = self.models[index], self._data[0]
+        model, data = self.models[index], self._turns.simulations[0]
         mujoco.mj_resetData(model, data)
         data.qpos[:] = qpos
         data.qvel[:] = 0.0 if qvel is None else qvel
@@ -208,25 +196,22 @@ class SteppedPhysics(Physics):
 
     def advance(self, control: Array, num_steps: int) -> None:
         self._state[:, -control.shape[1] :] = control
-        if self._pool is None or num_steps < _MIN_SHARED_STEPS:
-            self._step(self._data[0], range(len(self.models)), num_steps)
-        else:
-            steps = [num_steps] * self.num_threads
-            list(self._pool.map(self._step, self._data, self._chunks, steps))
+        step = partial(self._step, num_steps=num_steps)
+        self._turns.take(step, self._every, shared=num_steps >= _MIN_SHARED_STEPS)
 
     def settle(self, chosen: Indices, num_steps: int) -> None:
         if num_steps:
             self._state[chosen, -self.models[0].nu :] = 0.0
-            self._step(self._data[0], chosen.tolist(), num_steps)
+            step = partial(self._step, num_steps=num_steps)
+            self._turns.take(step, chosen, shared=False)
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._turns.close()
 
     def _step(self, data: mujoco.MjData, chosen: Iterable[int], num_steps: int) -> None:
         for i in chosen:
             model = self.models[i]
-            mujoco.mj_setState(model, data, self._state[i], _STEPPED)
+            mujoco.mj_setState(model, data, self._state[i], CARRIED)
             mujoco.mj_step(model, data, num_steps)
             if self._sees_motion:
                 # Sensors of positions and velocities are still those of the last step's start;
@@ -235,5 +220,5 @@ class SteppedPhysics(Physics):
             self._keep(i, data)
 
     def _keep(self, index: int, data: mujoco.MjData) -> None:
-        mujoco.mj_getState(self.models[index], data, self._state[index], _STEPPED)
+        mujoco.mj_getState(self.models[index], data, self._state[index], CARRIED)
         self.sensors[index] = data.sensordata

@@ -31,7 +31,7 @@ def _entry(suite: str, body: str, features: tuple[str, ...]) -> FamilyEntry:
         target="hyperbench_locomotion.families:LocomotionFamily",
         summary=f"{_BODIES[body]} {manner}",
         arguments={"suite": suite, "body": body, "features": features},
-        requires=("mujoco",),
+        requires=("mujoco", "hyperbench_mujoco"),
     )
 
 

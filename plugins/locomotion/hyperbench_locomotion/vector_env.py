@@ -9,9 +9,8 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
-from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
+from hyperbench.vector import Observations, Seed, StreamedVectorEnv
 from hyperbench_locomotion.body import Body
 from hyperbench_locomotion.physics import Array, Physics, RolloutPhysics, SteppedPhysics
 from hyperbench_locomotion.rewards import RecentMean, RewardFunction
@@ -49,20 +48,15 @@ class LocomotionVectorEnv(StreamedVectorEnv):
         judged_seconds: float = 0.0,
         num_threads: int = 1,
     ) -> None:
+        super().__init__(len(models), observation_space(body), action_space(models[0]))
         self.body = body
         kind = SteppedPhysics if body.carries_warm_start else RolloutPhysics
         self.physics: Physics = kind(models, num_threads)
         self.targets: Array = np.array(targets, dtype=np.float64)
-        self.num_envs = len(self.targets)
         self.horizon = horizon
-        self.streams = RandomStreams(self.num_envs)
         self._reward = reward
         step_seconds = models[0].opt.timestep * body.num_substeps
         self._speeds = RecentMean(self.num_envs, judged_seconds / step_seconds)
-        self.single_observation_space = observation_space(body)
-        self.single_action_space = action_space(models[0])
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._action_bounds = models[0].actuator_ctrlrange.T
         self._elapsed_steps = np.zeros(self.num_envs, dtype=np.int64)
 

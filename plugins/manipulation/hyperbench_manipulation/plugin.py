@@ -28,11 +28,12 @@ def _entries(
     )
 
 
-_METAWORLD = ("metaworld", "packaging")
+_ARM = ("mujoco", "hyperbench_mujoco")
+_METAWORLD = ("metaworld", "packaging", "hyperbench_mujoco")
 FAMILIES = (
     *_entries(GOAL_FAMILIES, "sawyer.families:GoalFamily", sawyer_summary, _METAWORLD),
     *_entries(FRAME_FAMILIES, "sawyer.families:FrameFamily", sawyer_summary, _METAWORLD),
-    *_entries(ARM_FAMILIES, "arm.family:ArmFamily", arm_summary, ("mujoco",)),
+    *_entries(ARM_FAMILIES, "arm.family:ArmFamily", arm_summary, _ARM),
 )
 
 

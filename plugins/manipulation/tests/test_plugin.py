@@ -53,7 +53,8 @@ def test_without_metaworld_the_rest_works(manipulation, monkeypatch, package):
         manipulation.make_family("manipulation/goal-reach-v1")
     assert str(caught.value) == (
         f"Family 'manipulation/goal-reach-v1' needs the package '{package}', which is not "
-        "installed. Install it with: pip install hyperbench-manipulation"
+        "installed. It is a dependency of hyperbench-manipulation 0.1.0: install that again, from "
+        "where it came, with its dependencies."
     )
     assert manipulation.make_family("manipulation/lift-size-v1").tasks
 

@@ -1,9 +1,7 @@
 """Pictures of Meta-World."""
 
-import mujoco
 import numpy as np
 import pytest
-from hyperbench_manipulation.rendering import Canvas
 from hyperbench_manipulation.sawyer.families import GoalFamily
 
 from hyperbench.errors import HyperbenchError
@@ -47,17 +45,3 @@ def test_time_passes_as_in_the_simulation(family):
     env = family.make(family.tasks[0], "rgb_array")
     assert env.metadata["render_fps"] == pytest.approx(1 / (model.opt.timestep * 5))
     env.close()
-
-
-def test_a_machine_without_opengl_is_told_what_to_install(family, monkeypatch):
-    class Absent:
-        def __init__(self, *size):
-            raise RuntimeError("no device")
-
-        def __del__(self):
-            assert self._context is None  # as MuJoCo's look at it; pytest reports what is raised
-
-    monkeypatch.setenv("MUJOCO_GL", "egl")  # so that the choice is not made anew
-    monkeypatch.setattr(mujoco.gl_context, "GLContext", Absent, raising=False)
-    with pytest.raises(HyperbenchError, match=r"\(no device\)\. Install libegl1 or libosmesa6"):
-        Canvas(family.world.model, "topview")

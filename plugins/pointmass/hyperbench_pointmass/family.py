@@ -58,7 +58,7 @@ class GoalDrag(TaskFamily):
     action_space = ACTION_SPACE
 
     def make(self, task: TaskSpec, render_mode: str | None = None) -> PointMassEnv:
-        return PointMassEnv(task, render_mode)
+        return PointMassEnv(PointMassVectorEnv([task]), render_mode)
 
     def make_vec(self, tasks: Sequence[TaskSpec], num_threads: int = 1) -> PointMassVectorEnv:  # noqa: ARG002 -- numpy steps them all at once
         return PointMassVectorEnv(tasks)

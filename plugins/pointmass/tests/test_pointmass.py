@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hyperbench_pointmass.environment import HORIZON, OBSERVATION_SPACE
+from hyperbench_pointmass.environment import HORIZON, OBSERVATION_SPACE, START_RANGE
 from hyperbench_pointmass.family import GoalDrag
 
 from hyperbench.testing import FAMILY_CHECKS
@@ -60,6 +60,20 @@ def test_masked_reset_leaves_the_others_alone():
     np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
     start, _ = FAMILY.make(FAMILY.tasks[1]).reset(seed=4)
     np.testing.assert_array_equal(after[1], start)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 123, 2**31, 2**32 - 1, 2**32, 2**40, 2**48 - 1])
+def test_starts_are_those_that_boards_were_measured_from(seed):
+    """Each seed has a stream of NumPy's, which goes on at a reset without a seed."""
+    stream = np.random.default_rng(seed)
+    vector_env, env = FAMILY.make_vec(FAMILY.tasks[:2]), FAMILY.make(FAMILY.tasks[0])
+    for given in (seed, None):
+        expected = stream.uniform(-START_RANGE, START_RANGE, 2).astype(np.float32)
+        start, info = env.reset(seed=given)
+        starts, _ = vector_env.reset(seed=[5, given])
+        for found in (start, starts[1]):
+            np.testing.assert_array_equal(found, [*expected, 0.0, 0.0])
+        assert info == {}
 
 
 def test_reset_counts_seeds_up_from_one_number():

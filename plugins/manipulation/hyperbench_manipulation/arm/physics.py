@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import mujoco
 import numpy as np
+from hyperbench_mujoco.turns import CARRIED, Turns
 
 from hyperbench_manipulation.arm.kinematics import Array
 from hyperbench_manipulation.arm.links import NUM_JOINTS
 from hyperbench_manipulation.arm.model import NUM_SUBSTEPS
 
-_CARRIED = int(
-    mujoco.mjtState.mjSTATE_QPOS
-    | mujoco.mjtState.mjSTATE_QVEL
-    | mujoco.mjtState.mjSTATE_WARMSTART
-    | mujoco.mjtState.mjSTATE_CTRL
-)
-"""What is remembered of an environment, as MuJoCo's bits; a row of the state is in this order."""
-
 
 class ArmPhysics:
     """One arm and one cube per environment; owned by the vector environment.
 
-    Environments take turns on one ``MjData`` per thread. MuJoCo lets other threads run while it
-    steps, and of a control step of 20 physics steps that is nearly all.
+    Environments take turns on one ``MjData`` per thread.
 
     Args:
         models: one per environment, all of equal sizes; the same object may appear many times.
@@ -42,14 +34,11 @@ class ArmPhysics:
     def __init__(self, models: Sequence[mujoco.MjModel], num_threads: int = 1) -> None:
         model = models[0]
         num_envs = len(models)
-        num_threads = max(1, min(num_threads, num_envs))
         self._models = models
-        self._data = [mujoco.MjData(model) for _ in range(num_threads)]
-        self._pool = ThreadPoolExecutor(num_threads) if num_threads > 1 else None
+        self._turns = Turns(partial(mujoco.MjData, model), num_envs, num_threads)
+        self._every = np.arange(num_envs)
         self._site = model.site("tool").id
-        every = np.arange(num_envs)
-        self._shares = [share.tolist() for share in np.array_split(every, num_threads)]
-        self._state: Array = np.zeros((num_envs, mujoco.mj_stateSize(model, _CARRIED)))
+        self._state: Array = np.zeros((num_envs, mujoco.mj_stateSize(model, CARRIED)))
         self.qpos = self._state[:, : model.nq]
         self.qvel = self._state[:, model.nq : model.nq + model.nv]
         self.tool: Array = np.zeros((num_envs, 3))
@@ -59,7 +48,7 @@ class ArmPhysics:
 
     def place(self, index: int, qpos: Array) -> None:
         """Start environment ``index`` afresh, at rest in ``qpos`` (nq,)."""
-        model, data = self._models[index], self._data[0]
+        model, data = self._models[index], self._turns.simulations[0]
         mujoco.mj_resetData(model, data)
         data.qpos[:] = qpos
         self._keep(index, data)
@@ -71,26 +60,22 @@ class ArmPhysics:
             control: (num_envs, nu) wanted positions of joints and fingers, held.
         """
         self._state[:, -control.shape[1] :] = control
-        if self._pool is None:
-            self._step(self._data[0], range(len(self._models)))
-        else:
-            list(self._pool.map(self._step, self._data, self._shares))
+        self._turns.take(self._step, self._every)
 
     def close(self) -> None:
         """Stop the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._turns.close()
 
     def _step(self, data: mujoco.MjData, chosen: Iterable[int]) -> None:
         for i in chosen:
             model = self._models[i]
-            mujoco.mj_setState(model, data, self._state[i], _CARRIED)
+            mujoco.mj_setState(model, data, self._state[i], CARRIED)
             mujoco.mj_step(model, data, NUM_SUBSTEPS)
             self._keep(i, data)
 
     def _keep(self, index: int, data: mujoco.MjData) -> None:
         model, jacobian = self._models[index], self._full_jacobian[index]
-        mujoco.mj_getState(model, data, self._state[index], _CARRIED)
+        mujoco.mj_getState(model, data, self._state[index], CARRIED)
         # After a step the frames in ``data`` are still those of its start.
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)

@@ -9,9 +9,8 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
-from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
+from hyperbench.vector import Observations, Seed, StreamedVectorEnv
 from hyperbench_manipulation.arm.cube import CubeTask
 from hyperbench_manipulation.arm.kinematics import Array, joint_steps
 from hyperbench_manipulation.arm.links import JOINT_LIMITS, NUM_JOINTS
@@ -53,16 +52,11 @@ class ArmVectorEnv(StreamedVectorEnv):
         homes: Sequence[Array],
         num_threads: int = 1,
     ) -> None:
+        super().__init__(len(models), observation_space(task), ACTION_SPACE)
         self.task = task
         self.models = models
         self.physics = ArmPhysics(models, num_threads)
-        self.num_envs = len(models)
         self.goals: Array = np.zeros((self.num_envs, 3))
-        self.streams = RandomStreams(self.num_envs)
-        self.single_observation_space = observation_space(task)
-        self.single_action_space = ACTION_SPACE
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(ACTION_SPACE, self.num_envs)
         self._homes = homes
         self._num_steps = np.zeros(self.num_envs, dtype=np.int64)
         self._progress: Array = np.zeros(self.num_envs)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Literal
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco.turns import Indices, Turns
 
 from hyperbench_manipulation.sawyer.tasks import CRANK_RADIUS, Array, Beyond, Near, Point
 from hyperbench_manipulation.sawyer.world import STATE, Start, World
 
-Indices = npt.NDArray[np.int64]
+_Simulation = tuple[mujoco.MjModel, mujoco.MjData]
 
 _GRIPPER_OPENING = 0.1
 """Distance of the claws that is observed as 1 [m]."""
@@ -34,9 +35,9 @@ _MOCAP_QUAT = (1.0, 0.0, 1.0, 0.0)
 class SawyerPhysics:
     """One simulation per environment; owned by the vector environment.
 
-    Environments take turns on one ``MjData`` per thread: what a step needs of the one before are a
-    few dozen numbers. The calls of MuJoCo that change a state are Meta-World's, among them the
-    ``mj_forward`` after each control step, whose solution the constraint solver starts from next.
+    Environments take turns on one ``MjData`` per thread. The calls of MuJoCo that change a state
+    are Meta-World's, among them the ``mj_forward`` after each control step, whose solution the
+    constraint solver starts from next.
     Rewards, which take Meta-World most of its time, and orientations are not computed.
 
     Args:
@@ -58,12 +59,7 @@ class SawyerPhysics:
         self._slots, self._reads = self._sources()
         self._points: Array = np.zeros((num_envs, len(self._slots), 3))
         self._targets: Array = np.zeros((num_envs, 3))
-        # A model of its own for each thread, because furniture stands elsewhere in each start.
-        self._models = [copy.copy(model) for _ in range(max(1, min(num_threads, num_envs)))]
-        self._data = [mujoco.MjData(model) for model in self._models]
-        for data in self._data:
-            data.mocap_quat[:] = _MOCAP_QUAT
-        self._pool = ThreadPoolExecutor(len(self._models)) if len(self._models) > 1 else None
+        self._turns = Turns(partial(_simulation, model), num_envs, num_threads)
 
     @property
     def qpos(self) -> Array:
@@ -123,18 +119,14 @@ class SawyerPhysics:
         aims = self._state[chosen, -3:] + actions[:, :3] * self._world.action_scale
         self._state[chosen, -3:] = np.clip(aims, *self._world.mocap_bounds)
         self._state[chosen, self._control] = np.stack([actions[:, 3], -actions[:, 3]], axis=1)
-        if self._pool is None:
-            self._step(self._models[0], self._data[0], chosen.tolist())
-        else:
-            chunks = [part.tolist() for part in np.array_split(chosen, len(self._models))]
-            list(self._pool.map(self._step, self._models, self._data, chunks))
+        self._turns.take(self._step, chosen)
 
     def close(self) -> None:
         """Stop the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._turns.close()
 
-    def _step(self, model: mujoco.MjModel, data: mujoco.MjData, chosen: Sequence[int]) -> None:
+    def _step(self, simulation: _Simulation, chosen: Sequence[int]) -> None:
+        model, data = simulation
         placed = None
         for i in chosen:
             start, state = self.starts[i], self._state[i]
@@ -179,6 +171,14 @@ class SawyerPhysics:
 
     def _address(self, joint: str) -> int:
         return int(self._world.model.joint(joint).qposadr[0])
+
+
+def _simulation(model: mujoco.MjModel) -> _Simulation:
+    # A model of its own for each thread, because furniture stands elsewhere in each start.
+    model = copy.copy(model)
+    data = mujoco.MjData(model)
+    data.mocap_quat[:] = _MOCAP_QUAT
+    return model, data
 
 
 def _norms(vectors: Array) -> Array:

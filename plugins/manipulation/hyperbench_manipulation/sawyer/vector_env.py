@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
+from hyperbench_mujoco.turns import Indices
 
-from hyperbench.vector import Observations, RandomStreams, Seed, StreamedVectorEnv
-from hyperbench_manipulation.sawyer.physics import Indices, SawyerPhysics
+from hyperbench.vector import Observations, Seed, StreamedVectorEnv
+from hyperbench_manipulation.sawyer.physics import SawyerPhysics
 from hyperbench_manipulation.sawyer.tasks import Array
 from hyperbench_manipulation.sawyer.world import World
 
@@ -57,17 +57,12 @@ class SawyerVectorEnv(StreamedVectorEnv):
         shows_object: bool,
         num_threads: int = 1,
     ) -> None:
+        super().__init__(len(layouts), observation_space(shows_object), ACTION_SPACE)
         self.world = world
-        self.num_envs = len(layouts)
         self.physics = SawyerPhysics(world, self.num_envs, num_threads)
-        self.streams = RandomStreams(self.num_envs)
         self._layouts = layouts
         self._turn = np.stack([np.cos(angles), np.sin(angles)])
         self._shows_object = shows_object
-        self.single_observation_space = observation_space(shows_object)
-        self.single_action_space = ACTION_SPACE
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(ACTION_SPACE, self.num_envs)
         self._elapsed_steps = np.zeros(self.num_envs, dtype=np.int64)
         self._frame = self._look()
         self._last_frame = self._frame.copy()

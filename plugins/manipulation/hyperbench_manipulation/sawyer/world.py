@@ -7,17 +7,12 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from hyperbench_mujoco.turns import CARRIED
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
 from hyperbench_manipulation.sawyer.tasks import Array, SawyerTask
 
-STATE = int(
-    mujoco.mjtState.mjSTATE_QPOS
-    | mujoco.mjtState.mjSTATE_QVEL
-    | mujoco.mjtState.mjSTATE_WARMSTART
-    | mujoco.mjtState.mjSTATE_CTRL
-    | mujoco.mjtState.mjSTATE_MOCAP_POS
-)
+STATE = CARRIED | int(mujoco.mjtState.mjSTATE_MOCAP_POS)
 """All that a step of Meta-World needs of the one before, as MuJoCo's bits, stored in this order."""
 
 

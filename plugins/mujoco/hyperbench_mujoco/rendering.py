@@ -1,4 +1,4 @@
-"""Pictures of an environment, with or without a display."""
+"""Pictures of a simulation, with or without a display."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import importlib
 import os
 import sys
+from abc import abstractmethod
 from contextlib import suppress
 from ctypes.util import find_library
 
@@ -14,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench.errors import HyperbenchError
+from hyperbench.vector import SingleEnv
 
-_SHADOW_SIZE = 1024
-"""Width of the shadow map in points; with the 4096 of MuJoCo a CPU takes twice as long to draw."""
+Picture = npt.NDArray[np.uint8]
 
 
 class _Renderer(mujoco.Renderer):
@@ -27,48 +28,88 @@ class _Renderer(mujoco.Renderer):
 
 
 class Painter:
-    """Draws one model; owned by the environment that asked for pictures.
+    """Draws states of one model; owned by the environment that asked for pictures.
 
     Args:
-        model: what is drawn.
-        camera: name of the model's camera to look through.
+        model: what is drawn; copied.
+        camera: name of the model's camera to look through, or a free one.
         width: in pixels.
         height: in pixels.
+        lights_follow: whether lights, and with them shadows, follow what moves.
+        shadow_size: width of the shadow map in points; None is the model's own.
+
+    Attributes:
+        model: the copy, in which marks and furniture may be moved.
 
     Raises:
         HyperbenchError: this machine offers no OpenGL.
     """
 
     def __init__(
-        self, model: mujoco.MjModel, camera: str, width: int = 480, height: int = 360
+        self,
+        model: mujoco.MjModel,
+        camera: str | mujoco.MjvCamera,
+        width: int = 480,
+        height: int = 360,
+        *,
+        lights_follow: bool = False,
+        shadow_size: int | None = None,
     ) -> None:
         _choose_backend()
-        model = copy.copy(model)
-        # A fixed light casts shadows near its place alone, and bodies run far.
-        model.light_mode[:] = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
-        model.vis.quality.shadowsize = _SHADOW_SIZE
+        self.model = copy.copy(model)
+        if lights_follow:
+            self.model.light_mode[:] = mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM
+        if shadow_size is not None:
+            self.model.vis.quality.shadowsize = shadow_size
         try:
-            self._renderer = _Renderer(model, height, width)
+            self._renderer = _Renderer(self.model, height, width)
         except Exception as error:  # each backend has errors of its own
             raise HyperbenchError(
                 f"Cannot draw: OpenGL is not available ({error}). Install libegl1 or libosmesa6, "
                 "and choose between them with the environment variable MUJOCO_GL=egl or osmesa."
             ) from error
-        self._model = model
-        self._data = mujoco.MjData(model)
+        self._data = mujoco.MjData(self.model)
         self._camera = camera
 
-    def paint(self, qpos: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    def paint(self, qpos: npt.NDArray[np.float64]) -> Picture:
         """Draw joint positions (nq,) as (height, width, 3) RGB."""
         self._data.qpos[:] = qpos
-        mujoco.mj_forward(self._model, self._data)
+        mujoco.mj_forward(self.model, self._data)
         self._renderer.update_scene(self._data, self._camera)
-        picture: npt.NDArray[np.uint8] = self._renderer.render()
+        picture: Picture = self._renderer.render()
         return picture
 
     def close(self) -> None:
         """Free the OpenGL context."""
         self._renderer.close()
+
+
+class PaintedEnv(SingleEnv):
+    """One environment of a world on MuJoCo; its painter is made for the first picture.
+
+    Arguments as of ``SingleEnv``.
+    """
+
+    _painter: Painter | None = None
+
+    @abstractmethod
+    def make_painter(self) -> Painter:
+        """Make what draws this environment; called by ``draw``, which keeps and closes it."""
+
+    @abstractmethod
+    def paint(self, painter: Painter) -> Picture:
+        """Draw the present state with what ``make_painter`` made: (height, width, 3) RGB."""
+
+    def draw(self) -> Picture:
+        if self._painter is None:
+            self._painter = self.make_painter()
+        return self.paint(self._painter)
+
+    def close(self) -> None:
+        if self._painter is not None:
+            self._painter.close()
+            self._painter = None
+        super().close()
 
 
 def _choose_backend() -> None:

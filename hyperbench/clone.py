@@ -1,0 +1,147 @@
+"""The clone that hyperbench runs from, where there is one: packages that lie there, for errors.
+
+A suite that is not installed may lie in the clone. Nothing of it is run to find out: its
+``pyproject.toml`` and its entry point are read as text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hyperbench.hookspecs import ENTRY_POINT_GROUP
+
+
+@dataclass(frozen=True)
+class ClonePackage:
+    """A package of the clone, as its ``pyproject.toml`` describes it.
+
+    Args:
+        folder: where it lies, from the root of the clone; ``"."`` is hyperbench itself.
+        distribution: what pip calls it.
+        needs: distributions that it depends on.
+        entry_points: modules in which it registers what it brings.
+    """
+
+    folder: str
+    distribution: str
+    needs: tuple[str, ...]
+    entry_points: tuple[str, ...]
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether pip would find it, from wherever it was installed."""
+        try:
+            return bool(metadata.version(self.distribution))
+        except metadata.PackageNotFoundError:
+            return False
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A source tree of hyperbench, with packages beside it.
+
+    Args:
+        root: the folder that holds hyperbench's own ``pyproject.toml``.
+    """
+
+    root: Path
+
+    @cached_property
+    def packages(self) -> tuple[ClonePackage, ...]:
+        """What can be installed from it; what cannot be read is left out."""
+        found = []
+        for pattern in ("pyproject.toml", "*/pyproject.toml", "plugins/*/pyproject.toml"):
+            for path in sorted(self.root.glob(pattern)):
+                # Half edited it must not hide the error that this is asked for.
+                try:
+                    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+                    found.append(_package(path.parent.relative_to(self.root), project))
+                except (OSError, ValueError, KeyError):
+                    continue
+        return tuple(found)
+
+    def of_distribution(self, name: str) -> ClonePackage | None:
+        """The package that pip calls so."""
+        return next((found for found in self.packages if found.distribution == name), None)
+
+    def of_import(self, name: str) -> ClonePackage | None:
+        """The package that brings the module of that name."""
+        parts = name.split(".")[0], "__init__.py"
+        return next(
+            (found for found in self.packages if self.root.joinpath(found.folder, *parts).exists()),
+            None,
+        )
+
+    def of_suite(self, name: str) -> ClonePackage | None:
+        """The package whose entry point names that suite."""
+        for package in self.packages:
+            for module in package.entry_points:
+                path = self.root / package.folder / f"{module.replace('.', '/')}.py"
+                try:
+                    if name in _suites_named(path.read_text(encoding="utf-8")):
+                        return package
+                except (OSError, ValueError, SyntaxError):
+                    continue
+        return None
+
+    def how_to_install(self, package: ClonePackage) -> str:
+        """In words that follow "It": where the package is, and a command for the clone's root.
+
+        Packages of the clone that it needs and that are not installed are part of the command: pip
+        would look for them on an index, where anybody may have taken their names.
+        """
+        here = "this clone" if Path.cwd() == self.root else f"the clone {self.root}"
+        folders = dict.fromkeys(found.folder for found in self._missing(package))
+        editable = " ".join(f"-e {folder}" for folder in folders)
+        return f"is in {here}: pip install -c constraints.txt {editable}"
+
+    def _missing(self, package: ClonePackage) -> list[ClonePackage]:
+        """What to install for a package, the package last."""
+        needed = [self.of_distribution(name) for name in package.needs]
+        missing = [found for found in needed if found is not None and not found.is_installed]
+        return [*(each for found in missing for each in self._missing(found)), package]
+
+
+def source_tree() -> Clone | None:
+    """The clone that this file lies in; None if hyperbench was installed as a copy."""
+    clone = Clone(Path(__file__).resolve().parents[1])
+    own = clone.of_distribution("hyperbench-rl")
+    return clone if own is not None and own.folder == "." else None
+
+
+def _package(folder: Path, project: dict[str, Any]) -> ClonePackage:
+    points = project.get("entry-points", {}).get(ENTRY_POINT_GROUP, {})
+    return ClonePackage(
+        folder=folder.as_posix(),
+        distribution=project["name"],
+        needs=tuple(re.split(r"[^\w.-]", line)[0] for line in project.get("dependencies", ())),
+        entry_points=tuple(target.partition(":")[0] for target in points.values()),
+    )
+
+
+def _suites_named(source: str) -> set[str]:
+    """Strings in the hook that registers suites, and in the tables that it reads."""
+    tree = ast.parse(source)
+    tables = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict | ast.List | ast.Tuple)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    hooks = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name == "hyperbench_suites"
+    ]
+    names = {node.id for hook in hooks for node in ast.walk(hook) if isinstance(node, ast.Name)}
+    read = [*hooks, *(table for name, table in tables.items() if name in names)]
+    nodes = (node for part in read for node in ast.walk(part) if isinstance(node, ast.Constant))
+    return {node.value for node in nodes if isinstance(node.value, str)}

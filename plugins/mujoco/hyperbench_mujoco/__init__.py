@@ -1,0 +1,1 @@
+"""What worlds on MuJoCo share; a library, which registers nothing."""
