@@ -38,6 +38,8 @@ ARROWS: dict[str, set[str]] = {
     "testing": {"verification"},
     "cli": {"commands", "report"},
 }
+DOOR = {"registry"}
+"""Folders that count as the top level: a noun there that needs several files."""
 MOST_AT_THE_TOP = 24
 _TOP = "the top level"
 
@@ -194,7 +196,7 @@ def imports_within(package: Path) -> dict[str, set[str]]:
 
 def test_folders_import_along_the_arrows_only() -> None:
     folders = {path.parent.name for path in (ROOT / "hyperbench").glob("*/__init__.py")}
-    assert folders == set(ARROWS), "say in ARROWS where a new folder belongs"
+    assert folders - DOOR == set(ARROWS), "say in ARROWS where a new folder belongs"
     assert not against_the_arrows(imports_within(ROOT / "hyperbench"))
 
 

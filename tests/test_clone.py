@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hyperbench import clone as clone_module
-from hyperbench.clone import Clone, source_tree
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.registry import Registry, installed
+from hyperbench.registry import clone as clone_module
+from hyperbench.registry.clone import Clone, source_tree
 
 ROOT = Path(__file__).parents[1]
 ENTRY_POINT = """

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from hyperbench.clone import Clone
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import PROTOCOLS, QUICK
 from hyperbench.registry import PluginSource, Registry, chosen_plugins
+from hyperbench.registry.clone import Clone
 
 THIRD_PARTY = Path(__file__).parent / "third_party"
 CLONE = Clone(Path(__file__).parents[1])

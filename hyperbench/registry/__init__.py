@@ -4,62 +4,32 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cache
-from importlib import metadata, util
-from typing import Any, TypeVar
+from importlib import util
+from typing import TYPE_CHECKING, Any
 
-import pluggy
-
-from hyperbench import __version__, hookspecs
-from hyperbench.clone import Clone, source_tree
+from hyperbench import __version__
 from hyperbench.errors import PluginError, UnknownNameError
-from hyperbench.hookspecs import (
-    ENTRY_POINT_GROUP,
-    FamilyEntry,
-    MethodEntry,
-    PolicyKindEntry,
-    SuiteEntry,
-)
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, PolicyKindEntry
 from hyperbench.protocol import PROTOCOLS, EvalProtocol
+from hyperbench.registry.clone import Clone, source_tree
+from hyperbench.registry.plugins import (
+    LOAD_PLUGINS,
+    Entry,
+    Plugin,
+    PluginSource,
+    chosen_plugins,
+    installed_plugins,
+    load_plugin,
+)
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbench.family import TaskFamily
     from hyperbench.generator import PolicyGenerator
     from hyperbench.policy import StorablePolicies
 
-LOAD_PLUGINS = "HYPERBENCH_LOAD_PLUGINS"
-"""Environment variable that says which plugins are loaded."""
-
-Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry, PolicyKindEntry, EvalProtocol)
-
-
-@dataclass(frozen=True)
-class PluginSource:
-    """One entry point: where a plugin comes from and how to import it."""
-
-    name: str
-    distribution: str
-    version: str
-    load: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """A plugin as found: what it registered, or why it could not be loaded."""
-
-    name: str
-    distribution: str
-    version: str
-    families: tuple[FamilyEntry, ...] = ()
-    suites: tuple[SuiteEntry, ...] = ()
-    methods: tuple[MethodEntry, ...] = ()
-    policy_kinds: tuple[PolicyKindEntry, ...] = ()
-    protocols: tuple[EvalProtocol, ...] = ()
-    failure: str | None = None
-
+__all__ = ["PluginSource", "Registry", "chosen_plugins", "installed", "installed_plugins"]
 
 _OWN = Plugin(
     "hyperbench",
@@ -92,7 +62,7 @@ class Registry:
             [(source.name, source.distribution, source.version) for source in sources],
         )
         self._clone = clone
-        self.plugins = tuple(_load(source) for source in sources)
+        self.plugins = tuple(load_plugin(source) for source in sources)
         self.families = self._by_name("Family", lambda p: [(e.id, e) for e in p.families])
         self.suites = self._by_name("Suite", lambda p: [(e.name, e) for e in p.suites])
         self.methods = self._by_name("Method", lambda p: [(e.name, e) for e in p.methods])
@@ -257,19 +227,6 @@ class Registry:
         return f"Not loaded: {', '.join(failed)}; see: hyperbench plugins"
 
 
-def installed_plugins() -> list[PluginSource]:
-    """The entry points of this Python environment in the group ``hyperbench``."""
-    sources = []
-    for distribution in metadata.distributions():
-        for point in distribution.entry_points:
-            if point.group == ENTRY_POINT_GROUP:
-                sources.append(
-                    PluginSource(point.name, distribution.name, distribution.version, point.load)
-                )
-    # A distribution found twice is one plugin: the one found first, which Python imports, too.
-    return list({(s.name, s.distribution): s for s in reversed(sources)}.values())
-
-
 @cache
 def installed() -> Registry:
     """The registry of this Python environment; read once a process.
@@ -282,59 +239,6 @@ def installed() -> Registry:
     """
     sources = chosen_plugins(installed_plugins(), os.environ.get(LOAD_PLUGINS, ""))
     return Registry(sources, source_tree())
-
-
-def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSource]:
-    """Choose the plugins that are to be loaded.
-
-    Args:
-        sources: all that are installed.
-        asked: names of plugins, or of their distributions, separated by commas; ``none``; or
-            nothing, for all.
-
-    Raises:
-        UnknownNameError: no plugin is called so.
-    """
-    names = {name.strip() for name in asked.split(",")} - {""}
-    if not names:
-        return list(sources)
-    if names == {"none"}:
-        return []
-    known = {name for source in sources for name in (source.name, source.distribution)}
-    for name in sorted(names - known):
-        raise UnknownNameError(f"plugin in {LOAD_PLUGINS}", name, known)
-    return [source for source in sources if names & {source.name, source.distribution}]
-
-
-def _load(source: PluginSource) -> Plugin:
-    plugin = Plugin(source.name, source.distribution, source.version)
-    # One manager per plugin: pluggy would let one broken import end the load of all.
-    manager = pluggy.PluginManager("hyperbench")
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(source.load(), name=source.name)
-        manager.check_pending()
-        hook = manager.hook
-        return Plugin(
-            source.name,
-            source.distribution,
-            source.version,
-            families=_flat(hook.hyperbench_families(), FamilyEntry),
-            suites=_flat(hook.hyperbench_suites(), SuiteEntry),
-            methods=_flat(hook.hyperbench_methods(), MethodEntry),
-            policy_kinds=_flat(hook.hyperbench_policy_kinds(), PolicyKindEntry),
-            protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
-        )
-    except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden
-        return Plugin(**{**vars(plugin), "failure": f"{type(error).__name__}: {error}"})
-
-
-def _flat(results: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, ...]:
-    entries = tuple(entry for result in results for entry in result)
-    for entry in entries:
-        if not isinstance(entry, kind):
-            raise TypeError(f"{entry!r} is registered where {kind.__name__} belongs")
-    return entries
 
 
 def _is_importable(package: str) -> bool:

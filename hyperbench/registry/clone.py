@@ -111,7 +111,7 @@ class Clone:
 
 def source_tree() -> Clone | None:
     """The clone that this file lies in; None if hyperbench was installed as a copy."""
-    clone = Clone(Path(__file__).resolve().parents[1])
+    clone = Clone(Path(__file__).resolve().parents[2])
     own = clone.of_distribution("hyperbench-rl")
     return clone if own is not None and own.folder == "." else None
 

@@ -1,0 +1,118 @@
+"""Plugins: what this environment declares, which of it is loaded, and what each registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, TypeVar
+
+import pluggy
+
+from hyperbench import hookspecs
+from hyperbench.errors import UnknownNameError
+from hyperbench.hookspecs import (
+    ENTRY_POINT_GROUP,
+    FamilyEntry,
+    MethodEntry,
+    PolicyKindEntry,
+    SuiteEntry,
+)
+from hyperbench.protocol import EvalProtocol
+
+LOAD_PLUGINS = "HYPERBENCH_LOAD_PLUGINS"
+"""Environment variable that says which plugins are loaded."""
+
+Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry, PolicyKindEntry, EvalProtocol)
+
+
+@dataclass(frozen=True)
+class PluginSource:
+    """One entry point: where a plugin comes from and how to import it."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin as found: what it registered, or why it could not be loaded."""
+
+    name: str
+    distribution: str
+    version: str
+    families: tuple[FamilyEntry, ...] = ()
+    suites: tuple[SuiteEntry, ...] = ()
+    methods: tuple[MethodEntry, ...] = ()
+    policy_kinds: tuple[PolicyKindEntry, ...] = ()
+    protocols: tuple[EvalProtocol, ...] = ()
+    failure: str | None = None
+
+
+def installed_plugins() -> list[PluginSource]:
+    """The entry points of this Python environment in the group ``hyperbench``."""
+    sources = []
+    for distribution in metadata.distributions():
+        for point in distribution.entry_points:
+            if point.group == ENTRY_POINT_GROUP:
+                sources.append(
+                    PluginSource(point.name, distribution.name, distribution.version, point.load)
+                )
+    # A distribution found twice is one plugin: the one found first, which Python imports, too.
+    return list({(s.name, s.distribution): s for s in reversed(sources)}.values())
+
+
+def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSource]:
+    """Choose the plugins that are to be loaded.
+
+    Args:
+        sources: all that are installed.
+        asked: names of plugins, or of their distributions, separated by commas; ``none``; or
+            nothing, for all.
+
+    Raises:
+        UnknownNameError: no plugin is called so.
+    """
+    names = {name.strip() for name in asked.split(",")} - {""}
+    if not names:
+        return list(sources)
+    if names == {"none"}:
+        return []
+    known = {name for source in sources for name in (source.name, source.distribution)}
+    for name in sorted(names - known):
+        raise UnknownNameError(f"plugin in {LOAD_PLUGINS}", name, known)
+    return [source for source in sources if names & {source.name, source.distribution}]
+
+
+def load_plugin(source: PluginSource) -> Plugin:
+    """Import a plugin and ask what it registers; whatever it raises is told, never raised."""
+    plugin = Plugin(source.name, source.distribution, source.version)
+    # One manager per plugin: pluggy would let one broken import end the load of all.
+    manager = pluggy.PluginManager("hyperbench")
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(source.load(), name=source.name)
+        manager.check_pending()
+        hook = manager.hook
+        return Plugin(
+            source.name,
+            source.distribution,
+            source.version,
+            families=_flat(hook.hyperbench_families(), FamilyEntry),
+            suites=_flat(hook.hyperbench_suites(), SuiteEntry),
+            methods=_flat(hook.hyperbench_methods(), MethodEntry),
+            policy_kinds=_flat(hook.hyperbench_policy_kinds(), PolicyKindEntry),
+            protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
+        )
+    except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden
+        return Plugin(**{**vars(plugin), "failure": f"{type(error).__name__}: {error}"})
+
+
+def _flat(results: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, ...]:
+    entries = tuple(entry for result in results for entry in result)
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise TypeError(f"{entry!r} is registered where {kind.__name__} belongs")
+    return entries
