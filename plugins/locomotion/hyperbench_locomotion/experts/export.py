@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecNormalize
 
 from hyperbench.errors import DataError
 from hyperbench.files import sha256_file
@@ -74,15 +76,27 @@ def _record(folder: Path) -> dict[str, object]:
 def _network(
     folder: Path, settings: Settings, observation_size: int
 ) -> tuple[list[Array], list[Array]]:
-    """A training's policy, with its observation normalisation folded into the first layer.
-
-    Returns:
-        Weights (num_in, num_out) and biases (num_out,) of each layer.
-    """
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         raise DataError(f"{folder} holds no checkpoint.")
-    model, normalizer = load_checkpoint(checkpoint)
+    return folded_network(*load_checkpoint(checkpoint), settings, observation_size)
+
+
+def folded_network(
+    model: PPO, normalizer: VecNormalize, settings: Settings, observation_size: int
+) -> tuple[list[Array], list[Array]]:
+    """A model's policy, with its observation normalisation folded into the first layer.
+
+    Args:
+        model: as trained.
+        normalizer: of its observations.
+        settings: that it was trained with.
+        observation_size: of the body, without the features that follow.
+
+    Returns:
+        Weights (num_in, num_out) and biases (num_out,) of each layer; the first one's inputs are
+        the observation, then ``NUM_FEATURES`` features.
+    """
     parameters = {name: value.double().numpy() for name, value in model.policy.state_dict().items()}
     weights = [parameters[f"{layer}.weight"].T for layer in _LAYERS]
     biases = [parameters[f"{layer}.bias"] for layer in _LAYERS]

@@ -86,12 +86,14 @@ class ExpertNetworks:
             raise DataError(f"No expert for speed {spec[0]:g}, length {spec[1]:g}.")
         return int(inside[0])
 
-    def to_bytes(self) -> bytes:
-        """The networks as the content of a safetensors file."""
+    def to_bytes(self, metadata: dict[str, str] | None = None) -> bytes:
+        """The networks as the content of a safetensors file, with what is to be said of them."""
         arrays = {f"weight_{i}": weight for i, weight in enumerate(self.weights)}
         arrays |= {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
         arrays |= {name: getattr(self, name) for name in _SPEC_ARRAYS}
-        return save({name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()})
+        return save(
+            {name: np.ascontiguousarray(a, np.float32) for name, a in arrays.items()}, metadata
+        )
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ExpertNetworks:

@@ -52,21 +52,8 @@ def train(settings: Settings, folder: Path, num_threads: int = 1, command: str =
     if checkpoint is None and settings.start and start is None:
         raise DataError(f"{settings.start} holds no checkpoint to start from")
     record = _record(settings, folder, command)
-    tasks, probabilities = settings.tasks()
-    body = BODIES[settings.body]
-    env = TrainingEnv(
-        body,
-        reward_function(settings.suite, body),
-        tasks,
-        probabilities,
-        horizon=HORIZON,
-        judged_seconds=judged_seconds(settings.suite, body),
-        num_envs=settings.num_envs,
-        num_starts=settings.num_starts,
-        num_threads=num_threads,
-        # A resumed training must not draw the same tasks again.
-        seed=settings.seed + record["steps"],
-    )
+    # A resumed training must not draw the same tasks again.
+    env = _environment(settings, settings.seed + record["steps"], num_threads)
     if checkpoint is not None:
         model = _load(checkpoint, env, settings)
     elif start is not None:
@@ -74,15 +61,34 @@ def train(settings: Settings, folder: Path, num_threads: int = 1, command: str =
         model.num_timesteps = 0
     else:
         model = _new_model(env, settings)
-    if settings.hold_noise:
-        model.policy.log_std.data.fill_(settings.log_std)
-        model.policy.log_std.requires_grad_(False)
+    _set_noise(model, settings)
     remaining = settings.num_steps - model.num_timesteps
     callback = _Checkpoints(folder, record)
     if remaining > 0:
         model.learn(remaining, callback=callback, reset_num_timesteps=False)
         callback.save()
     env.close()
+
+
+def train_afresh(settings: Settings, num_threads: int = 1) -> tuple[PPO, VecNormalize]:
+    """Train from scratch in memory; the settings alone decide the outcome, and nothing is written.
+
+    Args:
+        settings: what to learn and how; ``start`` is ignored.
+        num_threads: physics threads; gradients use one.
+
+    Returns:
+        The model and its normaliser.
+    """
+    torch.set_num_threads(1)
+    env = _environment(settings, settings.seed, num_threads)
+    model = _new_model(env, settings)
+    _set_noise(model, settings)
+    model.learn(settings.num_steps)
+    env.close()
+    normalizer = model.get_vec_normalize_env()
+    assert normalizer is not None  # noqa: S101 - _new_model always wraps the environment
+    return model, normalizer
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -169,6 +175,23 @@ def _record(settings: Settings, folder: Path, command: str) -> dict[str, Any]:
     return record
 
 
+def _environment(settings: Settings, seed: int, num_threads: int) -> TrainingEnv:
+    tasks, probabilities = settings.tasks()
+    body = BODIES[settings.body]
+    return TrainingEnv(
+        body,
+        reward_function(settings.suite, body),
+        tasks,
+        probabilities,
+        horizon=HORIZON,
+        judged_seconds=judged_seconds(settings.suite, body),
+        num_envs=settings.num_envs,
+        num_starts=settings.num_starts,
+        num_threads=num_threads,
+        seed=seed,
+    )
+
+
 def _load(checkpoint: Path, env: TrainingEnv, settings: Settings) -> PPO:
     normalized = VecNormalize.load(str(checkpoint / "normalizer.pkl"), env)
     rate = _learning_rate(settings)
@@ -199,6 +222,12 @@ def _new_model(env: TrainingEnv, settings: Settings) -> PPO:
         seed=settings.seed,
         device="cpu",
     )
+
+
+def _set_noise(model: PPO, settings: Settings) -> None:
+    if settings.hold_noise:
+        model.policy.log_std.data.fill_(settings.log_std)
+        model.policy.log_std.requires_grad_(False)
 
 
 def _learning_rate(settings: Settings) -> Callable[[float], float]:
