@@ -38,10 +38,11 @@ _NETWORK_PREFIX = "network."
 class Dimensions:
     """What a network must know of a family: how long specs, observations and actions are.
 
-    And, for methods that keep something per task, the scaled specs of the source tasks.
+    Specs as they are shown, see ``SpecSpace.present``. And, for methods that keep something per
+    task, those of the source tasks.
     """
 
-    num_features: int
+    shown_dim: int
     observation_dim: int
     action_dim: int
     source_specs: Sequence[Sequence[float]] = ()
@@ -67,7 +68,7 @@ class LearnedGenerator(PolicyGenerator):
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
         """Make the network, its initial weights drawn from ``rng``.
 
-        The network maps specs (num_tasks, num_features) to ``Layers``.
+        The network maps specs (num_tasks, shown_dim) to ``Layers``.
         """
 
     @abstractmethod
@@ -93,7 +94,7 @@ class LearnedGenerator(PolicyGenerator):
     ) -> FitReport:
         place = torch.device(device)
         dimensions = Dimensions(
-            len(demonstrations.specs[0].space),
+            demonstrations.specs[0].space.shown_dim,
             demonstrations.observation_dim,
             demonstrations.action_dim,
             spec_matrix(demonstrations.specs).tolist(),
@@ -128,7 +129,7 @@ class LearnedGenerator(PolicyGenerator):
 
         Args:
             specs: of the tasks.
-            stages: called with the network and one spec (1, num_features); its stages.
+            stages: called with the network and one spec (1, shown_dim); its stages.
 
         Raises:
             NotFittedError: neither ``fit`` nor ``load`` was called before.
@@ -176,7 +177,10 @@ class LearnedGenerator(PolicyGenerator):
                     f"Load it with the method that saved it."
                 )
             config = self.Config.model_validate(description["config"])
-            dimensions = Dimensions(**description["dimensions"])
+            sizes = description["dimensions"]
+            if "num_features" in sizes:  # as it was called when each feature was one number
+                sizes["shown_dim"] = sizes.pop("num_features")
+            dimensions = Dimensions(**sizes)
             tensors = load_file(path / _ARRAYS)
             normalizer = Normalizer(
                 **{
