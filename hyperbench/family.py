@@ -125,6 +125,6 @@ class TaskFamily(ABC):
         """Who defines score 1: the experts, or the demonstrators where there are none."""
         return self.expert(tasks) if self.info.has_expert else self.demonstrators(tasks)
 
-    def task(self, **values: float) -> TaskSpec:
+    def task(self, **values: float | str) -> TaskSpec:
         """Any task of the spec space by its feature values, e.g. ``family.task(speed=2.25)``."""
         return self.spec_space.task(self.info.id, **values)

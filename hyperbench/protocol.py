@@ -218,18 +218,22 @@ def held_out_by_gap(tasks: Sequence[TaskSpec]) -> frozenset[str]:
 
     Of a feature's values on the grid that is the outer tenth at each end and the fifth in the
     middle, each rounded up to whole values and to symmetry: 24 of 40 values are kept, 6 of 10, 2 of
-    4. A feature with fewer than four values holds nothing out.
+    4. Fewer than four values hold nothing out, nor do circles (no ends) and categories (no order).
 
     Raises:
-        ProtocolError: no feature has four values.
+        ProtocolError: no interval has four values.
     """
-    columns = list(zip(*(task.values for task in tasks), strict=True))
+    columns = [
+        [task.values[i] for task in tasks if feature.domain == "interval"]
+        for i, feature in enumerate(tasks[0].space.features)
+    ]
     held_out = [_gap_values(column) for column in columns]
     if not any(held_out):
         most = max(len(set(column)) for column in columns)
         raise ProtocolError(
-            f"The gap rule needs a feature with {_MIN_GAP_VALUES} values or more, "
-            f"{tasks[0].family} has at most {most}. Choose another protocol."
+            f"The gap rule needs an interval with {_MIN_GAP_VALUES} values or more, "
+            f"{tasks[0].family} has {f'at most {most}' if most else 'none'}. "
+            "Choose another protocol."
         )
     return frozenset(
         task.key

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linprog
 
 from hyperbench.errors import ProtocolError
+from hyperbench.feature import Feature
 from hyperbench.seeding import child_seed
-from hyperbench.task import FloatArray, TaskSpec, spec_matrix
+from hyperbench.task import FloatArray, TaskSpec
 
 Region = Literal["interpolation", "extrapolation"]
 
 _ROUNDING = 1e-6
 """Distance from the sources' hull, in features scaled to [-1, 1], that counts as none."""
+_Column = tuple[Feature, float, Sequence[float]]
+"""A feature, a task's value of it, and the values of other tasks, (num_tasks,)."""
+_SHORTEST_MEAN = 1e-4
+"""Length from which on a mean of unit vectors has a direction: angles that are within a hundredth
+of a degree of being opposite count as opposite."""
 
 
 @dataclass(frozen=True)
@@ -52,31 +60,91 @@ class Split:
         return tuple(by_key[following[task.key]] for task in self.target)
 
     def nearest_source(self, task: TaskSpec) -> tuple[TaskSpec, float]:
-        """The source task whose scaled spec is nearest (Euclid), and its distance."""
-        distances = np.linalg.norm(spec_matrix(self.source) - task.vector, axis=1)
+        """The source task whose spec is nearest, and its distance.
+
+        The square root of the sum of squares of the features' distances (``Feature.distance``):
+        with intervals alone Euclid's between specs scaled to [-1, 1].
+        """
+        apart = [_apart(*column) for column in _columns(self.source, task)]
+        distances = np.linalg.norm(np.stack(apart, axis=1), axis=1)
         nearest = int(np.argmin(distances))
         return self.source[nearest], float(distances[nearest])
 
     def region(self, task: TaskSpec) -> Region:
-        """Whether a task lies inside the convex hull of the scaled source specs."""
-        inside = _in_convex_hull(spec_matrix(self.source), task.vector)
+        """Whether a task is a weighted mean of source tasks that share its categories.
+
+        Interpolation, if it is: with intervals alone, if it lies in the convex hull of the scaled
+        source specs. The mean on a circle is the direction of the mean of unit vectors (Mardia and
+        Jupp, "Directional Statistics", 2000); there is none where that mean vanishes, as between
+        two opposite angles. On one circle alone, the task is interpolation if it is at a source
+        angle or between two that are less than half a turn apart. Without a source task that has
+        all of its categories at once, a task is extrapolation.
+        """
+        alike = [source for source in self.source if _categories(source) == _categories(task)]
+        inside = bool(alike) and _is_weighted_mean(alike, task)
         return "interpolation" if inside else "extrapolation"
 
 
-def _in_convex_hull(points: FloatArray, point: FloatArray) -> bool:
-    """Whether ``point`` (n,) is a convex combination of ``points`` (m, n)."""
-    # A linear programme, because Delaunay refuses the flat and too small sets of small splits. It
-    # minimises the distance, for whether a point on the border is feasible is a matter of rounding.
-    num_points, num_features = points.shape
-    apart = np.eye(num_features)
+def _columns(others: Sequence[TaskSpec], task: TaskSpec) -> Iterator[_Column]:
+    values = zip(*(other.values for other in others), strict=True)
+    yield from zip(task.space.features, task.values, values, strict=True)
+
+
+def _categories(task: TaskSpec) -> list[float]:
+    pairs = zip(task.space.features, task.values, strict=True)
+    return [value for feature, value in pairs if feature.domain == "categories"]
+
+
+def _apart(feature: Feature, value: float, others: Sequence[float]) -> FloatArray:
+    """How far values are from one, (num_tasks,), signed on an interval."""
+    if feature.domain == "interval":
+        # In the precision in which specs are shown, as in all records there are.
+        return _scaled(feature, others) - _scaled(feature, [value])
+    return np.array([feature.distance(other, value) for other in others], np.float32)
+
+
+def _scaled(feature: Feature, values: Sequence[float]) -> FloatArray:
+    return np.array([feature.present(value) for value in values], np.float32)[:, 0]
+
+
+def _is_weighted_mean(others: Sequence[TaskSpec], task: TaskSpec) -> bool:
+    """Whether weights c >= 0 of sum 1 make the task the mean of others that share its categories.
+
+    On an interval that is sum_i c_i x_i = x. On a circle the vector sum_i c_i (cos a_i, sin a_i)
+    must have the direction of a, that is, turned by -a, the direction of the first axis:
+    sum_i c_i sin(a_i - a) = 0 and sum_i c_i cos(a_i - a) > 0. All of it is linear in c.
+
+    On one circle alone these are the positive combinations of the unit vectors. Between two that
+    are less than half a turn apart there is one for each angle; in a wider gap there is none, since
+    the rest of the circle, half a turn or less, holds all vectors and the directions of all means.
+    """
+    means: list[FloatArray] = []  # rows (num_tasks,) whose weighted mean must be ...
+    wanted: list[float] = []  # ... this
+    ahead: list[npt.NDArray[np.float64]] = []  # rows whose weighted mean must be positive
+    for feature, value, values in _columns(others, task):
+        if feature.domain == "interval":
+            means.append(_scaled(feature, values))
+            wanted.append(float(_scaled(feature, [value])[0]))
+        elif feature.domain == "circle":
+            turn = 2.0 * np.pi / (feature.high - feature.low)
+            angles = turn * (np.array(values) - value)
+            means.append(np.sin(angles))
+            wanted.append(0.0)
+            ahead.append(np.cos(angles))
+    # Minimises the distance, for whether a point on the border is feasible is a matter of rounding.
+    # A linear programme, because Delaunay refuses the flat and too small sets of small splits.
+    num_rows, num_tasks = len(means), len(others)
+    slack = np.eye(num_rows)
     result = linprog(
-        np.repeat([0.0, 1.0], [num_points, 2 * num_features]),
+        np.repeat([0.0, 1.0], [num_tasks, 2 * num_rows]),
+        A_ub=-np.pad(ahead, ((0, 0), (0, 2 * num_rows))) if ahead else None,
+        b_ub=np.full(len(ahead), -_SHORTEST_MEAN) if ahead else None,
         A_eq=np.block(
             [
-                [points.T, apart, -apart],
-                [np.ones((1, num_points)), np.zeros((1, 2 * num_features))],
+                [np.reshape(means, (num_rows, num_tasks)), slack, -slack],
+                [np.ones((1, num_tasks)), np.zeros((1, 2 * num_rows))],
             ]
         ),
-        b_eq=np.append(point, 1.0),
+        b_eq=np.append(wanted, 1.0),
     )
     return result.fun is not None and bool(result.fun < _ROUNDING)

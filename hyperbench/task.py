@@ -1,4 +1,4 @@
-"""Task specifications: the named numbers that define a task, and the space they live in."""
+"""Task specifications: the feature values that define a task, and the space they live in."""
 
 from __future__ import annotations
 
@@ -6,53 +6,22 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperbench.errors import SpecError
+from hyperbench.feature import Domain, Feature, FeatureKind
 from hyperbench.seeding import content_hash
 
-FeatureKind = Literal["reward", "dynamics", "goal", "object"]
+__all__ = ["Domain", "Feature", "FeatureKind", "FloatArray", "SpecSpace", "TaskSpec", "spec_matrix"]
+
 FloatArray = npt.NDArray[np.float32]
-
-_NUM_DECIMALS = 9
-"""Feature values are rounded to this, so that 0.1 + 0.2 and 0.3 are one task."""
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One named number of a task.
-
-    Args:
-        name: as shown to people, e.g. ``"speed"``.
-        low: smallest value, in ``unit``; presented to methods as -1.
-        high: largest value, in ``unit``; presented to methods as 1.
-        unit: e.g. ``"m/s"``; empty for a pure number.
-        kind: what it changes: the ``reward``, the ``dynamics``, the ``goal`` or an ``object``.
-    """
-
-    name: str
-    low: float
-    high: float
-    unit: str
-    kind: FeatureKind
-
-    def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise SpecError(
-                f"Feature {self.name!r}: low {self.low:g} is not below high {self.high:g}."
-            )
-        if self.kind not in get_args(FeatureKind):
-            raise SpecError(
-                f"Feature {self.name!r}: kind {self.kind!r} is not one of {get_args(FeatureKind)}."
-            )
 
 
 @dataclass(frozen=True)
 class SpecSpace:
-    """The ordered features of a family."""
+    """The ordered features of a family; its length is their number."""
 
     features: tuple[Feature, ...]
 
@@ -71,30 +40,56 @@ class SpecSpace:
     def __len__(self) -> int:
         return len(self.features)
 
-    def scale(self, values: Sequence[float]) -> FloatArray:
-        """Map feature values in their units to [-1, 1]; (num_features,) -> (num_features,)."""
-        low = np.array([feature.low for feature in self.features])
-        high = np.array([feature.high for feature in self.features])
-        scaled = 2.0 * (np.asarray(values) - low) / (high - low) - 1.0
-        return np.asarray(scaled, np.float32)
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """What each number of ``present`` is, for people: (shown_dim,) names."""
+        return tuple(name for feature in self.features for name in feature.shown_names)
 
-    def grid(self, family: str, **values: Sequence[float]) -> tuple[TaskSpec, ...]:
-        """Make every combination of the given feature values a task, the last feature fastest."""
+    @property
+    def shown_dim(self) -> int:
+        """How many numbers methods are shown of a task; more than features have values."""
+        return len(self.shown_names)
+
+    def present(self, values: Sequence[float]) -> FloatArray:
+        """Turn feature values, in their units, into what methods are shown of a task.
+
+        Called by ``TaskSpec.vector``, which is all that a method sees of a spec.
+
+        Args:
+            values: one per feature.
+
+        Returns:
+            (shown_dim,): each feature's part, as its domain presents it, in order.
+        """
+        pairs = zip(self.features, values, strict=True)
+        return np.array([number for f, value in pairs for number in f.present(value)], np.float32)
+
+    def grid(self, family: str, **values: Sequence[float | str]) -> tuple[TaskSpec, ...]:
+        """Make every combination of the given feature values a task, the last feature fastest.
+
+        Raises:
+            SpecError, UnknownNameError: as ``task``.
+        """
         self._check_names(family, values)
         ordered = [values[name] for name in self.names]
         return tuple(
-            TaskSpec(family, self, tuple(float(v) for v in combination))
+            TaskSpec(family, self, self._numbers(combination))
             for combination in itertools.product(*ordered)
         )
 
-    def task(self, family: str, **values: float) -> TaskSpec:
-        """Make one task from named feature values.
+    def task(self, family: str, **values: float | str) -> TaskSpec:
+        """Make one task from named feature values; categories go by name or position.
 
         Raises:
             SpecError: a feature is missing, unknown or outside its range.
+            UnknownNameError: a category that the feature does not have.
         """
         self._check_names(family, values)
-        return TaskSpec(family, self, tuple(float(values[name]) for name in self.names))
+        return TaskSpec(family, self, self._numbers([values[name] for name in self.names]))
+
+    def _numbers(self, values: Sequence[float | str]) -> tuple[float, ...]:
+        pairs = zip(self.features, values, strict=True)
+        return tuple(f.parse(v) if isinstance(v, str) else float(v) for f, v in pairs)
 
     def _check_names(self, family: str, values: Mapping[str, object]) -> None:
         if set(values) != set(self.names):
@@ -111,10 +106,10 @@ class TaskSpec:
     Args:
         family: id of the family the task belongs to.
         space: the features, in the order of ``values``.
-        values: one number per feature, in the feature's unit.
+        values: one number per feature, in the feature's unit; kept as ``Feature.stored`` gives it.
 
     Raises:
-        SpecError: a value is not finite or lies outside its feature's range.
+        SpecError: a value is not finite, lies outside its feature's range or is no category's.
     """
 
     family: str
@@ -127,43 +122,43 @@ class TaskSpec:
                 f"Task of {self.family}: {len(self.values)} values for {len(self.space)} features "
                 f"({', '.join(self.space.names)})."
             )
-        # "+ 0.0" turns -0.0 into 0.0, which would hash differently.
-        rounded = tuple(round(float(value), _NUM_DECIMALS) + 0.0 for value in self.values)
-        object.__setattr__(self, "values", rounded)
-        for feature, value in zip(self.space.features, rounded, strict=True):
-            # Rounded like the value, or 2/3 would lie outside of [0, 2/3].
-            low, high = round(feature.low, _NUM_DECIMALS), round(feature.high, _NUM_DECIMALS)
-            if not low <= value <= high:
-                unit = f" {feature.unit}" if feature.unit else ""
-                raise SpecError(
-                    f"Task {self.family} {value:g}: feature {feature.name!r} is {value:g}{unit}, "
-                    f"outside [{feature.low:g}, {feature.high:g}]."
-                )
+        values = []
+        for feature, value in zip(self.space.features, self.values, strict=True):
+            try:
+                values.append(feature.stored(value))
+            except SpecError as error:
+                raise SpecError(f"Task {self.family} {value:g}: {error}") from None
+        object.__setattr__(self, "values", tuple(values))
 
     @cached_property
     def vector(self) -> FloatArray:
-        """The values scaled to [-1, 1], (num_features,): what a method sees."""
-        vector = self.space.scale(self.values)
+        """What a method sees, (shown_dim,): the values as the spec space presents them."""
+        vector = self.space.present(self.values)
         vector.flags.writeable = False
         return vector
 
     @cached_property
     def key(self) -> str:
         """16 hexadecimal digits that identify the task by content."""
-        names = list(self.space.names)
-        return content_hash({"family": self.family, "features": names, "values": self.values})
+        features = self.space.features
+        content = {
+            "family": self.family,
+            "features": [feature.name for feature in features],
+            "values": [f.content(value) for f, value in zip(features, self.values, strict=True)],
+        }
+        return content_hash(content)
 
     def __getitem__(self, name: str) -> float:
-        """The value of one feature, in its unit."""
+        """The value of one feature, in its unit; a category's position."""
         return self.values[self.space.names.index(name)]
 
     @property
     def label(self) -> str:
-        """The task for people: ``speed=4.5`` or ``speed=3, length=0.45``."""
-        pairs = zip(self.space.names, self.values, strict=True)
-        return ", ".join(f"{name}={value:g}" for name, value in pairs)
+        """The task for people: ``speed=4.5`` or ``angle=30, colour=red``."""
+        pairs = zip(self.space.features, self.values, strict=True)
+        return ", ".join(f"{feature.name}={feature.text(value)}" for feature, value in pairs)
 
 
 def spec_matrix(specs: Sequence[TaskSpec]) -> FloatArray:
-    """Stack scaled specs: (num_tasks, num_features)."""
+    """Stack what methods are shown of tasks: (num_tasks, shown_dim)."""
     return np.stack([spec.vector for spec in specs])

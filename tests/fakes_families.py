@@ -11,7 +11,7 @@ from gymnasium.vector import SyncVectorEnv
 
 from hyperbench.errors import SpecError
 from hyperbench.task import Feature, SpecSpace, TaskSpec
-from hyperbench.testing import family_declared, family_episodes
+from hyperbench.testing import family_declared, family_episodes, family_features
 from hyperbench.testing.line import HORIZON, LineEnv, LineFamily
 
 
@@ -212,6 +212,59 @@ class HalfOfTheRange(LineFamily):
         return super().make(task)
 
 
+class Turned(LineFamily):
+    """Good: the goal is at the cosine of an angle, the cart light or heavy."""
+
+    spec_space = SpecSpace(
+        (
+            Feature("angle", 0.0, 360.0, "degrees", "goal", "circle"),
+            Feature.of_categories("load", ("light", "heavy"), "dynamics"),
+        )
+    )
+    tasks = spec_space.grid(LineFamily.info.id, angle=range(0, 360, 60), load=("light", "heavy"))
+    gains = (1.5, 0.5)
+
+    def goal(self, angle):
+        return float(np.cos(np.radians(angle)))
+
+    def on_the_line(self, task):
+        gain = self.gains[int(task["load"])]
+        return LineFamily().task(goal=self.goal(task["angle"]), gain=gain)
+
+    def make(self, task, render_mode=None):
+        return super().make(self.on_the_line(task))
+
+    def expert(self, tasks):
+        return super().expert([self.on_the_line(task) for task in tasks])
+
+
+class AngleIgnored(Turned):
+    def goal(self, angle):
+        return 1.0
+
+
+class LoadIgnored(Turned):
+    gains = (1.5, 1.5)
+
+
+class ShortSpace(SpecSpace):
+    """What it presents is shorter than it says."""
+
+    def present(self, values):
+        return super().present(values)[:-1]
+
+
+class Shown64(SpecSpace):
+    def present(self, values):
+        return super().present(values).astype(np.float64)
+
+
+def shown_by(space_class):
+    space = space_class(LineFamily.spec_space.features)
+    tasks = space.grid(LineFamily.info.id, goal=[-1, 0, 1], gain=[0.5, 1])
+    return family_of(LineEnv, spec_space=space, tasks=tasks)
+
+
 BROKEN_FAMILIES = {
     "id without suite": (family_declared.check_info, with_info(id="line-v1"), "suite/name-vN"),
     "no horizon": (family_declared.check_info, with_info(horizon=0), "horizon"),
@@ -241,6 +294,15 @@ BROKEN_FAMILIES = {
         family_of(LineEnv, tasks=_GRID(LineFamily.info.id, goal=[-1, 0, 1], gain=[1])),
         "gain is 1 in all 3",
     ),
+    "spec shown short": (family_declared.check_tasks, shown_by(ShortSpace), r"\(1,\) for goal=-1"),
+    "spec of float64": (family_declared.check_tasks, shown_by(Shown64), "float64 of shape"),
+    "idle category": (
+        family_declared.check_tasks,
+        type("OneLoad", (Turned,), {"tasks": Turned.tasks[1::2]}),
+        "load is heavy in all 6",
+    ),
+    "angle ignored": (family_features.check_features_matter, AngleIgnored, "'angle'"),
+    "category ignored": (family_features.check_features_matter, LoadIgnored, "'load'"),
     "float64 observations": (family_declared.check_spaces, family_of(Float64Env), "float64"),
     "another space": (
         family_declared.check_spaces,
@@ -327,11 +389,11 @@ BROKEN_FAMILIES = {
         "needs info.has_success",
     ),
     "nothing but its tasks": (
-        family_declared.check_features_matter,
+        family_features.check_features_matter,
         NothingButItsTasks,
         "differ from goal=-0.9, gain=0.6 in 'goal' alone",
     ),
-    "goal ignored": (family_declared.check_features_matter, family_of(NoGoalEnv), "'goal'"),
-    "gain ignored": (family_declared.check_features_matter, family_of(NoGainEnv), "'gain'"),
+    "goal ignored": (family_features.check_features_matter, family_of(NoGoalEnv), "'goal'"),
+    "gain ignored": (family_features.check_features_matter, family_of(NoGainEnv), "'gain'"),
 }
 """What is broken: (the check that must reject it, the family class, words of the message)."""

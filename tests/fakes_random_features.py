@@ -30,7 +30,7 @@ class RandomFeatures(PolicyGenerator):
     def fit(self, demonstrations, *, validation, seed, device="cpu", progress=None):
         x, y = self.training_data(demonstrations)
         rng, num_hidden = self.rng(seed), self.config.num_hidden
-        num_features = len(demonstrations.specs[0].vector)
+        shown_dim = demonstrations.specs[0].space.shown_dim
         num_in = demonstrations.observation_dim
         low, high = demonstrations.action_low, demonstrations.action_high
         spread = x.std(axis=0) + 1e-3
@@ -49,7 +49,7 @@ class RandomFeatures(PolicyGenerator):
             "low": low,
             "high": high,
         }
-        assert self.fitted["spec_weight"].shape == (num_features, num_hidden)
+        assert self.fitted["spec_weight"].shape == (shown_dim, num_hidden)
         progress(1, 1, error)
         return FitReport(1, 1, error, weight.size + bias.size + last.size, ((1, error, None),))
 

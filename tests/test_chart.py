@@ -67,6 +67,36 @@ def test_one_feature_is_one_line() -> None:
     ]
 
 
+def categories(*names):
+    return Feature.of_categories("kind", names, "object")
+
+
+def test_an_axis_of_categories_shows_their_names() -> None:
+    kind, x = categories("plain", "mirrored"), Feature("x", 0.0, 9.0, "m", "goal")
+    across = SpecSpace((kind, x)).grid("toy/chart-v1", kind=kind.categories, x=[1, 2])
+    assert chart.grid(across, list("abcd")) == [
+        "2 b        d",
+        "1 a        c",
+        "  plain    mirrored",
+    ]
+    upwards = SpecSpace((x, kind)).grid("toy/chart-v1", kind=kind.categories, x=[1, 2])
+    assert chart.grid(upwards, list("abcd"), fill=True) == [
+        "mirrored bbbbbb dddddd",
+        "   plain aaaaaa cccccc",
+        "         1      2",
+    ]
+    alone = SpecSpace((kind,)).grid("toy/chart-v1", kind=kind.categories)
+    lines = chart.bars(alone[::-1], [1.0, 2.0], [0.0, 0.0], chart.ASCII)
+    assert lines[-1] == "  plain    mirrored"
+    assert lines[0] == "2 ########"
+
+
+def test_long_names_of_many_categories_are_cut() -> None:
+    kind = categories(*(f"{letter}-long-name" for letter in "abcdefgh"))
+    tasks = SpecSpace((kind,)).grid("toy/chart-v1", kind=range(8))
+    assert chart.grid(tasks, list("STVTTTTT"))[1].split() == [f"{x}-long-" for x in "abcdefgh"]
+
+
 @pytest.mark.parametrize("grids", [[range(chart.MAX_COLUMNS + 1)], [[1], range(49)]])
 def test_what_has_no_room_is_not_drawn(grids) -> None:
     tasks = tasks_on(*grids)

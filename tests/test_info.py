@@ -59,6 +59,7 @@ def test_it_says_how_many_tasks_each_protocol_has(shown, name: str) -> None:
     assert "10 source, 5 validation, 33 target" in text
     assert "10 source, 0 validation, 38 target" in text
     assert "goal_x  4 values from -1 to 1 m" in text
+    assert "3 numbers: goal_x, goal_y, drag" in text
     assert "licence" in text
     assert "Return" not in text
 

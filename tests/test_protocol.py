@@ -269,6 +269,21 @@ def test_gap_leaves_a_feature_of_few_values_whole():
         gap(3)
 
 
+def test_gap_holds_nothing_out_of_a_circle_or_of_categories():
+    features = (
+        Feature("angle", 0.0, 360.0, "degrees", "goal", "circle"),
+        Feature.of_categories("colour", [f"c{i}" for i in range(5)], "object"),
+    )
+    values = {"angle": range(0, 360, 60), "colour": range(5)}
+    tasks = SpecSpace((SPACE.features[0], *features)).grid(
+        "toy/xy-v1", x=[0, 0.3, 0.6, 1], **values
+    )
+    target = protocol(split_rule="gap").split(of(tasks), 0).target
+    assert {task.key for task in target} == {task.key for task in tasks if task["x"] in (0, 1)}
+    with pytest.raises(ProtocolError, match=r"needs an interval with 4 .* toy/xy-v1 has none"):
+        protocol(split_rule="gap").split(of(SpecSpace(features).grid("toy/xy-v1", **values)), 0)
+
+
 @given(st.integers(5, 60), st.integers(0, 2**40), fractions, st.floats(0, 0.6))
 def test_gap_draws_source_and_validation_from_what_is_kept(num, seed, source, validation):
     rules = protocol(split_rule="gap", source_fraction=source, validation_fraction=validation)

@@ -331,12 +331,18 @@ def test_strangers_package_is_discovered_and_a_broken_one_is_listed(tmp_path):
         "info example-plenty-v1",
         path=path,
     )
-    for name in ("example/thermostat-v1", "example-ridge", POINTMASS.id, "hypogen"):
+    for name in (
+        "example/thermostat-v1",
+        "example/compass-v1",
+        "example-ridge",
+        POINTMASS.id,
+        "hypogen",
+    ):
         assert name in listed
     assert re.search(r"example-plenty-v1 +half of the tasks are source", listed)
     assert "could not be loaded; see: hyperbench plugins" in listed
     assert re.search(r"broken +broken-plugin 9\.9 +OSError: no \[/dev/robot] here", plugins)
-    assert re.search(rf"example +{project['name']} {project['version']} +4 entries", plugins)
+    assert re.search(rf"example +{project['name']} {project['version']} +5 entries", plugins)
     assert "Split 0 of example-plenty-v1" in info
     assert re.search(r"source_fraction +0\.5 ", rules)
     assert "(0, 0), (1, 1)" in rules

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from importlib import util
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.record import SplitEntry, TaskEntry
 from hyperbench.records.store import find_runs, write_record
 from hyperbench.report import charts, series
+from hyperbench.report import content as content_module
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
@@ -116,6 +118,60 @@ def test_units_are_those_of_the_installed_family(pointmass, write_family, make_t
     write_family("toy/size-v1", make_tasks(8), {"learned": lambda task: task["size"]})
     units = {f.label: f.units for content in contents() for f in content.families}
     assert units == {"pointmass/goal-drag-v1": ("m", "m", "1/s"), "toy/size-v1": ("",)}
+
+
+COLOUR = Feature.of_categories("colour", ("red", "green", "blue", "grey"), "object")
+
+
+@pytest.fixture
+def installed_space(monkeypatch):
+    """Let the report find a family of this spec space installed, whatever it is called."""
+
+    def install(space):
+        found = SimpleNamespace(make_family=lambda _: SimpleNamespace(spec_space=space))
+        monkeypatch.setattr(content_module, "installed", lambda: found)
+
+    return install
+
+
+def _views(contents):
+    drawn = {}
+    looks = styles([content.board for content in contents])
+    (view,) = [board_view(content, "b", looks, drawn) for content in contents]
+    return view["families"][0], drawn
+
+
+def test_an_axis_of_categories_names_them(tmp_path, write_family, contents, installed_space):
+    space = SpecSpace((Feature("x", 0.0, 1.0, "m", "goal"), COLOUR))
+    tasks = space.grid("toy/mixed-v1", x=[0, 0.5, 1], colour=COLOUR.categories)
+    write_family("toy/mixed-v1", tasks, {"learned": lambda task: task["x"] + task["colour"]})
+    view, drawn = _views(contents())  # the family is not installed
+    assert view["tasks"][0]["label"] == "x=0, colour=1"
+    assert "ticktext" not in json.dumps(drawn)
+
+    installed_space(space)
+    view, drawn = _views(contents())
+    assert view["kind"] == "grid"
+    assert [task["label"] for task in view["tasks"][:2]] == [
+        "x=0 m, colour=green",
+        "x=0 m, colour=blue",
+    ]
+    axes = drawn[view["panels"][0]["chart"]]["layout"]
+    assert axes["yaxis"]["ticktext"] == ["red", "green", "blue", "grey"]
+    assert axes["yaxis"]["tickvals"] == [0, 1, 2, 3]
+    assert "ticktext" not in axes["xaxis"]
+    assert write_figures(contents(), tmp_path / "pdf")
+
+
+def test_one_feature_of_categories_is_drawn(tmp_path, write_family, contents, installed_space):
+    space = SpecSpace((COLOUR,))
+    tasks = space.grid("toy/colour-v1", colour=COLOUR.categories)
+    write_family("toy/colour-v1", tasks, {"learned": lambda task: task["colour"]})
+    installed_space(space)
+    view, drawn = _views(contents())
+    assert view["kind"] == "curve"
+    assert drawn[view["chart"]]["layout"]["xaxis"]["ticktext"] == ["red", "green", "blue", "grey"]
+    assert write_figures(contents(), tmp_path / "pdf")
 
 
 def test_profile_and_distance_of_a_board(one_feature, contents):

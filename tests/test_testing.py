@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from hyperbench import testing
+from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import ContractError
 
 from .fakes_experts import BROKEN_EXPERTS
-from .fakes_families import BROKEN_FAMILIES, HalfOfTheRange, SameStartEnv, family_of
+from .fakes_families import BROKEN_FAMILIES, HalfOfTheRange, SameStartEnv, Turned, family_of
 from .fakes_few_shot import BROKEN_FEW_SHOT, BROKEN_ZERO_SHOT, FewShotFeatures
 from .fakes_methods import BROKEN_METHODS, SameSeed
 from .fakes_random_features import RandomFeatures
@@ -33,6 +34,51 @@ def test_good_family_passes(check):
 
 def test_a_family_may_refuse_what_cannot_be_played():
     testing.check_features_matter(HalfOfTheRange())
+
+
+@pytest.mark.parametrize("check", testing.FAMILY_CHECKS, ids=by_name)
+def test_good_family_of_a_circle_and_a_category_passes(check):
+    check(Turned())
+
+
+def demonstrations_of(tasks):
+    """One episode of noise for each task."""
+    rng = np.random.default_rng(0)
+    episodes = [
+        Episode(
+            observations=rng.normal(size=(5, 2)).astype(np.float32),
+            actions=rng.uniform(-1, 1, (4, 1)).astype(np.float32),
+            rewards=np.zeros(4, np.float32),
+            terminated=False,
+            seed=0,
+        )
+        for _ in tasks
+    ]
+    bound = np.ones(1, np.float32)
+    return Demonstrations(tuple(tasks), tuple((e,) for e in episodes), -bound, bound)
+
+
+@pytest.mark.parametrize(
+    ("blind_to", "feature"), [((), None), ((0,), "angle"), ((1,), "angle"), ((2, 3), "load")]
+)
+def test_a_method_must_read_all_that_it_is_shown(blind_to, feature):
+    class Blind(RandomFeatures):
+        def training_data(self, demonstrations):
+            x, y = super().training_data(demonstrations)
+            x[:, demonstrations.observation_dim + np.array(blind_to, dtype=int)] = 0.0
+            return x, y
+
+        def fit(self, *arguments, **options):
+            report = super().fit(*arguments, **options)
+            self.fitted["spec_weight"][list(blind_to)] = 0.0
+            return report
+
+    case = testing.MethodCase(Blind, demonstrations=demonstrations_of(Turned.tasks))
+    if feature is None:
+        testing.check_specs_matter(case)
+        return
+    with pytest.raises(ContractError, match=f"must depend on feature '{feature}'"):
+        testing.check_specs_matter(case)
 
 
 @pytest.mark.parametrize("check", testing.METHOD_CHECKS, ids=by_name)

@@ -47,12 +47,12 @@ class BiasHyperinitConfig(LearningConfig):
 
 
 class BiasHyperinitNetwork(nn.Module):
-    """H: specs (num_tasks, num_features) -> policies."""
+    """H: specs (num_tasks, shown_dim) -> policies."""
 
     def __init__(self, dimensions: Dimensions, config: BiasHyperinitConfig, rng: torch.Generator):
         super().__init__()
         sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
+        self.embedding = TaskEmbedding(dimensions.shown_dim, config.embedding_width, rng)
         # The biases of all heads together are an ordinary policy.
         self.base = SharedPolicy(sizes, rng)
         self.heads = nn.ParameterList(

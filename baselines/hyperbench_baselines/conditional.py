@@ -65,12 +65,12 @@ class ConditionedPolicy(nn.Module):
 
 
 class ConditionalNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> policies."""
+    """Specs (num_tasks, shown_dim) -> policies."""
 
     def __init__(self, dimensions: Dimensions, config: ConditionalConfig, rng: torch.Generator):
         super().__init__()
         sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
+        self.embedding = TaskEmbedding(dimensions.shown_dim, config.embedding_width, rng)
         self.policy = ConditionedPolicy(sizes, config.embedding_width, rng)
 
     def forward(self, specs: Tensor) -> Layers:

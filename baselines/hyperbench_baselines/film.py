@@ -52,13 +52,13 @@ class FilmConfig(LearningConfig):
 
 
 class FilmNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> policies that share all but gamma and beta."""
+    """Specs (num_tasks, shown_dim) -> policies that share all but gamma and beta."""
 
     def __init__(self, dimensions: Dimensions, config: FilmConfig, rng: torch.Generator):
         super().__init__()
         sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
         num_modulated = (len(sizes) - 1) * config.policy_width
-        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
+        self.embedding = TaskEmbedding(dimensions.shown_dim, config.embedding_width, rng)
         self.policy = SharedPolicy(sizes, rng)
         self.modulation = Linear(config.embedding_width, 2 * num_modulated, rng)
 

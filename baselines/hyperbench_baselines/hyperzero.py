@@ -85,7 +85,7 @@ class Heads(nn.Module):
 
 
 class HyperzeroNetwork(CriticNetwork):
-    """H: specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
+    """H: specs (num_tasks, shown_dim) -> policies, and Q networks if the loss needs them."""
 
     def __init__(self, dimensions: Dimensions, config: HyperzeroConfig, rng: torch.Generator):
         super().__init__(dimensions, config, rng, lambda sizes: Heads(sizes, config, rng))

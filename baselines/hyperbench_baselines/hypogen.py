@@ -90,12 +90,12 @@ class HypogenConfig(DescentConfig, CriticConfig):
 
 
 class HypogenNetwork(nn.Module):
-    """H: specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
+    """H: specs (num_tasks, shown_dim) -> policies, and Q networks if the loss needs them."""
 
     def __init__(self, dimensions: Dimensions, config: HypogenConfig, rng: torch.Generator):
         super().__init__()
         sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
+        self.embedding = TaskEmbedding(dimensions.shown_dim, config.embedding_width, rng)
         self.policy = PseudoDescent(sizes, config, rng)
         self.critic = None
         if config.has_critic:

@@ -7,11 +7,13 @@ equal.
     theta_i     = argmin MSE of the actions of source task i,       from one theta_0 for all i
     theta(M)    = sum_i c_i(M) theta_i                              c >= 0, sum c = 1
 
-The coefficients c(M) are those of linear interpolation in the scaled spec space. Inside the convex
-hull of the source specs M = sum_i c_i M_i, carried by the corners of the Delaunay simplex that M
-lies in; with one feature these are the two neighbours. Outside, M is replaced by the nearest point
-of the hull: with weights as with anything else, extrapolation amplifies what is wrong with them.
-At a source spec the policy is that task's clone.
+The coefficients c(M) are those of linear interpolation between specs as they are shown. Inside the
+convex hull of the source specs M = sum_i c_i M_i, carried by the corners of the Delaunay simplex
+that M lies in; with one feature these are the two neighbours. Outside, M is replaced by the nearest
+point of the hull: with weights as with anything else, extrapolation amplifies what is wrong with
+them. On a circle, whose angles are shown as cosine and sine, each new angle is outside, and its
+nearest point is on the chord between its neighbours. At a source spec the policy is that task's
+clone.
 
 Nothing but the clones is learned. Budget and batches are those of every method here, see
 ``common``: where there are more source tasks than a batch holds, each clone sees a share of them.
@@ -36,7 +38,7 @@ from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
 
 _SUM_WEIGHT = 1e4
-"""How much more a sum of coefficients other than 1 counts than a distance in scaled spec space."""
+"""How much more a sum of coefficients other than 1 counts than a distance between specs."""
 
 
 class InterpolationConfig(LearningConfig):
@@ -47,7 +49,7 @@ class InterpolationConfig(LearningConfig):
 
 
 class Clones(nn.Module):
-    """Specs (num_tasks, num_features) -> policies, each a mean of the source tasks' clones."""
+    """Specs (num_tasks, shown_dim) -> policies, each a mean of the source tasks' clones."""
 
     def __init__(self, dimensions: Dimensions, config: InterpolationConfig, rng: torch.Generator):
         super().__init__()
@@ -77,11 +79,11 @@ def interpolation(points: FloatArray, point: FloatArray) -> FloatArray:
     """Find the coefficients of linear interpolation.
 
     Args:
-        points: (num_points, num_features), distinct; flat and small sets are welcome.
-        point: (num_features,), inside or outside their convex hull.
+        points: (num_points, shown_dim), distinct; flat and small sets are welcome.
+        point: (shown_dim,), inside or outside their convex hull.
 
     Returns:
-        (num_points,), not negative, of sum 1, at most num_features + 1 of them positive.
+        (num_points,), not negative, of sum 1, at most shown_dim + 1 of them positive.
     """
     conditions = np.vstack([points.T, np.ones(len(points))])
     scale = np.append(np.ones(len(point)), _SUM_WEIGHT)

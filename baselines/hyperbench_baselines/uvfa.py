@@ -40,7 +40,7 @@ class UvfaConfig(CriticConfig):
 
 
 class UvfaNetwork(CriticNetwork):
-    """Specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them."""
+    """Specs (num_tasks, shown_dim) -> policies, and Q networks if the loss needs them."""
 
     def __init__(self, dimensions: Dimensions, config: UvfaConfig, rng: torch.Generator):
         width = config.embedding_width

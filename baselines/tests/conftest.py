@@ -83,13 +83,13 @@ def make_spec() -> Callable[[float], TaskSpec]:
 
 @pytest.fixture
 def dimensions() -> Dimensions:
-    return Dimensions(num_features=1, observation_dim=OBSERVATION_DIM, action_dim=ACTION_DIM)
+    return Dimensions(shown_dim=1, observation_dim=OBSERVATION_DIM, action_dim=ACTION_DIM)
 
 
 @pytest.fixture
 def cheetah() -> Dimensions:
     """The dimensions that published sizes are given for."""
-    return Dimensions(num_features=1, observation_dim=17, action_dim=6)
+    return Dimensions(shown_dim=1, observation_dim=17, action_dim=6)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,10 @@ from hyperbench_baselines.common.learned import LearnedGenerator
 from hyperbench_baselines.common.normalizer import Normalizer
 from hyperbench_baselines.common.policies import act, to_policies
 from hyperbench_baselines.common.repeated import RepeatedLinear
+from hyperbench_baselines.conditional import Conditional
 
 from hyperbench.policy import MLPPolicies
+from hyperbench.task import Feature, SpecSpace
 
 CPU = torch.device("cpu")
 
@@ -208,6 +212,34 @@ def test_a_gradient_that_is_not_finite_ends_the_fit_even_at_its_last_step(source
         FloatingPointError, match=r"Gradient norm is (inf|nan) at step 1, loss 0\.25"
     ):
         fit_number(source, None, breaks_the_gradient, config, rng)
+
+
+def test_networks_are_sized_by_what_is_shown(source):
+    """A circle and three categories: two features, five numbers."""
+    features = (
+        Feature("angle", 0.0, 360.0, "degrees", "goal", "circle"),
+        Feature.of_categories("colour", ("red", "green", "blue"), "object"),
+    )
+    space = SpecSpace(features)
+    specs = space.grid("toy/shown-v1", angle=[0, 90, 180], colour=["red", "blue"])[
+        : source.num_tasks
+    ]
+    shown = replace(source, specs=specs)
+    method = Conditional(Conditional.Config(num_steps=2))
+    method.fit(shown, validation=None, seed=0)
+    policies = method.generate([space.task("toy/shown-v1", angle=45, colour="green")])
+    assert policies.num_tasks == 1
+
+
+def test_a_generator_of_before_there_were_domains_is_read(source, tmp_path):
+    method = Conditional(Conditional.Config(num_steps=2))
+    method.fit(source, validation=None, seed=0)
+    method.save(tmp_path)
+    path = tmp_path / "generator.json"
+    path.write_text(path.read_text().replace("shown_dim", "num_features"))
+    loaded = Conditional()
+    loaded.load(tmp_path)
+    assert loaded.generate(source.specs).num_tasks == source.num_tasks
 
 
 class Exploding(LearnedGenerator):

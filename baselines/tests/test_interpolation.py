@@ -28,13 +28,13 @@ def test_with_one_feature_it_is_that_of_numpy(points, point):
     assert np.allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("num_features", [2, 3])
-def test_inside_the_hull_it_is_delaunays(num_features):
+@pytest.mark.parametrize("shown_dim", [2, 3])
+def test_inside_the_hull_it_is_delaunays(shown_dim):
     rng = np.random.default_rng(0)
-    points = rng.uniform(-1, 1, (14, num_features))
+    points = rng.uniform(-1, 1, (14, shown_dim))
     delaunay = LinearNDInterpolator(points, np.eye(14))
     inside = 0
-    for point in rng.uniform(-0.7, 0.7, (40, num_features)):
+    for point in rng.uniform(-0.7, 0.7, (40, shown_dim)):
         expected = delaunay(point[None])[0]
         if not np.isnan(expected).any():
             inside += 1
@@ -54,6 +54,13 @@ def test_outside_the_hull_it_is_at_the_nearest_point(num_points):
         assert (found > 1e-9).sum() <= 4
         distance = np.linalg.norm(found @ points - point)
         assert distance <= np.linalg.norm(within - point, axis=1).min() + 1e-6
+
+
+def test_an_angle_is_interpolated_between_its_neighbours():
+    angles = np.radians([0.0, 90.0, 180.0])
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    found = interpolation(points, np.array([np.cos(np.pi / 4), np.sin(np.pi / 4)]))
+    np.testing.assert_allclose(found, [0.5, 0.5, 0.0], atol=1e-6)
 
 
 def clones(specs, rng) -> Clones:

@@ -16,9 +16,9 @@ from hyperbench.protocol import QUICK
 from hyperbench.registry import installed
 
 BODIES = {
-    "cheetah": Dimensions(num_features=1, observation_dim=17, action_dim=6),
-    "walker": Dimensions(num_features=2, observation_dim=24, action_dim=6),
-    "finger": Dimensions(num_features=1, observation_dim=9, action_dim=2),
+    "cheetah": Dimensions(shown_dim=1, observation_dim=17, action_dim=6),
+    "walker": Dimensions(shown_dim=2, observation_dim=24, action_dim=6),
+    "finger": Dimensions(shown_dim=1, observation_dim=9, action_dim=2),
 }
 
 

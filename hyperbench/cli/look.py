@@ -34,7 +34,7 @@ def render(
             "--task",
             "-t",
             envvar="HYPERBENCH_TASK",
-            help="Feature values, e.g. speed=3,length=0.4, or the first digits of a task's key.",
+            help="Feature values, e.g. speed=3,colour=red, or the first digits of a task's key.",
         ),
     ],
     output: Annotated[

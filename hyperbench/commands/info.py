@@ -17,7 +17,7 @@ from hyperbench.family import TaskFamily
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
-from hyperbench.task import TaskSpec
+from hyperbench.task import Feature, TaskSpec
 from hyperbench.threads import single_threaded
 from hyperbench.view import chart
 from hyperbench.view.console import print_listing, standard_output
@@ -87,7 +87,7 @@ def info_command(
 
 
 def _describe(family: TaskFamily) -> None:
-    info = family.info
+    info, space = family.info, family.spec_space
     print_listing(
         f"Family {info.id}: {info.summary}",
         [
@@ -95,6 +95,7 @@ def _describe(family: TaskFamily) -> None:
             ("horizon", f"{info.horizon} control steps"),
             ("observation", f"{family.observation_space.shape[0]} numbers"),
             ("action", f"{family.action_space.shape[0]} numbers"),
+            ("spec", f"{space.shown_dim} numbers: {', '.join(space.shown_names)}"),
             ("headline", "success rate" if info.ends_at_success else "score"),
             ("physics", info.physics),
             ("experts" if info.has_expert else "demonstrators", info.expert_version),
@@ -104,14 +105,25 @@ def _describe(family: TaskFamily) -> None:
         ],
         out,
     )
-    rows = []
-    for i, feature in enumerate(family.spec_space.features):
-        values = sorted({task.values[i] for task in family.tasks})
-        grid = f"{len(values)} values from {values[0]:g} to {values[-1]:g}"
-        rows.append((feature.name, f"{grid} {feature.unit}".strip(), f"changes the {feature.kind}"))
+    rows = [
+        (feature.name, _values(feature, values), f"changes the {feature.kind}")
+        for feature, *values in zip(
+            space.features, *(task.values for task in family.tasks), strict=True
+        )
+    ]
     print_listing("Features", rows, out)
     sizes = [_sizes(family, protocol) for protocol in installed().protocols.values()]
     print_listing("Tasks under each protocol", sizes, out)
+
+
+def _values(feature: Feature, values: Sequence[float]) -> str:
+    if feature.domain == "categories":
+        return f"{len(feature.categories)} categories: {', '.join(feature.categories)}"
+    grid = sorted(set(values))
+    text = f"{len(grid)} values from {grid[0]:g} to {grid[-1]:g} {feature.unit}".strip()
+    if feature.domain == "circle":
+        text += f", on a circle of {feature.high - feature.low:g} {feature.unit}".rstrip()
+    return text
 
 
 def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:

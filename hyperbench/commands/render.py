@@ -79,12 +79,13 @@ def find_task(family: TaskFamily, asked: str) -> TaskSpec:
 
     Args:
         family: whose task.
-        asked: the value of every feature, such as ``"speed=3,length=0.4"``, or as many digits of a
-            task's key as tell it from the family's others.
+        asked: the value of every feature, such as ``"speed=3,length=0.4"`` or, of categories,
+            ``"colour=red,angle=30"``, or as many digits of a task's key as tell it from the
+            family's others.
 
     Raises:
         SpecError: no task, or several, are meant.
-        UnknownNameError: a feature that the family does not have.
+        UnknownNameError: a feature that the family does not have, or a category that it lacks.
     """
     if "=" not in asked:
         found = [task for task in family.tasks if task.key.startswith(asked)]
@@ -94,18 +95,18 @@ def find_task(family: TaskFamily, asked: str) -> TaskSpec:
                 f" Give feature values, such as {family.tasks[0].label.replace(' ', '')}."
             )
         return found[0]
-    names = family.spec_space.names
+    features = {feature.name: feature for feature in family.spec_space.features}
     values: dict[str, float] = {}
     for part in asked.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
-        if name not in names:
-            raise UnknownNameError(f"feature of {family.info.id}", name, names)
+        if name not in features:
+            raise UnknownNameError(f"feature of {family.info.id}", name, features)
         if name in values:
             raise SpecError(f"Task {asked!r} gives {name!r} twice.")
         try:
-            values[name] = float(value)
-        except ValueError:
-            raise SpecError(f"Task {asked!r}: {name} is {value!r}, which is no number.") from None
+            values[name] = features[name].parse(value)
+        except SpecError as error:
+            raise SpecError(f"Task {asked!r}: {error}") from None
     try:
         spec = family.task(**values)
     except SpecError as error:
@@ -116,11 +117,11 @@ def find_task(family: TaskFamily, asked: str) -> TaskSpec:
 
 
 def nearest_task(family: TaskFamily, values: Mapping[str, float]) -> TaskSpec:
-    """The family's task nearest to some of the features' values, each scaled to its range."""
+    """The family's task nearest to some of the features' values, as near as splits measure it."""
     given = [feature for feature in family.spec_space.features if feature.name in values]
 
     def distance(task: TaskSpec) -> float:
-        return sum(((task[f.name] - values[f.name]) / (f.high - f.low)) ** 2 for f in given)
+        return sum(f.distance(task[f.name], values[f.name]) ** 2 for f in given)
 
     return min(family.tasks, key=distance)
 

@@ -35,10 +35,9 @@ class TaskEntry(_Frozen):
     features: dict[str, float]
     """Feature values in their units."""
     region: Region | None = None
-    """Inside or outside the convex hull of the source specs; of target tasks only."""
+    """Inside or outside what the source specs span, see ``Split.region``; of target tasks only."""
     distance: float | None = None
-    """Euclidean distance to the nearest source spec, both scaled to [-1, 1]; of target tasks
-    only."""
+    """Distance to the nearest source spec, see ``Split.nearest_source``; of target tasks only."""
 
 
 class SplitEntry(_Frozen):

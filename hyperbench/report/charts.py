@@ -47,7 +47,10 @@ def feature_chart(family: FamilyContent, styles: Mapping[str, Style]) -> Chart:
         "data": traces,
         "layout": {
             **compared_at_x(
-                family.axis(0), f"{family.names[0]} %{{x}} {family.units[0]}".rstrip(), anchor="y2"
+                family.axis(0),
+                f"{family.names[0]} %{{x}} {family.units[0]}".rstrip(),
+                anchor="y2",
+                **ticks(family, 0),
             ),
             "yaxis": {"title": {"text": "return"}, "domain": [strip + 0.02, 1]},
             "yaxis2": {
@@ -101,7 +104,12 @@ def grid_charts(family: FamilyContent, styles: Mapping[str, Style]) -> dict[str,
             "return %{z:.1f}<extra></extra>",
         }
         axes: Chart = {
-            name: {"title": {"text": family.axis(i)}, "showgrid": False, "zeroline": False}
+            name: {
+                "title": {"text": family.axis(i)},
+                "showgrid": False,
+                "zeroline": False,
+                **ticks(family, i),
+            }
             for i, name in enumerate(("xaxis", "yaxis"))
         }
         layout: Chart = {"hovermode": "closest", **axes}
@@ -160,6 +168,12 @@ def compared_at_x(title: str, label: str, **axis: Any) -> Chart:
     }
 
 
+def ticks(family: FamilyContent, i: int) -> Chart:
+    """The part of an axis by which it, and what is said of its points, names categories."""
+    names = family.categories[i]
+    return {"tickvals": [*range(len(names))], "ticktext": [*names]} if names else {}
+
+
 def scale(family: FamilyContent) -> tuple[float, float]:
     """Lowest and highest mean return of any method on any task of a family."""
     by_task = family.table.groupby(["method", "task"])["mean_return"].mean()
@@ -173,9 +187,12 @@ def drawn(table: pd.DataFrame, styles: Mapping[str, Style]) -> list[Style]:
 
 
 def task_label(family: FamilyContent, key: str) -> str:
-    """A target task for people: ``speed=4.5 m/s, length=0.4 m``."""
-    parts = zip(family.names, family.targets[key], family.units, strict=True)
-    return ", ".join(f"{name}={value:g} {unit}".rstrip() for name, value, unit in parts)
+    """A target task for people: ``speed=4.5 m/s, colour=red``."""
+    parts = zip(family.names, family.targets[key], family.units, family.categories, strict=True)
+    return ", ".join(
+        f"{name}={names[int(value)] if names else f'{value:g}'} {unit}".rstrip()
+        for name, value, unit, names in parts
+    )
 
 
 def numbers(values: Iterable[Any]) -> list[float | None]:

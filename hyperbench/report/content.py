@@ -15,6 +15,7 @@ from hyperbench.family import FamilyInfo
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
+from hyperbench.task import Feature
 
 Values = tuple[float, ...]
 
@@ -48,6 +49,8 @@ class FamilyContent:
         info: what it is.
         names: of its features.
         units: of its features; empty where there is none, or the family is not installed.
+        categories: per feature the names of its categories; without any, its values are numbers,
+            as all are where the family is not installed.
         targets: per key of a judged task its feature values.
         sources: per split seed the feature values of the source tasks.
         table: the lines of ``task_table`` that are of this family.
@@ -57,6 +60,7 @@ class FamilyContent:
     info: FamilyInfo
     names: tuple[str, ...]
     units: tuple[str, ...]
+    categories: tuple[tuple[str, ...], ...]
     targets: dict[str, Values]
     sources: dict[int, tuple[Values, ...]]
     table: pd.DataFrame
@@ -119,11 +123,13 @@ def _family(label: str, records: Sequence[RunRecord], table: pd.DataFrame) -> Fa
     }
     info = records[0].family_info
     names = tuple(next(iter(splits.values())).target[0].features)
+    known = _features(info.id)
     return FamilyContent(
         label=label,
         info=info,
         names=names,
-        units=_units(info.id, names),
+        units=tuple(known[name].unit if name in known else "" for name in names),
+        categories=tuple(known[name].categories if name in known else () for name in names),
         targets=targets,
         sources={
             seed: tuple(tuple(task.features.values()) for task in split.source)
@@ -133,11 +139,10 @@ def _family(label: str, records: Sequence[RunRecord], table: pd.DataFrame) -> Fa
     )
 
 
-def _units(family: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Records leave units to the family, which the reader of a record may not have."""
+def _features(family: str) -> dict[str, Feature]:
+    """Records leave units and names to the family, which the reader of a record may not have."""
     try:
         features = installed().make_family(family).spec_space.features
     except HyperbenchError:
-        return ("",) * len(names)
-    units = {feature.name: feature.unit for feature in features}
-    return tuple(units.get(name, "") for name in names)
+        return {}
+    return {feature.name: feature for feature in features}

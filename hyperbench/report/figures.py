@@ -5,65 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from hyperbench.errors import DataError
 from hyperbench.report import board_charts, charts, series
 from hyperbench.report.content import BoardContent, FamilyContent
+from hyperbench.report.drawing import (
+    COLOURS,
+    MARKERS,
+    PAGE,
+    SETTINGS,
+    draw_legend,
+    draw_line,
+    name_ticks,
+    new_figure,
+    shown_styles,
+)
 from hyperbench.report.needs import require
-from hyperbench.report.palette import Style, colours, styles
-from hyperbench.report.series import Curve
+from hyperbench.report.palette import Style, styles
 from hyperbench.report.sweep import Sweep, sweeps
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-COLUMN, PAGE = 3.3, 6.9
-"""Widths in inches: one column of a two-column paper, and both."""
-_SETTINGS: Any = {
-    "pdf.fonttype": 42,  # TrueType: text stays text, as publishers ask
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.linewidth": 0.4,
-    "grid.color": "#d9dfe5",
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "lines.linewidth": 1.1,
-    "lines.markersize": 2.6,
-    "legend.frameon": False,
-}
-_MARKERS = {
-    "circle": "o",
-    "square": "s",
-    "diamond": "D",
-    "triangle-up": "^",
-    "triangle-down": "v",
-    "pentagon": "p",
-    "star": "*",
-    "line-ew": "",
-}
-_DASHES = {
-    "solid": "-",
-    "dash": (0, (4, 2)),
-    "dot": (0, (1, 1.5)),
-    "dashdot": (0, (4, 1.5, 1, 1.5)),
-    "longdash": (0, (7, 2)),
-    "longdashdot": (0, (7, 1.5, 1, 1.5)),
-}
-_COLOURS = colours(dark=False)
 
 
 def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
@@ -85,7 +50,7 @@ def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
     written = []
-    with rc_context(_SETTINGS):
+    with rc_context(SETTINGS):
         for name, figure in _figures(contents):
             stem = re.sub(r"[^\w.-]+", "-", name).strip("-")
             path = folder / f"{stem}.pdf"
@@ -123,14 +88,14 @@ def _of_board(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tup
 def _scores(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
     board = content.board
     rows = [row for row in board.rows if row[board.headline.name].value is not None]
-    figure, axes = _one(height=0.5 + 0.17 * len(rows))
+    figure, axes = new_figure(height=0.5 + 0.17 * len(rows))
     for i, row in enumerate(rows):
         style = looks[row.method]
-        colour = _COLOURS[style.token]
+        colour = COLOURS[style.token]
         headline = row[board.headline.name]
         if headline.interval is not None:
             axes.plot(headline.interval, [i, i], color=colour, alpha=0.4, linewidth=3)
-        axes.plot([headline.value or 0.0], [i], marker=_MARKERS[style.marker] or "o", color=colour)
+        axes.plot([headline.value or 0.0], [i], marker=MARKERS[style.marker] or "o", color=colour)
     axes.set_yticks(range(len(rows)), [row.method for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel(board.headline.axis)
@@ -139,50 +104,50 @@ def _scores(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
 
 
 def _profiles(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
-    figure, axes = _one()
-    for style in _shown(content.table, looks):
+    figure, axes = new_figure()
+    for style in shown_styles(content.table, looks):
         runs = content.table[content.table["method"] == style.method]
-        _line(axes, series.profile(runs), style, marker="")
+        draw_line(axes, series.profile(runs), style, marker="")
     axes.set_xlabel("score threshold τ")
     axes.set_ylabel("share above τ")
     axes.set_ylim(0, 1.03)
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     return figure
 
 
 def _distance(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
-    figure, axes = _one()
-    for style in _shown(content.table, looks):
+    figure, axes = new_figure()
+    for style in shown_styles(content.table, looks):
         runs = content.table[content.table["method"] == style.method]
-        _line(axes, series.distance_curve(runs), style)
+        draw_line(axes, series.distance_curve(runs), style)
     axes.set_xlabel("distance to the nearest source spec")
     axes.set_ylabel("mean score")
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     return figure
 
 
 def _cost(content: BoardContent, looks: Mapping[str, Style], name: str, title: str) -> Figure:
-    figure, axes = _one()
+    figure, axes = new_figure()
     for method, x, headline in board_charts.costed(content.board, name):
         style = looks[method]
-        colour = _COLOURS[style.token]
+        colour = COLOURS[style.token]
         if headline.interval is not None:
             axes.plot([x, x], headline.interval, color=colour, alpha=0.5)
         axes.plot(
-            [x], [headline.value or 0.0], marker=_MARKERS[style.marker], markersize=5, color=colour,
+            [x], [headline.value or 0.0], marker=MARKERS[style.marker], markersize=5, color=colour,
             linestyle="", label=method,
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel(title)
     axes.set_ylabel(content.board.headline.axis)
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     return figure
 
 
 def _feature(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
-    figure, axes = _one()
-    for style in _shown(family.table, looks):
-        _line(axes, series.feature_curve(family, style.method), style)
+    figure, axes = new_figure()
+    for style in shown_styles(family.table, looks):
+        draw_line(axes, series.feature_curve(family, style.method), style)
     num_rows = len(family.sources)
     for row, specs in enumerate(family.sources.values()):
         # Below the axis, in its own coordinates upwards: one row a split.
@@ -194,30 +159,31 @@ def _feature(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
             label="source specs" if row == 0 else None,
         )  # fmt: skip
     axes.tick_params(axis="x", pad=4 + 5 * num_rows, length=0)
+    name_ticks(axes.xaxis, family, 0)
     axes.set_xlabel(family.axis(0))
     axes.set_ylabel("return")
     axes.set_title(family.label, loc="left")
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     return figure
 
 
 def _sweep(sweep: Sweep, looks: Mapping[str, Style]) -> Figure:
-    figure, axes = _one()
+    figure, axes = new_figure()
     for style in sweep.drawn(looks):
         if style.shown:
-            _line(axes, sweep.curve(style.method), style)
+            draw_line(axes, sweep.curve(style.method), style)
     axes.set_xticks(list(sweep.families))
     axes.set_xlabel("source tasks")
     axes.set_ylabel(sweep.quantity[0])
     axes.set_title(sweep.family, loc="left")
-    _legend(figure, axes)
+    draw_legend(figure, axes)
     return figure
 
 
 def _grids(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
     from matplotlib.figure import Figure
 
-    shown = _shown(family.table, looks)
+    shown = shown_styles(family.table, looks)
     num_rows = -(-len(shown) // 4)
     num_columns = -(-len(shown) // num_rows)
     figure = Figure(figsize=(PAGE, 0.4 + 1.55 * num_rows), layout="constrained")
@@ -230,6 +196,8 @@ def _grids(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
         axes.plot(*np.transpose(sources), "o", markerfacecolor="none", color="#24292e", mew=0.6)
         axes.set_title(style.method, style="italic" if style.is_control else "normal")
         axes.grid(visible=False)
+        name_ticks(axes.xaxis, family, 0)
+        name_ticks(axes.yaxis, family, 1)
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
     figure.supxlabel(family.axis(0), fontsize=8)
@@ -240,11 +208,11 @@ def _grids(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
 
 
 def _strips(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
-    shown = _shown(family.table, looks)
-    figure, axes = _one(height=0.6 + 0.3 * len(shown))
+    shown = shown_styles(family.table, looks)
+    figure, axes = new_figure(height=0.6 + 0.3 * len(shown))
     returns = family.table.groupby("method")["mean_return"]
     for i, style in enumerate(shown):
-        colour = _COLOURS[style.token]
+        colour = COLOURS[style.token]
         line = {"color": colour, "linewidth": 0.9}
         axes.boxplot(
             returns.get_group(style.method).to_numpy(float),
@@ -263,36 +231,3 @@ def _strips(family: FamilyContent, looks: Mapping[str, Style]) -> Figure:
     axes.set_title(family.label, loc="left")
     axes.grid(visible=False, axis="y")
     return figure
-
-
-def _line(axes: Axes, curve: Curve, style: Style, marker: str | None = None) -> None:
-    colour = _COLOURS[style.token]
-    if curve.has_band and not style.is_control:
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
-    axes.plot(
-        curve.x,
-        curve.y,
-        color=colour,
-        linestyle=_DASHES[style.dash],
-        marker=_MARKERS[style.marker] if marker is None else marker,
-        label=style.method,
-    )
-
-
-def _one(height: float = 2.3) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(COLUMN, height), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    # As many columns as the longest name leaves room for.
-    num_columns = max(1, min(3, 54 // (6 + max(map(len, labels), default=0))))
-    figure.set_figheight(1.85 + 0.15 * -(-len(labels) // num_columns))
-    figure.legend(handles, labels, loc="outside lower center", ncols=num_columns)
-
-
-def _shown(table: pd.DataFrame, looks: Mapping[str, Style]) -> list[Style]:
-    return [style for style in charts.drawn(table, looks) if style.shown]

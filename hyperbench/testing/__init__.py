@@ -18,7 +18,6 @@ is a ``ContractError`` that says what was asked, what was found and what to do.
 
 from hyperbench.testing.family import FAMILY_CHECKS, check_family
 from hyperbench.testing.family_declared import (
-    check_features_matter,
     check_info,
     check_spaces,
     check_success,
@@ -39,6 +38,7 @@ from hyperbench.testing.family_expert import (
     check_expert_beats_zero_action,
     check_experts_are_independent,
 )
+from hyperbench.testing.family_features import check_features_matter
 from hyperbench.testing.line import LineFamily, line_demonstrations
 from hyperbench.testing.method import METHOD_CHECKS, check_method
 from hyperbench.testing.method_case import MethodCase

@@ -6,7 +6,6 @@ from collections.abc import Callable, Container
 
 from hyperbench.family import TaskFamily
 from hyperbench.testing.family_declared import (
-    check_features_matter,
     check_info,
     check_spaces,
     check_success,
@@ -27,6 +26,7 @@ from hyperbench.testing.family_expert import (
     check_expert_beats_zero_action,
     check_experts_are_independent,
 )
+from hyperbench.testing.family_features import check_features_matter
 
 FamilyCheck = Callable[[TaskFamily], None]
 

@@ -1,34 +1,20 @@
-"""Checks that a family is what it declares: info, tasks, spaces, features, success."""
+"""Checks that a family is what it declares: info, tasks, spaces, success."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import closing, suppress
-from functools import cached_property
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
-from hyperbench.errors import SpecError
 from hyperbench.family import TaskFamily
-from hyperbench.policy import PolicyBatch, info_key
-from hyperbench.task import FloatArray, TaskSpec
-from hyperbench.testing.trace import (
-    Array,
-    Trace,
-    contract_error,
-    play,
-    random_actions,
-    single,
-    some_tasks,
-)
+from hyperbench.task import TaskSpec
+from hyperbench.testing.trace import Array, contract_error, random_actions, some_tasks
 
 _ID = re.compile(r"[a-z0-9-]+/[a-z0-9-]+-v[0-9]+")
 _MIN_TASKS = 3
-_SHARES = (1.0, 0.5, 0.2)
-"""How much of the way to its range's end a feature is moved, the first that the family plays."""
 
 
 def check_info(family: TaskFamily) -> None:
@@ -72,7 +58,8 @@ def check_tasks(family: TaskFamily) -> None:
     """Check that the tasks belong to the family, differ by content and use every feature.
 
     Splits are made by content, so two equal tasks could end up on both sides; and a feature that
-    all tasks share is nothing to generalise over.
+    all tasks share is nothing to generalise over. What methods are shown of a task is finite
+    float32 of shape ``(spec_space.shown_dim,)``: they size their networks by it.
     """
     subject = f"Family {family.info.id}"
     if len(family.tasks) < _MIN_TASKS:
@@ -99,15 +86,30 @@ def check_tasks(family: TaskFamily) -> None:
                 "Remove one.",
             )
         seen[task.key] = task
-    for name in family.spec_space.names:
-        values = {task[name] for task in family.tasks}
+        _check_shown(subject, task)
+    for feature in family.spec_space.features:
+        values = {task[feature.name] for task in family.tasks}
         if len(values) == 1:
             raise contract_error(
                 subject,
-                f"tasks must differ in each feature of the spec space, {name!r} among them.",
-                f"{name} is {values.pop():g} in all {len(family.tasks)} tasks.",
+                f"tasks must differ in each feature of the spec space, in {feature.name!r} too.",
+                f"{feature.name} is {feature.text(values.pop())} in all {len(family.tasks)} tasks.",
                 "Give it several values, or drop the feature.",
             )
+
+
+def _check_shown(subject: str, task: TaskSpec) -> None:
+    shown, space = task.vector, task.space
+    right = shown.dtype == np.float32 and shown.shape == (space.shown_dim,)
+    if not right or len(space.shown_names) != space.shown_dim or not np.isfinite(shown).all():
+        raise contract_error(
+            subject,
+            f"spec_space.present must give finite float32 of shape (shown_dim,), here "
+            f"({space.shown_dim},), and shown_names as many names.",
+            f"{shown.dtype} of shape {shown.shape} for {task.label}, {shown}, and "
+            f"{len(space.shown_names)} names.",
+            "Mend present, shown_dim and shown_names of the spec space together.",
+        )
 
 
 def check_spaces(family: TaskFamily) -> None:
@@ -207,90 +209,6 @@ def _check_signals(where: str, batch: tuple[int, ...], reward: object, *ends: ob
                 f"{end!r}.",
                 "Compare instead of counting.",
             )
-
-
-def check_features_matter(family: TaskFamily) -> None:
-    """Check that each declared feature changes the next state or the reward.
-
-    A feature that changes nothing is noise in the spec that a method is asked to read. From first,
-    middle and last task the feature is moved to the far end of its range, or less far where the
-    family refuses such a task by a ``SpecError``, and both tasks are played with the same seed and
-    the same actions: random ones, and those of the original task's expert (a goal that random
-    actions never come near makes a difference only then).
-    """
-    played = [_Played(family, task) for task in some_tasks(family)]
-    for name in family.spec_space.names:
-        if not any(_feature_matters(family, name, here) for here in played):
-            raise contract_error(
-                f"Family {family.info.id}",
-                f"feature {name!r} must change the next state or the reward.",
-                "the same observations, rewards and end of episode at both ends of its range, "
-                "under random and expert actions.",
-                "Look where make and make_vec read the task, or drop the feature.",
-            )
-
-
-class _Played:
-    """A task's episodes that those of tasks with one other feature are compared with."""
-
-    def __init__(self, family: TaskFamily, task: TaskSpec) -> None:
-        self._family, self.task = family, task
-
-    def episodes(self) -> Iterator[Trace]:
-        """Under random actions, then under those of the task's expert."""
-        yield self._by_random
-        yield self._by_expert
-
-    @cached_property
-    def _by_random(self) -> Trace:
-        return play(single(self._family, self.task), [0], random_actions(self._family, 1))
-
-    @cached_property
-    def _by_expert(self) -> Trace:
-        actions = expert_actions(self._family, self.task)
-        return play(single(self._family, self.task), [0], actions)
-
-
-def _feature_matters(family: TaskFamily, name: str, played: _Played) -> bool:
-    moved = _moved(family, played.task, name)
-    return any(
-        here.difference(play(single(family, moved), [0], here.actions)) is not None
-        for here in played.episodes()
-    )
-
-
-def _moved(family: TaskFamily, task: TaskSpec, name: str) -> TaskSpec:
-    """Move one feature of the task towards the end of its range that is farther away."""
-    position = task.space.names.index(name)
-    feature = task.space.features[position]
-    in_upper_half = task.values[position] > (feature.low + feature.high) / 2
-    end = feature.low if in_upper_half else feature.high
-    for share in _SHARES:
-        values = list(task.values)
-        values[position] += share * (end - values[position])
-        moved = TaskSpec(task.family, task.space, tuple(values))
-        with suppress(SpecError), closing(family.make(moved)):
-            return moved
-    raise contract_error(
-        f"Family {family.info.id}",
-        f"there must be tasks that differ from {task.label} in {name!r} alone.",
-        "SpecError, however little it is moved.",
-        "Refuse only specs that cannot be played.",
-    )
-
-
-def expert_actions(family: TaskFamily, task: TaskSpec) -> FloatArray:
-    """Record what the expert of ``task`` does in one episode: (num_steps, 1, action_dim)."""
-    policies: PolicyBatch = family.reference([task])
-    policies.reset()
-    trace = play(
-        single(family, task),
-        [0],
-        lambda seen: policies.act(seen[:, None].astype(np.float32))[:, 0],
-        family.info.horizon,
-        info_key(policies),
-    )
-    return trace.actions
 
 
 def check_success(family: TaskFamily) -> None:

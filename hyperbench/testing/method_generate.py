@@ -112,16 +112,16 @@ def check_policies_are_independent(case: MethodCase) -> None:
 def check_specs_matter(case: MethodCase) -> None:
     """Check that different specs give different policies, feature by feature.
 
-    Each feature is moved from one end of its range to the other; in the few-shot track, where such
-    specs have no support, two target specs are compared. An arm that ignores the spec on purpose
-    leaves this check out (``except_for=[check_specs_matter]``).
+    Each feature is moved from one end of its range to the other, across its circle in two
+    directions, so that cosine and sine both change, or from its first category to each other; in
+    the few-shot track, where such specs have no support, two target specs are compared. An arm that
+    ignores the spec on purpose leaves this check out (``except_for=[check_specs_matter]``).
     """
     if case.few_shot:
-        pairs = {"the spec": (case.specs[0], case.specs[-1])}
+        pairs = [("the spec", case.specs[0], case.specs[-1])]
     else:
-        names = case.specs[0].space.names
-        pairs = {f"feature {name!r}": _ends(case.specs[0], name) for name in names}
-    for what, (one, other) in pairs.items():
+        pairs = [pair for name in case.specs[0].space.names for pair in _apart(case.specs[0], name)]
+    for what, one, other in pairs:
         actions = case.act(case.generate(case.reference.generator, [one, other]))
         if np.array_equal(actions[:, 0], actions[:, 1]):
             raise contract_error(
@@ -132,16 +132,25 @@ def check_specs_matter(case: MethodCase) -> None:
             )
 
 
-def _ends(spec: TaskSpec, name: str) -> tuple[TaskSpec, TaskSpec]:
-    """Move one feature of the spec to either end of its range."""
+def _apart(spec: TaskSpec, name: str) -> list[tuple[str, TaskSpec, TaskSpec]]:
+    """Move one feature of the spec: what is moved, and pairs of specs that differ in it alone."""
     position = spec.space.names.index(name)
     feature = spec.space.features[position]
+    low, high = feature.low, feature.high
+    if feature.domain == "categories":
+        pairs = [(0.0, float(i)) for i in range(1, len(feature.categories))]
+    elif feature.domain == "circle":
+        quarter = (high - low) / 4
+        # From 0, where the cosine is 1: see Feature.present.
+        pairs = [(0.0, 2 * quarter), (quarter, 3 * quarter)]
+    else:
+        pairs = [(low, high)]
 
     def at(value: float) -> TaskSpec:
         values = (*spec.values[:position], value, *spec.values[position + 1 :])
         return TaskSpec(spec.family, spec.space, values)
 
-    return at(feature.low), at(feature.high)
+    return [(f"feature {name!r}", at(one), at(other)) for one, other in pairs]
 
 
 def check_saved_equals_loaded(case: MethodCase) -> None:

@@ -13,6 +13,8 @@ MAX_COLUMNS, MAX_ROWS = 64, 48
 """Values of a feature that a picture has room for."""
 _MAX_SLOT = 7
 _BAR_HEIGHT = 8
+_NUM_DIGITS = 3
+"""Significant digits of the numbers at an axis."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,12 @@ def bars(
     if len(tasks[0].space) != 1 or len(tasks) > MAX_COLUMNS:
         return []
     order = np.argsort([task.values[0] for task in tasks])
+    [feature] = tasks[0].space.features
+    labels = [feature.text(tasks[i].values[0], _NUM_DIGITS) for i in order]
     ends = np.array([highs, lows], dtype=np.float64)[:, order]
     top, base = float(ends.max()), min(0.0, float(ends.min()))
     heights = (ends - base) / ((top - base) or 1.0) * _BAR_HEIGHT  # (2, num_tasks)
-    slot = _slot(len(tasks))
+    slot = _slot(labels, feature)
     ticks = {_BAR_HEIGHT - 1: top, _BAR_HEIGHT // 2 - 1: (top + base) / 2, 0: base}
     texts = {row: f"{tick:.4g}" for row, tick in ticks.items()}
     margin = max(map(len, texts.values()))
@@ -63,8 +67,7 @@ def bars(
         fills = np.clip(heights - row, 0.0, 1.0)
         cells = [_bar_cell(high, low, symbols) for high, low in fills.T.tolist()]
         lines.append(f"{texts.get(row, ''):>{margin}} " + _joined(cells, slot, fill=True))
-    labels = [f"{tasks[i].values[0]:.3g}" for i in order]
-    return [line.rstrip() for line in [*lines, " " * (margin + 1) + _axis(labels, slot)]]
+    return [line.rstrip() for line in [*lines, " " * (margin + 1) + _axis(labels, slot, feature)]]
 
 
 def grid(tasks: Sequence[TaskSpec], marks: Sequence[str], *, fill: bool = False) -> list[str]:
@@ -89,16 +92,17 @@ def grid(tasks: Sequence[TaskSpec], marks: Sequence[str], *, fill: bool = False)
     widest = max(map(len, cells.values()))
     if len(columns) * (widest + (widest > 1)) > MAX_COLUMNS or len(rows) > MAX_ROWS:
         return []
-    slot = max(_slot(len(columns)), widest + (widest > 1))
-    texts = [f"{row:.3g}" if len(tasks[0].space) > 1 else "" for row in rows]
+    across, *further = tasks[0].space.features
+    labels = [across.text(column, _NUM_DIGITS) for column in columns]
+    slot = max(_slot(labels, across), widest + (widest > 1))
+    texts = [further[0].text(row, _NUM_DIGITS) if further else "" for row in rows]
     margin = max(map(len, texts))
     lines = [
         f"{text:>{margin}} "
         + _joined([cells.get((column, row), "") for column in columns], slot, fill=fill)
         for text, row in reversed(list(zip(texts, rows, strict=True)))
     ]
-    labels = [f"{column:.3g}" for column in columns]
-    return [line.rstrip() for line in [*lines, " " * (margin + 1) + _axis(labels, slot)]]
+    return [line.rstrip() for line in [*lines, " " * (margin + 1) + _axis(labels, slot, across)]]
 
 
 def shades(values: Sequence[float], symbols: Symbols) -> tuple[list[str], str]:
@@ -120,9 +124,10 @@ def axes(features: Sequence[Feature]) -> str:
     return ", ".join(name + direction for name, direction in zip(names, directions, strict=False))
 
 
-def _slot(num_columns: int) -> int:
-    """Characters a column may take, the gap to the next one included."""
-    return max(1, min(_MAX_SLOT, MAX_COLUMNS // num_columns))
+def _slot(labels: Sequence[str], feature: Feature) -> int:
+    """Characters a column may take, the gap to the next one included; names have it wider."""
+    widest = max(_MAX_SLOT, max(map(len, feature.categories), default=0) + 1)
+    return max(1, min(widest, MAX_COLUMNS // len(labels)))
 
 
 def _joined(cells: Sequence[str], slot: int, *, fill: bool) -> str:
@@ -134,8 +139,10 @@ def _joined(cells: Sequence[str], slot: int, *, fill: bool) -> str:
     return "".join(wide)
 
 
-def _axis(labels: Sequence[str], slot: int) -> str:
-    """As many of the columns' labels as do not touch each other, evenly spread."""
+def _axis(labels: Sequence[str], slot: int, feature: Feature) -> str:
+    """As many of the columns' labels as do not touch each other, evenly spread; names are cut."""
+    if feature.domain == "categories":
+        return "".join(label[: max(1, slot - 1)].ljust(slot) for label in labels)
     every = -(-(max(map(len, labels)) + 1) // slot)
     return "".join(label.ljust(slot * every) for label in labels[::every])
 

@@ -33,7 +33,7 @@ from hyperbench_baselines.hyperzero import HyperzeroConfig, HyperzeroNetwork
 from hyperbench_baselines.hypogen import HypogenConfig, HypogenNetwork
 from torch import Tensor, nn
 
-CHEETAH = Dimensions(num_features=1, observation_dim=17, action_dim=6)
+CHEETAH = Dimensions(shown_dim=1, observation_dim=17, action_dim=6)
 NUM_TASKS = 8
 PUBLISHED_SAMPLES = 64
 OUR_SAMPLES = 512

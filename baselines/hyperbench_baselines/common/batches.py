@@ -36,7 +36,7 @@ class Batch:
     """Samples of several tasks, the same number of each.
 
     Args:
-        specs: (num_tasks, num_features), scaled to [-1, 1].
+        specs: (num_tasks, shown_dim), as tasks are shown.
         observations: (num_tasks, num_samples, obs_dim), normalised.
         actions: (num_tasks, num_samples, action_dim), in [-1, 1].
         transitions: where the samples were valued.

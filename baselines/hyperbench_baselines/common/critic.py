@@ -55,7 +55,7 @@ class CriticConfig(LearningConfig):
 
 
 class CriticNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> policies, and Q networks if the loss needs them.
+    """Specs (num_tasks, shown_dim) -> policies, and Q networks if the loss needs them.
 
     Args:
         dimensions: of the family.
@@ -72,7 +72,7 @@ class CriticNetwork(nn.Module):
         head: Callable[[LayerSizes], nn.Module],
     ) -> None:
         super().__init__()
-        self.embedding = TaskEmbedding(dimensions.num_features, config.embedding_width, rng)
+        self.embedding = TaskEmbedding(dimensions.shown_dim, config.embedding_width, rng)
         self.policy = head(config.policy_sizes(dimensions.observation_dim, dimensions.action_dim))
         self.critic = head(config.critic_sizes(dimensions)) if config.has_critic else None
 

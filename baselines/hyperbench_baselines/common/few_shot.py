@@ -109,7 +109,7 @@ class FewShotGenerator(LearnedGenerator):
 
         Args:
             network: what was built and fitted.
-            specs: (num_tasks, num_features).
+            specs: (num_tasks, shown_dim).
             support: samples of the same tasks, with transitions.
         """
 

@@ -70,16 +70,16 @@ class ResidualBlock(nn.Module):
 
 
 class TaskEmbedding(nn.Module):
-    """z = psi(M): (num_tasks, num_features) -> (num_tasks, width).
+    """z = psi(M): (num_tasks, shown_dim) -> (num_tasks, width).
 
     HyperZero's embedding, which HyPoGen and the conditional policy share: two residual blocks each
     of a quarter, half and the whole of ``width``, weights from U(+-1/(2 sqrt(num_in))).
     """
 
-    def __init__(self, num_features: int, width: int, rng: torch.Generator) -> None:
+    def __init__(self, shown_dim: int, width: int, rng: torch.Generator) -> None:
         super().__init__()
         stages: list[nn.Module] = []
-        num_in = num_features
+        num_in = shown_dim
         for stage_width in (width // 4, width // 2, width):
             stages += [
                 Linear(num_in, stage_width, rng, _embedding_bound(num_in)),

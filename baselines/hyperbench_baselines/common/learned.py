@@ -34,7 +34,7 @@ _NORMALIZER_PREFIX = "normalizer."
 _NETWORK_PREFIX = "network."
 
 Stages = Callable[[nn.Module, Tensor, TaskSpec], list[Layers]]
-"""(network, scaled spec (1, num_features), spec) -> the task's policy at each stage."""
+"""(network, shown spec (1, shown_dim), spec) -> the task's policy at each stage."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Dimensions:
     """What a network must know of a family and its source tasks before it is built.
 
     Args:
-        num_features: length of a spec.
+        shown_dim: length of a spec as it is shown, see ``SpecSpace.present``.
         observation_dim: length of an observation.
         action_dim: length of an action.
-        source_specs: scaled specs of the source tasks, for methods that keep something per task.
+        source_specs: shown specs of the source tasks, for methods that keep something per task.
         reward_unit: root mean square of the source tasks' rewards, for methods that read rewards.
     """
 
-    num_features: int
+    shown_dim: int
     observation_dim: int
     action_dim: int
     source_specs: Sequence[Sequence[float]] = ()
@@ -76,7 +76,7 @@ class LearnedGenerator(PolicyGenerator):
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
         """Make the network, its initial weights drawn from ``rng``.
 
-        The network maps specs (num_tasks, num_features) to ``Layers``.
+        The network maps specs (num_tasks, shown_dim) to ``Layers``.
         """
 
     @abstractmethod
@@ -102,7 +102,7 @@ class LearnedGenerator(PolicyGenerator):
     ) -> FitReport:
         place = torch.device(device)
         dimensions = Dimensions(
-            len(demonstrations.specs[0].space),
+            demonstrations.specs[0].space.shown_dim,
             demonstrations.observation_dim,
             demonstrations.action_dim,
             spec_matrix(demonstrations.specs).tolist(),
@@ -191,7 +191,10 @@ class LearnedGenerator(PolicyGenerator):
                     f"Load it with the method that saved it."
                 )
             config = self.Config.model_validate(description["config"])
-            dimensions = Dimensions(**description["dimensions"])
+            sizes = description["dimensions"]
+            if "num_features" in sizes:  # as it was called when each feature was one number
+                sizes["shown_dim"] = sizes.pop("num_features")
+            dimensions = Dimensions(**sizes)
             tensors = load_file(path / _ARRAYS)
             normalizer = Normalizer(
                 **{

@@ -41,7 +41,7 @@ class SharedPolicy(nn.Module):
 
 
 class SharedPolicyNetwork(nn.Module):
-    """Specs (num_tasks, num_features) -> the same policy for each of them."""
+    """Specs (num_tasks, shown_dim) -> the same policy for each of them."""
 
     def __init__(self, dimensions: Dimensions, config: LearningConfig, rng: torch.Generator):
         super().__init__()

@@ -1,1 +1,1 @@
-"""An example plugin for hyperbench: a thermostat to control, and ridge regression to control it."""
+"""An example plugin for hyperbench: two worlds, and ridge regression to control them."""

@@ -6,21 +6,30 @@ from hyperbench.protocol import EvalProtocol, SeedPair
 
 @hookimpl
 def hyperbench_families():
-    """Register the thermostat."""
+    """Register the thermostat and the compass."""
     return [
         FamilyEntry(
             id="example/thermostat-v1",
             target="hyperbench_example.thermostat:ThermostatFamily",
             summary="heat a leaky room to a target temperature",
-        )
+        ),
+        FamilyEntry(
+            id="example/compass-v1",
+            target="hyperbench_example.compass:CompassFamily",
+            summary="a point goes in a direction, its wires crossed or not",
+        ),
     ]
 
 
 @hookimpl
 def hyperbench_suites():
-    """Register a suite of that one family."""
+    """Register a suite of both families."""
     return [
-        SuiteEntry(name="example", families=["example/thermostat-v1"], summary="a room to heat")
+        SuiteEntry(
+            name="example",
+            families=["example/thermostat-v1", "example/compass-v1"],
+            summary="a room to heat, a point to steer",
+        )
     ]
 
 
