@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -68,3 +69,31 @@ class SupportError(HyperbenchError):
 
 class ContractError(HyperbenchError, AssertionError):
     """A family or method that breaks its contract; raised by ``hyperbench.testing``."""
+
+
+_MOST_OF_A_LINE, _MOST_OF_A_TRACEBACK = 2_000, 100_000
+
+
+def one_line(error: BaseException) -> str:
+    """An error as a record keeps it: its kind and what it says, in one printable line."""
+    try:
+        said = str(error)
+    except Exception:  # whatever a stranger's error raises when it is asked
+        said = "(it cannot be said)"
+    return _printable(" ".join(f"{type(error).__name__}: {said}".split()), _MOST_OF_A_LINE)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Where an error comes from, printable, in as many lines as that takes."""
+    return _printable("".join(traceback.format_exception(error)), _MOST_OF_A_TRACEBACK)
+
+
+def _printable(text: str, most: int) -> str:
+    """A text that every file and terminal can show, and no longer than ``most`` characters."""
+    rest = len(text) - most
+    # Control characters move a terminal's cursor, and lone surrogates are no UTF-8.
+    shown = "".join(
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1]
+        for letter in text[:most]
+    )
+    return f"{shown} … ({rest:,} characters more)" if rest > 0 else shown

@@ -26,7 +26,12 @@ class MethodConfig(BaseModel):
     SEARCH: ClassVar[SearchSpace] = {}
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        # A run's key is a hash of JSON, which has no such numbers.
+        allow_inf_nan=False,
     )
 
     @classmethod
@@ -34,6 +39,13 @@ class MethodConfig(BaseModel):
         for name in cls.SEARCH:
             if name not in cls.model_fields:
                 raise TypeError(f"{cls.__name__}.SEARCH names {name!r}, which is no field of it")
+            field = cls.model_fields[name]
+            default = field.get_default(call_default_factory=True)
+            if not field.is_required() and default not in cls.SEARCH[name]:
+                raise TypeError(
+                    f"{cls.__name__}.SEARCH looks for {name!r} in {cls.SEARCH[name]}, where its "
+                    f"default, {default!r}, is not"
+                )
 
 
 class Progress(Protocol):

@@ -165,7 +165,8 @@ def rollout(
 
     Raises:
         ValueError: tasks, policies, seeds and actions do not fit each other in shape.
-        FloatingPointError: before its end an episode has an action or a reward that is not finite.
+        FloatingPointError: before its end an episode has an observation, an action or a reward that
+            is not finite; says where.
     """
     num_tasks, num_episodes = seeds.shape
     if not len(tasks) == num_tasks == policies.num_tasks:
@@ -184,6 +185,7 @@ def rollout(
         ended_by_task = np.zeros(seeds.size, dtype=bool)
         for step in range(horizon):
             observations = flat.astype(np.float32, copy=False).reshape(num_tasks, num_episodes, -1)
+            _refuse_non_finite("observation", observations, running, family, tasks, step)
             shown = observations
             if shown_key is not None:
                 shown = infos[shown_key].astype(np.float32).reshape(num_tasks, num_episodes, -1)
@@ -194,8 +196,7 @@ def rollout(
                     f"{(*seeds.shape, *family.action_space.shape)}."
                 )
             # What a finished episode's simulation still does is nobody's business.
-            if not np.isfinite(actions.reshape(seeds.size, -1)[running]).all():
-                raise FloatingPointError(f"A policy's action is not finite at step {step}.")
+            _refuse_non_finite("action", actions, running, family, tasks, step)
             executed = actions.reshape(seeds.size, -1)
             if noise is not None:
                 executed = noise.added(executed, step)
@@ -229,6 +230,26 @@ def rollout(
         terminated=ended_by_task.reshape(seeds.shape),
         lasting=success.reshape(seeds.shape) if family.info.ends_at_success else None,
     )
+
+
+def _refuse_non_finite(
+    what: str,
+    values: npt.NDArray[Any],
+    running: npt.NDArray[np.bool_],
+    family: TaskFamily,
+    tasks: Sequence[TaskSpec],
+    step: int,
+) -> None:
+    """Refuse what a running episode shows or does at a step, (num_tasks, num_episodes, ...)."""
+    if np.isfinite(values).all():
+        return
+    broken = ~np.isfinite(values.reshape(running.size, -1)).all(axis=1) & running
+    if broken.any():
+        task = tasks[int(broken.argmax()) // values.shape[1]]
+        whose = "A policy's" if what == "action" else "The environment's"
+        raise FloatingPointError(
+            f"{whose} {what} is not finite at step {step} of {family.info.id}, {task.label}."
+        )
 
 
 class _ExecutionNoise:

@@ -125,7 +125,7 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
     if not table.empty and table["score"].isna().any():
         return (
             "Some tasks have no score: on the same split the arms 'random' and 'expert' are "
-            "missing, failed or earn the same.",
+            "missing, failed or earn the same, or the expert earns less.",
         )
     return ()
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from hyperbench import statistics
-from hyperbench.boards.pairing import scores_by_run
 from hyperbench.boards.row import Headline, Row
-from hyperbench.boards.statistic import BY_NAME, HEADLINES, STATISTICS, MethodRuns, resample
+from hyperbench.boards.statistic import BY_NAME, HEADLINES, STATISTICS, MethodRuns
 
 
 def make_rows(
@@ -34,11 +33,12 @@ def make_rows(
         for pair in record.protocol.seeds
     }
     expected = {(family, *pair) for family in families for pair in seeds}
+    methods = [
+        replace(method, num_missing=_num_missing(method, labels, expected)) for method in methods
+    ]
     ranks = _ranks(methods, headline)
     rows = [
-        _row(
-            replace(method, rank=rank, num_missing=_num_missing(method, labels, expected)), families
-        )
+        _row(replace(method, rank=rank), families)
         for method, rank in zip(methods, ranks, strict=True)
     ]
 
@@ -64,7 +64,7 @@ def missing_notes(rows: Sequence[Row]) -> tuple[str, ...]:
         return ()
     return (
         "Runs are missing, of all seed pairs on all families here, from "
-        f"{', '.join(incomplete)}. What is shown is of the runs there are.",
+        f"{', '.join(incomplete)}. What is shown is of the runs there are, which have no rank.",
     )
 
 
@@ -85,21 +85,22 @@ def _row(method: MethodRuns, families: Sequence[str]) -> Row:
 
 
 def _ranks(methods: Sequence[MethodRuns], headline: Headline) -> list[int | None]:
-    """Each method's rank; None of controls, and where runs are too few to tell."""
-    compared = [scores_by_run(method.table, headline.quantity) for method in methods]
+    """Each method's rank; None of controls, and where runs are too few or not all there.
+
+    What is left of a method's runs may be the easier ones.
+    """
 
     def beats(i: int, j: int) -> bool:
+        # Both are whole: they have the same runs, and resamples of the same.
         one, other = (methods[k].resampled(headline) for k in (i, j))
-        if compared[i].keys() != compared[j].keys():
-            common = compared[i].keys() & compared[j].keys()
-            one, other = (
-                resample({key: compared[k][key] for key in common}, headline) for k in (i, j)
-            )
         return one is not None and other is not None and bool((one - other).interval[0] > 0)
 
     ranked = [
         None
-        if method.is_control or method.resampled(headline) is None
+        if method.is_control
+        or method.num_missing
+        or len(method.finished) < len(method.records)
+        or method.resampled(headline) is None
         else BY_NAME[headline.name].value(method)
         for method in methods
     ]

@@ -6,14 +6,14 @@ JSON. ``HEADLINES`` are those that may order and rank the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hyperbench import statistics
-from hyperbench.boards.pairing import RunKey, scores_by_run, strata
+from hyperbench.boards.pairing import scores_by_run, strata
 from hyperbench.boards.row import Estimate, Headline
 from hyperbench.records.record import RunRecord
 from hyperbench.seeding import child_seed
@@ -72,22 +72,18 @@ class MethodRuns:
     def resampled(self, headline: Headline) -> Resampled | None:
         """A headline of all runs and of resamples; None where runs are too few."""
         if headline.name not in self._resampled:
-            runs = scores_by_run(self.table, headline.quantity)
-            self._resampled[headline.name] = resample(runs, headline)
+            self._resampled[headline.name] = self._resample(headline)
         return self._resampled[headline.name]
 
-
-def resample(runs: Mapping[RunKey, Array], headline: Headline) -> Resampled | None:
-    """A headline of some runs and of resamples, the same ones whenever the keys are the same.
-
-    None where there are too few runs for an interval.
-    """
-    parts = list(strata(runs).values())
-    if not statistics.enough_runs(parts):
-        return None
-    rng = np.random.default_rng(child_seed(0, "bootstrap", *map(str, sorted(runs))))
-    counts = statistics.draw_counts([len(part) for part in parts], rng)
-    return headline.resample(parts, counts)
+    def _resample(self, headline: Headline) -> Resampled | None:
+        runs = scores_by_run(self.table, headline.quantity)
+        parts = list(strata(runs).values())
+        if not statistics.enough_runs(parts):
+            return None
+        # The same resamples whenever the runs are the same: those of two methods are paired.
+        rng = np.random.default_rng(child_seed(0, "bootstrap", *map(str, sorted(runs))))
+        counts = statistics.draw_counts([len(part) for part in parts], rng)
+        return headline.resample(parts, counts)
 
 
 def known(value: Any) -> float | None:

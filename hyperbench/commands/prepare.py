@@ -20,7 +20,7 @@ err = Console(stderr=True)
 
 def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> None:
     """Make the demonstrations of a suite's families."""
-    site = Site(Path(), data_dir, num_threads or num_cores())
+    site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
     for entry in installed().select_families(suite):
         prepare_family(Wanted(entry.id, protocol), site)
 

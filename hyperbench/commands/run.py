@@ -73,7 +73,7 @@ def run_command(
         )
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
-        _execute(pending, Site(output_dir, data_dir, num_cores()), num_jobs)
+        _execute(pending, Site(output_dir.absolute(), data_dir.absolute(), num_cores()), num_jobs)
     boards = make_boards([output_dir / run.key for run in runs])
     if as_json:
         print(json_text(boards), end="")

@@ -69,7 +69,7 @@ def tune_command(
     study = new_study(runs, search, seed, owners)
     folder = output_dir / f"{method}-{study.key}"
     study = read_study(folder) or study
-    site = Site(output_dir, data_dir, num_threads or num_cores())
+    site = Site(output_dir.absolute(), data_dir.absolute(), num_threads or num_cores())
     pending = range(len(study.trials), num_trials)
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
@@ -120,7 +120,7 @@ def _print_study(study: Study) -> None:
     )
     if study.ranked:
         best = study.ranked[0].settings.items()
-        options = " ".join(f"--set {name}={_short(value)}" for name, value in best)
+        options = " ".join(f"--set {name}={value}" for name, value in best)
         out.print(f"Best: {options}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
-import numpy as np
-
-from hyperbench.arms import play_arm
+from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
+from hyperbench.errors import one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.dataset import Dataset, dataset, load, prepare
 from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.fitting import fit_and_generate
+from hyperbench.measuring.surroundings import restored
 from hyperbench.policy import STORABLE, PolicyBatch, StorablePolicies
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import provenance
@@ -41,6 +40,7 @@ class Measurement:
     num_support: int = 0
     policies: PolicyBatch | None = None
     fit: FitReport | None = None
+    generator: PolicyGenerator | None = None
 
 
 @dataclass(frozen=True)
@@ -123,51 +123,63 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
     seeds = judged_seeds(split, run.protocol)
-    generator: PolicyGenerator | None = None
     try:
-        if run.is_arm:
-            with single_threaded():
-                emit(notify, run.key, "judging")
-                started = time.perf_counter()
-                table, played = play_arm(run.method, family, split, seeds, site.num_threads)
-                cost = Cost(rollout_seconds=time.perf_counter() - started)
-                measured = Measurement(table, played, cost)
-        else:
-            method = registry.method_class(run.method)
-            generator = method(method.Config.model_validate(run.config))
-            found = dataset(family, run.protocol.num_demonstrations, site.data)
-            demonstrations = load(family, found, (*split.source, *split.validation))
-            support = None
-            if run.num_support_due:
-                support = load(family, found, split.target).first(run.num_support_due)
-            with single_threaded():
-                measured = measure(
-                    generator,
-                    demonstrations,
-                    family,
-                    split,
-                    seeds,
-                    run,
-                    support=support,
-                    num_threads=site.num_threads,
-                    notify=notify,
-                )
-        not_stored = _obstacle(measured.policies, registry)
-        record = RunRecord(
-            status="ok",
-            not_stored=not_stored,
-            cost=measured.cost,
-            fit=measured.fit,
-            num_support=measured.num_support,
-            num_target_rollouts=measured.num_target_rollouts,
-            **_shared_entries(run, family, split, registry),
-        )
-        policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
-        written = write_record(site.runs, record, measured.table, policies, generator).record
-    except Exception as error:  # whatever a method or a world raises becomes a failed record
+        with restored(), single_threaded():
+            measured = _measured(run, family, split, seeds, site, notify, registry)
+            not_stored = _obstacle(measured.policies, registry)
+            record = RunRecord(
+                status="ok",
+                not_stored=not_stored,
+                cost=measured.cost,
+                fit=measured.fit,
+                num_support=measured.num_support,
+                num_target_rollouts=measured.num_target_rollouts,
+                **_shared_entries(run, family, split, registry),
+            )
+            policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
+            stored = write_record(site.runs, record, measured.table, policies, measured.generator)
+            written = stored.record
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # whatever a method or a world raises, or how it leaves
         written = _record_failure(run, family, split, site, error, registry)
     emit(notify, run.key, "judging", status=written.status, message=written.error or "")
     return written
+
+
+def _measured(
+    run: Run,
+    family: TaskFamily,
+    split: Split,
+    seeds: Seeds,
+    site: Site,
+    notify: Notify,
+    registry: Registry,
+) -> Measurement:
+    """Play a control arm, or make a generator, load what it may see, and measure it."""
+    if run.is_arm:
+        emit(notify, run.key, "judging")
+        started = time.perf_counter()
+        table, played = play_arm(run.method, family, split, seeds, site.num_threads)
+        return Measurement(table, played, Cost(rollout_seconds=time.perf_counter() - started))
+    method = registry.method_class(run.method)
+    generator = method(method.Config.model_validate(run.config))
+    found = dataset(family, run.protocol.num_demonstrations, site.data)
+    demonstrations = load(family, found, (*split.source, *split.validation))
+    support = None
+    if run.num_support_due:
+        support = load(family, found, split.target).first(run.num_support_due)
+    return measure(
+        generator,
+        demonstrations,
+        family,
+        split,
+        seeds,
+        run,
+        support=support,
+        num_threads=site.num_threads,
+        notify=notify,
+    )
 
 
 def _obstacle(policies: PolicyBatch | None, registry: Registry) -> str | None:
@@ -201,7 +213,7 @@ def measure(
     demonstrations: Demonstrations,
     family: TaskFamily,
     split: Split,
-    seeds: np.ndarray[Any, np.dtype[np.int64]],
+    seeds: Seeds,
     run: Run,
     *,
     support: Demonstrations | None = None,
@@ -250,7 +262,9 @@ def measure(
         rollout_seconds=time.perf_counter() - started,
     )
     num_support = 0 if support is None else min(len(row) for row in support.episodes)
-    return Measurement(table, seeds.size, cost, num_support, fitted.policies, fitted.report)
+    return Measurement(
+        table, seeds.size, cost, num_support, fitted.policies, fitted.report, generator
+    )
 
 
 def _shared_entries(
@@ -265,12 +279,12 @@ def _shared_entries(
 
 
 def _record_failure(
-    run: Run, family: TaskFamily, split: Split, site: Site, error: Exception, registry: Registry
+    run: Run, family: TaskFamily, split: Split, site: Site, error: BaseException, registry: Registry
 ) -> RunRecord:
     record = RunRecord(
         status="failed",
-        error=" ".join(f"{type(error).__name__}: {error}".split()),
-        traceback="".join(traceback.format_exception(error)),
+        error=one_line(error),
+        traceback=traceback_of(error),
         **_shared_entries(run, family, split, registry),
     )
     return write_record(site.runs, record).record

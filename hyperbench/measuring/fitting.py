@@ -6,6 +6,7 @@ measured on.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def fit_and_generate(
 
     Raises:
         ContractError: the policies ask for what experts alone are shown.
-        FloatingPointError: a number of a policy is not finite.
+        FloatingPointError: a loss that is reported, or a number of a policy, is not finite.
     """
     started = time.perf_counter()
     report = generator.fit(
@@ -77,6 +78,7 @@ def fit_and_generate(
         progress=partial(emit, notify, key or run.key, stage),
     )
     fitted = time.perf_counter()
+    _refuse_non_finite(report, run.method)
     policies = generator.generate(specs, support)
     generated = time.perf_counter()
     if info_key(policies) is not None:
@@ -84,3 +86,14 @@ def fit_and_generate(
     if isinstance(policies, StorablePolicies):
         policies.refuse_non_finite(specs)
     return Fitted(report, policies, fitted - started, generated - fitted)
+
+
+def _refuse_non_finite(report: FitReport, method: str) -> None:
+    losses = {"final_loss": report.final_loss}
+    for step, training, validation in report.curve:
+        losses[f"training loss at step {step}"] = training
+        if validation is not None:
+            losses[f"validation loss at step {step}"] = validation
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"{method} reports that its {name} is {loss}.")

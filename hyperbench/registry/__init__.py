@@ -195,7 +195,7 @@ class Registry:
         module, _, name = entry.target.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # a stranger's module may raise anything while it is imported
             raise PluginError(
                 f"{what} of {owner.distribution} {owner.version} cannot be imported "
                 f"from {entry.target!r}: {error}"

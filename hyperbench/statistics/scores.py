@@ -15,15 +15,15 @@ Array = npt.NDArray[np.float64]
 def score(returns: Array, random: Array, expert: Array) -> Array:
     """Rescale returns so that the random policy scores 0 and the expert 1 on the same task.
 
-    Not clipped: a policy may be worse than random or better than the expert. NaN where random and
-    expert earn the same: such a task cannot tell policies apart.
+    Not clipped: a policy may be worse than random or better than the expert. NaN where the expert
+    earns no more than random: such a task cannot tell policies apart, or would reward the worse.
 
     Args:
         returns: mean returns, any shape.
         random: the random policy's, broadcastable to it.
-        expert: the expert's, likewise.
+        expert: the expert's, broadcastable to it.
     """
-    span = np.where(expert == random, np.nan, expert - random)
+    span = np.where(expert > random, expert - random, np.nan)
     return (returns - random) / span
 
 

@@ -19,13 +19,14 @@ import numpy.typing as npt
 from hyperbench import statistics
 from hyperbench.arms import RandomPolicies
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import HyperbenchError, ProtocolError
+from hyperbench.errors import HyperbenchError, ProtocolError, one_line
 from hyperbench.events import Notify, emit
 from hyperbench.family import TaskFamily
 from hyperbench.generator import MethodConfig, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
 from hyperbench.measuring.executors import Executor, Here, Site
 from hyperbench.measuring.fitting import fit_and_generate
+from hyperbench.measuring.surroundings import restored
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair
 from hyperbench.provenance import provenance
 from hyperbench.registry import Registry
@@ -73,6 +74,13 @@ def new_study(
     """
     first = runs[0]
     left = {name: where for name, where in search.items() if name not in first.overrides}
+    for name, where in left.items():
+        if first.config[name] not in where:
+            raise HyperbenchError(
+                f"Trial 0 of {first.method!r} would have {name}={first.config[name]}, which lies "
+                f"outside of where it is searched for: {where}. Fix it with --set {name}=..., or "
+                "leave out what sets it."
+            )
     if not left:
         reason = "--set fixes all of it" if search else "its Config declares no SEARCH"
         raise HyperbenchError(f"Method {first.method!r} has no search space: {reason}.")
@@ -138,7 +146,7 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
             rollout(family, tasks, policies, seeds, num_threads=num_threads).returns.mean(axis=1)
             for policies in (RandomPolicies(family, tasks), family.reference(tasks))
         )
-    if (random == expert).all():
+    if (random >= expert).all():
         raise ProtocolError(f"Validation tasks of {run.family} cannot tell policies apart.")
     return Case(
         run=run,
@@ -205,9 +213,10 @@ def continue_study(
             config = method.Config.model_validate(study.config | settings)
             attempts = [Attempt(key, method, config, case) for case in cases]
             scores = _scores(attempts, executor or Here(), site, notify)
-        except Exception as error:  # whatever a method raises makes a failed trial
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            outcome = {"status": "failed", "error": reason}
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # whatever a method raises makes a failed trial
+            outcome = {"status": "failed", "error": one_line(error)}
         else:
             outcome = {"status": "ok", "score": float(np.mean(scores)), "scores": tuple(scores)}
         trial = Trial(
@@ -249,7 +258,7 @@ def validation_score(attempt: Attempt, site: Site, notify: Notify) -> float:
     case = attempt.case
     run = case.run
     support = case.validation.first(run.num_support_due) if run.num_support_due else None
-    with single_threaded():
+    with restored(), single_threaded():
         fitted = fit_and_generate(
             attempt.method(attempt.config),
             case.source,
