@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
+from hyperbench.errors import ProtocolError, UnknownNameError
 
 if TYPE_CHECKING:
     from hyperbench.protocol import EvalProtocol
@@ -19,14 +19,9 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     """Let a YAML file set the command's options; what is given on the command line wins."""
     if path is None:
         return None
-    import yaml
+    from hyperbench.cli.config import load_config
 
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise HyperbenchError(f"Config file {path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise HyperbenchError(f"Config file {path} must be a mapping of option names to values.")
+    content = load_config(path)
     options = {
         option.removeprefix("--"): param.name or ""
         for param in context.command.params

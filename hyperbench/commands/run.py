@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +93,21 @@ def _execute(pending: list[Run], site: Site, num_jobs: int) -> None:
     for family, protocol in learning.items():
         prepare_family(Wanted(family, protocol), site, quiet=True)
     executor: Executor = Here() if num_jobs == 1 else Processes(num_jobs)
-    with progress_display({run.key: run.label for run in pending}, err) as notify:
+    labels = {run.key: run.label for run in pending}
+    with _kept_for_the_board(), progress_display(labels, err) as notify:
         for _ in carry_out(pending, executor, replace(site, num_threads=num_threads), notify):
             pass
+
+
+@contextmanager
+def _kept_for_the_board() -> Iterator[None]:
+    """Send what methods and libraries print to standard error: whoever pipes wants the board."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)  # for extension modules and workers, which do not go by sys.stdout
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
