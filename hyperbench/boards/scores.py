@@ -135,9 +135,15 @@ def score_arrays(runs: Sequence[StoredRun]) -> dict[str, npt.NDArray[np.float64]
     }
     records = [run.record for run in runs]
     labels = method_labels(records)
-    played = sorted({(labels[r.key], r.seeds.split, r.seeds.fit) for r in records})
+    # Arms do not depend on the fit seed: several pairs may share one run of theirs.
+    pairs = {(r.seeds.split, r.seeds.fit) for r in records if not r.is_arm}
+    due = {
+        (labels[r.key], split, fit)
+        for r in records
+        for split, fit in ({(r.seeds.split, r.seeds.fit)} if r.is_arm else pairs)
+    }
     rows_of: dict[str, list[npt.NDArray[np.float64]]] = {}
-    for method, split, fit in played:
+    for method, split, fit in sorted(due):
         row = [
             scores.get((method, split, fit, family), np.full(size, np.nan))
             for family, size in sizes.items()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -54,8 +54,11 @@ def _parquet(runs: Sequence[StoredRun]) -> bytes:
 
 def _rliable(runs: Sequence[StoredRun]) -> bytes:
     file = io.BytesIO()
-    arrays: dict[str, Any] = {**score_arrays(runs)}  # savez has options, too, for mypy
-    np.savez(file, **arrays)
+    # Not by savez: a method may be called as one of its arguments is, such as "file".
+    with zipfile.ZipFile(file, "w") as archive:
+        for method, scores in score_arrays(runs).items():
+            with archive.open(f"{method}.npy", "w") as member:
+                np.save(member, scores)
     return file.getvalue()
 
 

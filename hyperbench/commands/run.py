@@ -24,7 +24,7 @@ from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
-from hyperbench.view.console import print_listing, standard_output
+from hyperbench.view.console import print_left_out, print_listing, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
@@ -62,6 +62,7 @@ def run_command(
         shuffled_spec=shuffled_spec,
         device=device,
         data_dir=data_dir,
+        notify=print_left_out,
     )
     pending = [run for run in runs if not is_finished(output_dir / run.key)]
     if dry_run:

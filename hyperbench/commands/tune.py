@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +23,18 @@ from hyperbench.search import Setting
 from hyperbench.threads import num_cores
 from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
 from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import print_left_out, standard_output
 from hyperbench.view.progress import progress_display
 
 _NUM_TRIALS_SHOWN = 10
 
 out = standard_output()
 err = Console(stderr=True)
+
+
+def study_folder(output_dir: Path, method: str, key: str) -> Path:
+    """Where a study is kept: below ``output_dir``, whatever the method is called."""
+    return output_dir / f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', method)}-{key}"
 
 
 def tune_command(
@@ -63,11 +69,12 @@ def tune_command(
         settings=settings,
         device=device,
         data_dir=data_dir,
+        notify=print_left_out,
     )
     runs = [run for run in planned if not run.is_arm]
     owners = {name for run in runs for name in registry.distributions_of(run.family, method)}
     study = new_study(runs, search, seed, owners)
-    folder = output_dir / f"{method}-{study.key}"
+    folder = study_folder(output_dir, method, study.key)
     study = read_study(folder) or study
     site = Site(output_dir.absolute(), data_dir.absolute(), num_threads or num_cores())
     pending = range(len(study.trials), num_trials)

@@ -102,10 +102,11 @@ def cloning_losses(
             observations[len(episode) :, t, e] = episode.observations[-1]
             actions[: len(episode), t, e] = episode.actions
     half_range = (demonstrations.action_high - demonstrations.action_low) / 2
+    scale = np.where(half_range > 0, half_range, 1.0)  # where a component is locked, no unit is due
     sums = np.zeros(len(rows))
     policies.reset()
     for step in range(shape[0]):
-        errors = (policies.act(observations[step]) - actions[step]) / half_range
+        errors = (policies.act(observations[step]) - actions[step]) / scale
         squares = np.square(errors, dtype=np.float64).mean(axis=-1)  # (num_tasks, num_episodes)
         sums += np.where(step < lengths, squares, 0.0).sum(axis=1)
     means: npt.NDArray[np.float64] = sums / lengths.sum(axis=1)

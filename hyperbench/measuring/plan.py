@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from hyperbench.arms import RESERVED, arms_of
 from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
+from hyperbench.events import Notify, emit, ignore
+from hyperbench.family import TaskFamily
 from hyperbench.generator import MethodConfig
 from hyperbench.measuring.dataset import dataset
 from hyperbench.protocol import EvalProtocol
@@ -31,6 +33,7 @@ def plan(
     shuffled_spec: bool = False,
     device: str = "cpu",
     data_dir: Path = Path(),
+    notify: Notify = ignore,
 ) -> list[Run]:
     """List the runs of a command: control arms, baselines and the methods asked for.
 
@@ -45,12 +48,17 @@ def plan(
         shuffled_spec: whether to add, for every method asked for, a run with shuffled specs.
         device: for every method; ``"auto"`` is cuda where torch finds a GPU, else cpu.
         data_dir: root of all demonstrations.
+        notify: told of each family that the protocol cannot split; the others are planned.
 
     Raises:
-        HyperbenchError: an unknown name, a setting that no method has, or a method that needs
-            support under a protocol that hands none over.
+        HyperbenchError: an unknown name, a setting that no method has, a method that needs support
+            under a protocol that hands none over, or no family that the protocol can split.
     """
-    families = [registry.make_family(entry.id) for entry in registry.select_families(suite)]
+    families = _splittable(
+        [registry.make_family(entry.id) for entry in registry.select_families(suite)],
+        protocol,
+        notify,
+    )
     for name in set(RESERVED) & set(registry.methods):
         raise PluginError(f"Method {name!r} is called like a control arm. Uninstall or rename it.")
     if device not in DEVICES:
@@ -109,6 +117,24 @@ def plan(
             ]
     # Two fit seeds on one split share their arms.
     return list({run.key: run for run in runs}.values())
+
+
+def _splittable(
+    families: Sequence[TaskFamily], protocol: EvalProtocol, notify: Notify
+) -> list[TaskFamily]:
+    """Leave out the families that have too few tasks for the protocol."""
+    reasons: dict[str, str] = {}
+    for family in families:
+        try:
+            for split_seed in {pair.split for pair in protocol.seeds}:
+                protocol.split(family, split_seed)
+        except ProtocolError as error:
+            reasons[family.info.id] = str(error)
+    if len(reasons) == len(families):
+        raise ProtocolError("\n".join(f"{id_}: {reason}" for id_, reason in reasons.items()))
+    for id_, reason in reasons.items():
+        emit(notify, id_, "planning", status="failed", message=reason)
+    return [family for family in families if family.info.id not in reasons]
 
 
 def _resolve_device(asked: str) -> str:

@@ -125,7 +125,8 @@ class Registry:
 
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: it, or a package it requires, is not installed or cannot be imported.
+            PluginError: it, or a package it requires, is not installed or cannot be imported, or
+                its spaces are not flat boxes.
         """
         if id_ not in self.families:
             self._refuse_absent_suite(id_.partition("/")[0])
@@ -136,6 +137,13 @@ class Registry:
             raise PluginError(
                 f"Family {id_!r} calls itself {family.info.id!r}; the ids must agree."
             )
+        for name in ("observation_space", "action_space"):
+            space = getattr(family, name, None)
+            if not hasattr(space, "low") or len(getattr(space, "shape", None) or ()) != 1:
+                raise PluginError(
+                    f"Family {id_!r}: {name} must be a flat gymnasium.spaces.Box, it is {space}. "
+                    "Flatten it in the environment."
+                )
         return family
 
     def method_class(self, name: str) -> type[PolicyGenerator]:

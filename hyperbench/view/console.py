@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from hyperbench.events import Event
 from hyperbench.table import Table
 
 _PADDING = 3
@@ -37,6 +38,12 @@ def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console)
     for row in rows:
         grid.add_row("", *map(escape, row))
     console.print(grid, highlight=False)
+
+
+def print_left_out(event: Event) -> None:
+    """Say on standard error why a family is not planned."""
+    text = f"{event.run} is left out: {event.message}"
+    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _that_fit(table: Table, width: int) -> Iterator[RichTable]:

@@ -109,7 +109,7 @@ def film(
             f"makes an environment of render_mode {env.render_mode!r}."
         )
     # Without it Gymnasium's own recorders take 30, too.
-    steps_per_second = float(env.metadata.get("render_fps", 30))
+    steps_per_second = float(env.metadata.get("render_fps") or 30)
     fps = _checked_fps(fps, steps_per_second, output.suffix)
     with _draft(output) as draft, _encoder(draft, fps) as encode, single_threaded():
         camera = _Camera(env, encode, fps, steps_per_second)
@@ -147,6 +147,7 @@ class _Camera(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._show = show
         self._fps, self._steps_per_second = fps, steps_per_second
         self._num_moments = 0
+        self._shape: tuple[int, ...] | None = None
         self.num_pictures = 0
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
@@ -161,10 +162,24 @@ class _Camera(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _look(self) -> None:
         if self.num_pictures * self._steps_per_second <= self._num_moments * self._fps:
-            picture: Any = self.env.render()
-            self._show(picture)
+            self._show(self._checked(self.env.render()))
             self.num_pictures += 1
         self._num_moments += 1
+
+    def _checked(self, drawn: Any) -> Picture:
+        """What was drawn, if a film can be made of it: the encoder would take any bytes."""
+        fits = isinstance(drawn, np.ndarray) and drawn.dtype == np.uint8 and drawn.ndim == 3
+        if not fits or drawn.shape[2] != 3 or drawn.shape != (self._shape or drawn.shape):
+            shape, dtype = getattr(drawn, "shape", None), getattr(drawn, "dtype", "")
+            found = type(drawn).__name__ if shape is None else f"{shape} of {dtype}"
+            size = "(height, width, 3)" if self._shape is None else f"{self._shape}"
+            raise HyperbenchError(
+                f"A picture must be {size} of uint8, render returns {found} at step "
+                f"{self._num_moments}. Convert it in the environment."
+            )
+        self._shape = drawn.shape
+        picture: Picture = drawn
+        return picture
 
 
 def _checked_fps(asked: int | None, steps_per_second: float, suffix: str) -> int:

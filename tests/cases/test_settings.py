@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from hyperbench.cli.config import load_config
+from hyperbench.commands.tune import study_folder
 from hyperbench.errors import HyperbenchError
 
 
@@ -52,6 +53,13 @@ def test_numbers_are_what_they_look_like(load, text, expected):
 def test_a_file_in_another_encoding_is_named(load):
     with pytest.raises(HyperbenchError, match=r"config\.yaml cannot be read"):
         load("suite: caf\u00e9".encode("latin-1"))
+
+
+@pytest.mark.parametrize("method", ["../outside", "/tmp/outside", "a/b", "..", "a\\b"])
+def test_a_study_stays_below_the_output_folder(tmp_path, method):
+    folder = study_folder(tmp_path, method, "0123456789abcdef")
+    assert folder.resolve().parent == tmp_path.resolve()
+    assert folder.name.endswith("-0123456789abcdef")
 
 
 def test_what_a_method_prints_does_not_spoil_the_json(tmp_path):

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from hyperbench.commands.export import export_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.generator import MethodConfig
 from hyperbench.protocol import EvalProtocol, SeedPair
@@ -51,6 +52,18 @@ def test_a_row_whose_runs_failed_has_no_rank(write, write_run, board_of):
     _, rows = board_of()
     assert rows["fragile"]["rank"].value is None
     assert rows["sturdy"]["rank"].value == 1
+
+
+def test_a_pair_of_seeds_that_is_missing_is_a_row_of_nan_for_rliable(write, tmp_path):
+    """Left out, it would make a row of fewer runs look like one of all."""
+    write("whole", np.full(8, 0.5))
+    write("file", np.full(8, 0.9), seeds=(0, 1, 2, 4))  # what savez calls its first argument
+    export_command([tmp_path / "runs"], "rliable", tmp_path / "scores.npz")
+    with np.load(tmp_path / "scores.npz") as arrays:
+        assert arrays["whole"].shape == arrays["file"].shape == (5, 8)
+        missing = np.isnan(arrays["file"]).all(axis=1)
+        np.testing.assert_array_equal(missing, [False, False, False, True, False])
+        np.testing.assert_allclose(arrays["file"][~missing], 0.9)
 
 
 def test_an_observation_that_is_not_finite_is_named_with_its_task_and_step():

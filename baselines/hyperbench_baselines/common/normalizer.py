@@ -47,9 +47,14 @@ class Normalizer:
         return ((raw - self.observation_mean) / self.observation_std).astype(np.float32)
 
     def actions(self, raw: FloatArray) -> FloatArray:
-        """(..., action_dim) in the action space's units -> (..., action_dim) in [-1, 1]."""
+        """(..., action_dim) in the action space's units -> (..., action_dim) in [-1, 1].
+
+        A component whose bounds are equal, such as a locked gripper, has nothing to learn: 0.
+        """
         half_range = (self.action_high - self.action_low) / 2
-        return ((raw - self.action_low) / half_range - 1.0).astype(np.float32)
+        moves = half_range > 0
+        scaled = (raw - self.action_low) / np.where(moves, half_range, 1.0) - 1.0
+        return np.where(moves, scaled, 0.0).astype(np.float32)
 
     def to_arrays(self) -> dict[str, FloatArray]:
         """Named arrays, as a safetensors file stores them."""
