@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from gymnasium import spaces
 
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
@@ -273,7 +274,9 @@ def test_target_that_cannot_be_imported(target, why):
 
 def test_families_get_their_arguments():
     info = SimpleNamespace(id="toy/made-v1")
-    entry = FamilyEntry("toy/made-v1", "types:SimpleNamespace", "", arguments={"info": info})
+    box = spaces.Box(-1, 1, (2,))
+    arguments = {"info": info, "observation_space": box, "action_space": box}
+    entry = FamilyEntry("toy/made-v1", "types:SimpleNamespace", "", arguments=arguments)
     registry = Registry([source("toy", plugin([entry]))])
     assert registry.make_family("toy/made-v1").info is info
 

@@ -124,21 +124,28 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
     split = run.protocol.split(family, run.seeds.split)
     seeds = judged_seeds(split, run.protocol)
     try:
-        with restored(), single_threaded():
-            measured = _measured(run, family, split, seeds, site, notify, registry)
-            not_stored = _obstacle(measured.policies, registry)
-            record = RunRecord(
-                status="ok",
-                not_stored=not_stored,
-                cost=measured.cost,
-                fit=measured.fit,
-                num_support=measured.num_support,
-                num_target_rollouts=measured.num_target_rollouts,
-                **_shared_entries(run, family, split, registry),
-            )
-            policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
-            stored = write_record(site.runs, record, measured.table, policies, measured.generator)
-            written = stored.record
+        with restored():
+            if not run.is_arm:
+                # Before threads are limited: a worker has not imported torch yet, and what comes
+                # later is not limited.
+                registry.method_class(run.method)
+            with single_threaded():
+                measured = _measured(run, family, split, seeds, site, notify, registry)
+                not_stored = _obstacle(measured.policies, registry)
+                record = RunRecord(
+                    status="ok",
+                    not_stored=not_stored,
+                    cost=measured.cost,
+                    fit=measured.fit,
+                    num_support=measured.num_support,
+                    num_target_rollouts=measured.num_target_rollouts,
+                    **_shared_entries(run, family, split, registry),
+                )
+                policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
+                stored = write_record(
+                    site.runs, record, measured.table, policies, measured.generator
+                )
+                written = stored.record
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # whatever a method or a world raises, or how it leaves
