@@ -15,7 +15,7 @@ from hyperbench import cli
 from hyperbench.errors import HyperbenchError
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.records.record import SplitEntry, TaskEntry
+from hyperbench.records.record import Cost, SplitEntry, TaskEntry
 from hyperbench.records.store import find_runs, write_record
 from hyperbench.report import charts, series
 from hyperbench.report import content as content_module
@@ -384,7 +384,8 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
         successes = np.arange(6)[:, None] < 2 * num_source
         # Records of one family may be older and younger than what it says of itself.
         said = replace(info, remark=f"said with {num_source}")
-        fields = {"protocol": protocol, "successes": successes, "family_info": said}
+        cost = Cost(fit_seconds=2.0)
+        fields = {"protocol": protocol, "successes": successes, "family_info": said, "cost": cost}
         one_feature({"learned": lambda _: 1.0}, splits=(0, 1), **fields)
     one_feature({"learned": lambda _: 90.0})  # under a protocol that sweeps nothing
     (sweep,) = sweeps(contents())
@@ -396,5 +397,6 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
     assert curve.notes == (", mean of 2 runs",) * 2
     page = render_page(contents(), {})
     assert "Success rate over source tasks in toy/size-v1" in page
+    assert "<b>Success against time to fit</b>" in page
     names = [path.name for path in write_figures(contents(), tmp_path / "pdf")]
     assert names[-1] == "few-v1-toy-size-v1.pdf"

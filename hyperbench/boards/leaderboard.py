@@ -55,7 +55,7 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
     boards that are numbered: no score, not even a pooled one, stands beside one of another world.
 
     Args:
-        folders: run folders, as ``record.find_runs`` lists them; their order does not matter.
+        folders: run folders, as ``store.find_runs`` lists them; their order does not matter.
 
     Raises:
         DataError: a record or its episodes are damaged, or two records of one run disagree.

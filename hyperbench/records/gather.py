@@ -39,7 +39,7 @@ def gather(folders: Iterable[Path]) -> Gathered:
     committed board counts, whatever the others say; without a board they must agree.
 
     Args:
-        folders: run folders, as ``record.find_runs`` lists them.
+        folders: run folders, as ``store.find_runs`` lists them.
 
     Raises:
         DataError: a record is damaged, or two records of one run disagree.

@@ -122,7 +122,7 @@ def costed(board: Board, name: str) -> list[tuple[str, float, Estimate]]:
 
 
 def cost_charts(board: Board, styles: Mapping[str, Style]) -> dict[str, Chart]:
-    """Score against size and against fitting time, by what it is set against."""
+    """The headline against size and against fitting time, by what it is set against."""
     found = {
         title: _cost_chart(board, styles, name, f"{title}{unit}")
         for title, (name, unit) in COSTS.items()

@@ -156,6 +156,7 @@ def _score_view(board: Board, styles: Mapping[str, Style]) -> View:
     return {
         "header": table.header[1:],
         "headline": BY_NAME[board.headline.name].heading,
+        "subject": board.headline.title,
         "bar_range": (f"{low:.2f}", f"{high:.2f}"),
         "ticks": [(place(0.0), "0"), (place(1.0), "1")],
         "rows": [
