@@ -43,8 +43,13 @@ class Dataset:
         """The identity's content hash; part of every run's identity."""
         return content_hash(self.identity)
 
-    def problem(self) -> str | None:
-        """Why these files must not be used: missing, for something else, altered; None if sound."""
+    def problem(self, code: str | None = None) -> str | None:
+        """Why these files must not be used: missing, for something else, altered; None if sound.
+
+        Args:
+            code: fingerprint of the family's; None if it does not matter what made them. Files from
+                before there were fingerprints count as made by any.
+        """
         try:
             manifest = json.loads((self.folder / MANIFEST).read_text())
         except FileNotFoundError:
@@ -53,6 +58,8 @@ class Dataset:
             return f"unreadable: {self.folder / MANIFEST}"
         if manifest.get("identity") != self.identity:
             return f"made for something else than {self.identity['family']} as installed"
+        if code is not None and manifest.get("code") not in (None, code):
+            return f"made by other code than that of {self.identity['family']} as installed"
         checksums = manifest.get("sha256") or {}
         listed = {self.folder / name for name in checksums}
         present = set((self.folder / "data").glob("*"))
@@ -95,6 +102,7 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
 def prepare(
     family: TaskFamily,
     found: Dataset,
+    code: str | None = None,
     *,
     num_threads: int = 1,
     progress: EpisodeProgress | None = None,
@@ -104,6 +112,7 @@ def prepare(
     Args:
         family: whose demonstrators play.
         found: where to write, from ``dataset``.
+        code: fingerprint of the family's, to be kept beside.
         num_threads: physics threads.
         progress: told (steps done, horizon).
 
@@ -127,7 +136,7 @@ def prepare(
         checksums = {
             str(path.relative_to(draft)): sha256_file(path) for path in sorted(draft.glob("data/*"))
         }
-        manifest = {"identity": found.identity, "sha256": checksums}
+        manifest = {"identity": found.identity, "code": code, "sha256": checksums}
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 

@@ -223,14 +223,6 @@ def write_record(
     return StoredRun(record, folder)
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a folder holds a run that succeeded, with all that it gave."""
-    try:
-        return StoredRun.read(folder).is_finished
-    except DataError:
-        return False
-
-
 def find_runs(folders: Iterable[Path]) -> list[Path]:
     """Every run folder in or below the given folders, in a fixed order.
 
