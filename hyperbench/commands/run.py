@@ -115,15 +115,15 @@ def _tell(found: Sequence[Standing], pending: Sequence[Run], folder: Path) -> No
         )
     if num_unmarked := sum(one.is_unmarked for one in kept):
         said.append(
-            f"{num_unmarked} of them are from before fingerprints were kept: whether their code "
-            "has changed since is not known. --again measures them again."
+            f"From before fingerprints were kept, so that nobody knows whether their code has "
+            f"changed: {num_unmarked}. --again measures them again."
         )
     if num_kept := sum(one in kept for one in stale):
-        said.append(f"{num_kept} of them were measured with other code than is installed: {code}.")
+        said.append(f"Kept, though measured with other code of {code}: {num_kept}.")
     elif stale:
         said.append(
-            f"{len(stale)} finished runs are measured again, for the code has changed since: "
-            f"{code}. --keep accepts what other code gave."
+            f"Measured again, for the code of {code} has changed since: {len(stale)}. --keep "
+            "accepts what other code gave."
         )
     for line in said:
         err.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -119,7 +119,7 @@ class RunRecord(Run):
     provenance: Provenance
     """Where and with what the run was made."""
     fingerprints: Fingerprints = Field(default_factory=Fingerprints)
-    """Of the code that made it; empty in older records."""
+    """Hashes of the code that made it; empty in older records."""
     content_sha256: str | None = None
     """Checksum of all the rest of the record; None in records from before there was one."""
 

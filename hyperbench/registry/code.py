@@ -19,7 +19,7 @@ _OWN = "hyperbench"
 
 
 class Fingerprints(BaseModel):
-    """Of the code that made a result."""
+    """Hashes of the code that made a result."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -29,7 +29,7 @@ class Fingerprints(BaseModel):
     """None likewise."""
 
     def differing(self, other: Fingerprints) -> tuple[str, ...]:
-        """Of which the code is known to differ: ``"method"``, ``"family"``, both or neither."""
+        """Name those whose code is known to differ: ``"method"``, ``"family"``, both or neither."""
         return tuple(
             name
             for name, one in self
