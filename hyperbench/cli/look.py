@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import DataDir, Suite, data_dir_or_cache, protocol_named
+from hyperbench.cli.options import DataDir, JsonFlag, Suite, data_dir_or_cache, protocol_named
 
 
 @app.command()
@@ -131,3 +131,18 @@ def plugins() -> None:
     from hyperbench.commands.plugins import plugins_command
 
     plugins_command()
+
+
+@app.command()
+def doctor(
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For runs.")
+    ] = Path("runs"),
+    data_dir: DataDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check whether this machine can measure, and say what to do if not."""
+    from hyperbench.commands.doctor import doctor_command
+
+    if not doctor_command(output_dir, data_dir_or_cache(data_dir), as_json):
+        raise typer.Exit(1)
