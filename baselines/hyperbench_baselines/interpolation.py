@@ -25,54 +25,18 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
 from scipy.optimize import linprog, nnls
 from torch import Tensor, nn
 
 from hyperbench.generator import MethodConfig
 from hyperbench.task import FloatArray
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.clones import Clones, ClonesConfig
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
-from hyperbench_baselines.common.policies import Layers, cloning_loss
-from hyperbench_baselines.common.shared_policy import SharedPolicy
+from hyperbench_baselines.common.policies import cloning_loss
 
 _SUM_WEIGHT = 1e4
 """How much more a sum of coefficients other than 1 counts than a distance between specs."""
-
-
-class InterpolationConfig(LearningConfig):
-    """Hyper-parameters of the clones."""
-
-    learning_rate: float = Field(3e-3, gt=0)
-    """Adam's learning rate until the decay; ``tune`` found none better."""
-
-
-class Clones(nn.Module):
-    """Specs (num_tasks, shown_dim) -> policies, each a mean of the source tasks' clones."""
-
-    def __init__(self, dimensions: Dimensions, config: InterpolationConfig, rng: torch.Generator):
-        super().__init__()
-        sizes = config.policy_sizes(dimensions.observation_dim, dimensions.action_dim)
-        self._specs = [tuple(spec) for spec in dimensions.source_specs]
-        initial = SharedPolicy(sizes, rng)(len(self._specs))
-        self.weight = nn.ParameterList(weight.detach().clone() for weight, _ in initial)
-        self.bias = nn.ParameterList(bias.detach().clone() for _, bias in initial)
-        # At a source spec the task's own clone and, to the last bit, no other one's.
-        self._rows = dict(zip(self._specs, np.eye(len(self._specs)), strict=True))
-
-    def forward(self, specs: Tensor) -> Layers:
-        rows = np.stack([self._row(tuple(spec)) for spec in specs.tolist()])
-        coefficients = torch.from_numpy(rows).to(self.weight[0])  # (num_tasks, num_source)
-        return [
-            (torch.tensordot(coefficients, weight, 1), coefficients @ bias)
-            for weight, bias in zip(self.weight, self.bias, strict=True)
-        ]
-
-    def _row(self, spec: tuple[float, ...]) -> FloatArray:
-        if spec not in self._rows:
-            self._rows[spec] = interpolation(np.array(self._specs), np.array(spec))
-        return self._rows[spec]
 
 
 def interpolation(points: FloatArray, point: FloatArray) -> FloatArray:
@@ -100,10 +64,10 @@ def interpolation(points: FloatArray, point: FloatArray) -> FloatArray:
 class Interpolation(LearnedGenerator):
     """Linear interpolation of clones."""
 
-    Config: ClassVar[type[MethodConfig]] = InterpolationConfig
+    Config: ClassVar[type[MethodConfig]] = ClonesConfig
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
-        return Clones(dimensions, self.config, rng)
+        return Clones(dimensions, self.config, rng, interpolation)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """MSE of the clones' actions; on validation tasks that of the interpolated policies."""

@@ -63,6 +63,14 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             requires=_REQUIRES,
         ),
         MethodEntry(
+            name="decision-adapter",
+            target="hyperbench_baselines.decision_adapter:DecisionAdapter",
+            summary="one policy for all tasks, with a bottleneck in it that the spec writes",
+            paper="Beukman et al., Dynamics Generalisation in Reinforcement Learning via Adaptive "
+            "Context-Aware Policies, NeurIPS 2023",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
             name="bias-hyperinit",
             target="hyperbench_baselines.bias_hyperinit:BiasHyperinit",
             summary="hypernetwork that starts as one policy for all tasks",
@@ -73,6 +81,18 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="interpolation",
             target="hyperbench_baselines.interpolation:Interpolation",
             summary="one clone per source task; other tasks get the mean of the nearest ones",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
+            name="nearest-clone",
+            target="hyperbench_baselines.nearest_clone:NearestClone",
+            summary="one clone per source task; other tasks are played by the nearest one's",
+            requires=_REQUIRES,
+        ),
+        MethodEntry(
+            name="kernel-clones",
+            target="hyperbench_baselines.kernel_clones:KernelClones",
+            summary="one clone per source task; their actions are mixed by a kernel on the spec",
             requires=_REQUIRES,
         ),
         MethodEntry(

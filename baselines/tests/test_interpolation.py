@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 import torch
 from hyperbench_baselines.common.batches import TaskData
+from hyperbench_baselines.common.clones import Clones, ClonesConfig
 from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.normalizer import Normalizer
-from hyperbench_baselines.interpolation import (
-    Clones,
-    Interpolation,
-    InterpolationConfig,
-    interpolation,
-)
+from hyperbench_baselines.interpolation import Interpolation, interpolation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import LinearNDInterpolator
@@ -64,7 +60,9 @@ def test_an_angle_is_interpolated_between_its_neighbours():
 
 
 def clones(specs, rng) -> Clones:
-    return Clones(Dimensions(len(specs[0]), 3, 2, specs), InterpolationConfig(policy_width=5), rng)
+    return Clones(
+        Dimensions(len(specs[0]), 3, 2, specs), ClonesConfig(policy_width=5), rng, interpolation
+    )
 
 
 def test_clones_start_equal(rng):
@@ -91,7 +89,7 @@ def test_the_policy_of_a_source_spec_is_its_clone_and_between_two_their_mean(rng
 
 
 def test_a_clone_learns_from_its_own_task_alone(source, rng):
-    method = Interpolation(InterpolationConfig(policy_width=5))
+    method = Interpolation(ClonesConfig(policy_width=5))
     network = clones([list(spec.vector) for spec in source.specs], rng)
     data = TaskData(source, Normalizer.of(source), torch.device("cpu"))
     batch = data.draw(2, 16, rng)
@@ -103,6 +101,6 @@ def test_a_clone_learns_from_its_own_task_alone(source, rng):
 
 
 def test_parameters_are_those_of_all_clones(source):
-    config = InterpolationConfig(num_steps=2, policy_width=5)
+    config = ClonesConfig(num_steps=2, policy_width=5)
     report = Interpolation(config).fit(source, validation=None, seed=0)
     assert report.num_parameters == 5 * (3 * 5 + 5 + 5 * 2 + 2)

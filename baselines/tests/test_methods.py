@@ -22,6 +22,7 @@ TINY_OF = {
     "hypogen": TINY_HYPOGEN,
     "hypogen-finetuned": TINY_HYPOGEN | TINY_FINETUNED,
     "conditional-finetuned": TINY_FINETUNED,
+    "decision-adapter": {"embedding_width": 16, "bottleneck": 4},
     "maml": {"inner_steps": 2, "inner_learning_rate": 1.0, "adaptation_steps": 2},
     "pearl": {"encoder_width": 64},
 }
@@ -34,8 +35,11 @@ SEES_SPECS = [
     "conditional",
     "uvfa",
     "film",
+    "decision-adapter",
     "bias-hyperinit",
     "interpolation",
+    "nearest-clone",
+    "kernel-clones",
 ]
 
 
@@ -60,6 +64,14 @@ def generate(make_demonstrations):
         return generator.generate([by_tilt[tilt] for tilt in tilts], given)
 
     return call
+
+
+def same(one, other):
+    """Whether two sets of policies are equal to the last bit."""
+    arrays, others = one.to_arrays()[0], other.to_arrays()[0]
+    return arrays.keys() == others.keys() and all(
+        np.array_equal(arrays[name], others[name]) for name in arrays
+    )
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -154,8 +166,7 @@ def test_policies_are_independent_to_the_last_bit(name, source, generate):
     generator.fit(source, validation=None, seed=0)
     tilts = [-1.7, 0.2, 1.9]
     together, alone = generate(name, generator, tilts), generate(name, generator, tilts[1:2])
-    for several, single in zip(together.weights, alone.weights, strict=True):
-        assert np.array_equal(several[1], single[0])
+    assert same(together.take([1]), alone)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -167,16 +178,17 @@ def test_fit_ignores_and_keeps_the_global_generator(name, source, generate):
         generator = method(name)(config(name))
         generator.fit(source, validation=None, seed=0)
         assert torch.equal(torch.get_rng_state(), before)
-        fitted.append(generate(name, generator, [0.5]).weights[0])
-    assert np.array_equal(*fitted)
+        fitted.append(generate(name, generator, [0.5]))
+    assert same(*fitted)
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", [name for name in ENTRIES if name != "decision-adapter"])
 def test_published_depths_and_activations_can_be_generated(name, source, generate):
     settings = config(name, num_steps=2, policy_depth=3, policy_activation="tanh")
     generator = method(name)(settings)
     generator.fit(source, validation=None, seed=0)
     policies = generate(name, generator, [0.5])
+    policies = getattr(policies, "members", policies)
     assert [weight.shape[1:] for weight in policies.weights] == [(3, 16), (16, 16), (16, 2)]
     assert policies.activation == "tanh"
 
