@@ -45,10 +45,19 @@ FAMILIES = tuple(
 )
 
 
+INVERSION = FamilyEntry(
+    id="inversion/cheetah-actuators-v1",
+    target="hyperbench_locomotion.inversion:CheetahActuators",
+    summary="planar cheetah of any length whose motors are inverted, stronger or both",
+    requires=("mujoco", "hyperbench_mujoco"),
+)
+"""Of a suite that another package registers."""
+
+
 @hookimpl
 def hyperbench_families() -> Sequence[FamilyEntry]:
-    """Register nine families of `locomotion` and six of `tracking`."""
-    return FAMILIES
+    """Register nine families of `locomotion`, six of `tracking`, and one of `inversion`."""
+    return (*FAMILIES, INVERSION)
 
 
 @hookimpl
