@@ -92,7 +92,7 @@ def margin_of_mean(strata: Strata) -> Array:
         strata: per stratum (family) its runs, each (num_trials, ...); three in each at least.
     """
     found = _Sampled.of(strata)
-    worth = found.worth(found.squares - found.means**2)
+    worth = found.worth(np.maximum(found.squares - found.means**2, 0))  # but for rounding
     means = found.means * worth / (worth + _Z**2)
     squares = (found.squares * worth + _Z**2) / (worth + _Z**2)
     variances = found.weights**2 * (squares - means**2) / worth

@@ -86,6 +86,16 @@ def test_a_small_difference_that_is_the_same_everywhere_is_not_sure(resample):
     assert -0.03 < low < 0.01 < high < 0.05
 
 
+def test_no_difference_is_lost_to_rounding():
+    for amount in np.linspace(0, 1, 21):
+        for num_tasks in (1, 3, 28):
+            pair = np.column_stack([np.full(num_tasks, 1.0), np.full(num_tasks, 1 - amount)])
+            low, high = difference_interval(
+                {"a": [pair] * 5, "b": [pair] * 3}, rng(), num_resamples=9
+            )
+            assert low < amount < high
+
+
 def test_a_large_difference_that_is_the_same_everywhere_is_sure():
     pair = np.column_stack([SOLVED, FAILED])
     low, high = difference_interval({"a": [pair] * 3}, rng())
