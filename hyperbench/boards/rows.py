@@ -93,7 +93,9 @@ def _ranks(methods: Sequence[MethodRuns], headline: Headline) -> list[int | None
     def beats(i: int, j: int) -> bool:
         # Both are whole: they have the same runs, and resamples of the same.
         one, other = (methods[k].resampled(headline) for k in (i, j))
-        return one is not None and other is not None and bool((one - other).interval[0] > 0)
+        if one is None or other is None:
+            return False
+        return statistics.paired_interval(one, other)[0] > 0
 
     ranked = [
         None

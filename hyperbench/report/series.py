@@ -91,9 +91,6 @@ def profile(runs: pd.DataFrame) -> Curve:
     shares, band = statistics.performance_profile(strata, THRESHOLDS)
     nothing = np.full(len(THRESHOLDS), np.nan)
     low, high = band or (nothing, nothing)
-    # Where all tasks came out alike, the interval tells of the number of runs alone.
-    alike = (shares == 0) | (shares == 1)
-    low, high = np.where(alike, shares, low), np.where(alike, shares, high)
     return Curve(THRESHOLDS, shares, low, high, ("",) * len(THRESHOLDS))
 
 

@@ -2,6 +2,7 @@
 
 from hyperbench.statistics.comparison import (
     difference_interval,
+    paired_interval,
     probability_of_improvement,
     ranks,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "mean",
     "median",
     "optimality_gap",
+    "paired_interval",
     "performance_profile",
     "probability_of_improvement",
     "proportion_interval",

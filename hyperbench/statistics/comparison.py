@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from hyperbench.statistics.proportions import proportion_interval
+from hyperbench.statistics.proportions import margin_of_mean, proportion_interval
 from hyperbench.statistics.resampling import (
     NUM_RESAMPLES,
+    ROUNDING,
     Interval,
     Resampled,
     Strata,
@@ -52,7 +53,25 @@ def difference_interval(
         statistic([[pair[:, side] for pair in stratum] for stratum in strata], counts)
         for side in (0, 1)
     )
-    low, high = (one - other).interval
+    return paired_interval(one, other)
+
+
+def paired_interval(one: Resampled, other: Resampled) -> Interval:
+    """95 % interval of the one statistic minus the other.
+
+    Where scores saturate, all pairs may differ by the same amount. That leaves no spread, and yet
+    another pair may differ by more or less: how much is bounded by the number of pairs and tasks,
+    each taken to differ by no more than random and expert, or failure and success, do.
+
+    Args:
+        one: of the one method's runs.
+        other: of the other's, paired with them.
+    """
+    difference = one - other
+    low, high = difference.interval
+    if high - low <= ROUNDING:
+        margin = margin_of_mean([[run.clip(-1, 1) for run in runs] for runs in difference.strata])
+        low, high = low - margin, high + margin
     return float(low), float(high)
 
 

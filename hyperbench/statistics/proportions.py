@@ -1,20 +1,31 @@
-"""Intervals of proportions, which stay within 0 and 1 and do not vanish at either."""
+"""Intervals of what lies within bounds, which hold where runs, or all trials, came out alike.
+
+A spread of nothing between few runs is no knowledge that there is none. What it leaves open is
+known from the number of trials instead: bounded as they are, those not seen can do no more than so
+much. ``docs/decisions/006-intervals-where-runs-agree.md`` has what was compared, and the coverage.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from hyperbench.statistics.resampling import (
+    ROUNDING,
     TAIL,
+    Strata,
     degrees_of_freedom,
     enough_runs,
+    sizes_of,
     stratum_variances,
 )
 from hyperbench.statistics.scores import Array
+
+_Z = float(stats.norm.ppf(1 - TAIL))
 
 
 def wilson_interval(rate: npt.ArrayLike, num_trials: npt.ArrayLike) -> tuple[Array, Array]:
@@ -31,10 +42,10 @@ def wilson_interval(rate: npt.ArrayLike, num_trials: npt.ArrayLike) -> tuple[Arr
         Low and high.
     """
     seen, num = np.asarray(rate, dtype=np.float64), np.asarray(num_trials, dtype=np.float64)
-    z = stats.norm.ppf(1 - TAIL)
-    centre = (seen + z**2 / (2 * num)) / (1 + z**2 / num)
-    half = z * np.sqrt(seen * (1 - seen) / num + (z / (2 * num)) ** 2) / (1 + z**2 / num)
-    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+    centre = (seen + _Z**2 / (2 * num)) / (1 + _Z**2 / num)
+    half = _Z * np.sqrt(seen * (1 - seen) / num + (_Z / (2 * num)) ** 2) / (1 + _Z**2 / num)
+    # At 0 and 1 an end is the rate itself, whatever the rounding.
+    return np.clip(centre - half, 0, seen), np.clip(centre + half, seen, 1)
 
 
 def proportion_interval(
@@ -43,10 +54,10 @@ def proportion_interval(
     """A proportion seen in several runs, and its 95 % interval.
 
     Trials of one run are alike, so that they say less than as many independent ones would. How many
-    they are worth follows from the spread between runs, and a few less because that spread is
-    itself uncertain (Korn and Graubard 1998); with that number of trials the interval is Wilson's.
-    Where all trials came out alike there is no spread to learn from, and the number is taken half
-    way, in ratio, between one for each run and one for each trial.
+    they are worth is found stratum by stratum, and the variance of each stratum's rate from that,
+    the rate drawn towards a half by as many trials as Agresti and Coull (1998) add. The sum of the
+    variances says how many trials of a single proportion are worth as much, and a few less because
+    it is itself uncertain (Korn and Graubard 1998); with that number the interval is Wilson's.
 
     Args:
         runs: per stratum (family) the runs, each (num_trials, ...) numbers from 0 to 1.
@@ -59,17 +70,96 @@ def proportion_interval(
     units = [run for stratum in strata for run in stratum]
     if not units:
         return np.asarray(np.nan), None
-    num_trials = sum(len(run) for run in units)
-    rate = np.sum([run.sum(axis=0) for run in units], axis=0) / num_trials
+    rate = np.sum([run.sum(axis=0) for run in units], axis=0) / sum(len(run) for run in units)
     if not enough_runs(strata):
         return rate, None
-    sizes = [len(stratum) for stratum in strata]
-    influences = np.stack([(run - rate).sum(axis=0) for run in units]) / num_trials
-    variances = stratum_variances(influences, sizes)
-    quantile = stats.t.ppf(1 - TAIL, degrees_of_freedom(variances, sizes))
-    alike = rate * (1 - rate) == 0
-    variance = np.where(influences.any(axis=0), variances.sum(axis=0), 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        worth = np.minimum(rate * (1 - rate) / variance, num_trials)
-    worth = np.where(alike, np.sqrt(len(units) * num_trials), worth)
-    return rate, wilson_interval(rate, worth * (stats.norm.ppf(1 - TAIL) / quantile) ** 2)
+    found = _Sampled.of(strata)
+    worth = found.worth(found.means * (1 - found.means))
+    drawn = (found.means * worth + _Z**2 / 2) / (worth + _Z**2)
+    variances = found.weights**2 * drawn * (1 - drawn) / worth
+    rates = (found.weights * drawn).sum(axis=0)
+    total = rates * (1 - rates) / variances.sum(axis=0)
+    quantile = stats.t.ppf(1 - TAIL, degrees_of_freedom(variances, found.sizes))
+    return rate, wilson_interval(rate, total * (_Z / quantile) ** 2)
+
+
+def margin_of_mean(strata: Strata) -> Array:
+    """Half the width of a 95 % interval of the mean of numbers from -1 to 1.
+
+    As ``proportion_interval``, but symmetric: each stratum has a few trials of -1 and of 1 added.
+
+    Args:
+        strata: per stratum (family) its runs, each (num_trials, ...); three in each at least.
+    """
+    found = _Sampled.of(strata)
+    worth = found.worth(np.maximum(found.squares - found.means**2, 0))  # but for rounding
+    means = found.means * worth / (worth + _Z**2)
+    squares = (found.squares * worth + _Z**2) / (worth + _Z**2)
+    variances = found.weights**2 * (squares - means**2) / worth
+    quantile = stats.t.ppf(1 - TAIL, degrees_of_freedom(variances, found.sizes))
+    return np.asarray(quantile * np.sqrt(variances.sum(axis=0)))
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """What trials in runs tell of each stratum; arrays are (num_strata, ...).
+
+    Args:
+        sizes: number of runs of each stratum.
+        num_trials: of each stratum, all runs together.
+        means: of its trials.
+        squares: the mean of their squares.
+        between: variance of the mean as the spread between runs has it.
+    """
+
+    sizes: tuple[int, ...]
+    num_trials: Array
+    means: Array
+    squares: Array
+    between: Array
+
+    @classmethod
+    def of(cls, strata: Strata) -> _Sampled:
+        together = [np.concatenate(list(stratum)) for stratum in strata]
+        means = np.stack([trials.mean(axis=0) for trials in together])
+        influences = np.stack(
+            [
+                (run - mean).sum(axis=0) / len(trials)
+                for stratum, trials, mean in zip(strata, together, means, strict=True)
+                for run in stratum
+            ]
+        )
+        sizes = sizes_of(strata)
+        return cls(
+            sizes=sizes,
+            num_trials=np.array([len(trials) for trials in together], dtype=np.float64).reshape(
+                -1, *[1] * (means.ndim - 1)
+            ),
+            means=means,
+            squares=np.stack([(trials**2).mean(axis=0) for trials in together]),
+            between=stratum_variances(influences, sizes),
+        )
+
+    @property
+    def weights(self) -> Array:
+        """Each stratum's share of all trials."""
+        return np.asarray(self.num_trials / self.num_trials.sum(axis=0))
+
+    def worth(self, variances: Array) -> Array:
+        """How many independent trials a stratum's are worth.
+
+        As many as the spread between runs says, and no more than there are. Where hardly any trial
+        came out unlike the others there is no spread to learn from, and the number is taken half
+        way, in ratio, between one for each run and one for each trial: wholly where none did, half
+        as much where one did, and so on.
+
+        Args:
+            variances: of a single trial, (num_strata, ...).
+        """
+        sizes = np.reshape(np.array(self.sizes, dtype=np.float64), self.num_trials.shape)
+        between = np.where(self.between > ROUNDING**2, self.between, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            seen = np.fmin(variances / between, self.num_trials)
+        cautious = np.minimum(np.sqrt(sizes * self.num_trials), seen)
+        doubt = 1 / (1 + self.num_trials * variances)
+        return np.asarray(seen ** (1 - doubt) * cautious**doubt)

@@ -12,7 +12,7 @@ measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ MIN_RUNS_FOR_INTERVAL = 3
 NUM_RESAMPLES = 2000
 TAIL = 0.025
 """Half of what a 95 % interval leaves out."""
+ROUNDING = 1e-9
+"""Numbers within a few units that differ by less are equal."""
 _CHUNK = 2**18
 """Numbers worked on at a time: they stay in the processor's cache."""
 
@@ -45,26 +47,35 @@ class Resampled:
         influences: (num_runs, ...), how far each run pulls the estimate; to first order their sum
             varies as the estimate does.
         drawn: (num_resamples, ...), the statistic of each resample.
-        sizes: number of runs of each stratum.
+        strata: the runs.
     """
 
     estimate: Array
     influences: Array
     drawn: Array
-    sizes: tuple[int, ...]
+    strata: Strata
 
     def __sub__(self, other: Resampled) -> Resampled:
-        return replace(
-            self,
+        return Resampled(
             estimate=self.estimate - other.estimate,
             influences=self.influences - other.influences,
             drawn=self.drawn - other.drawn,
+            strata=[
+                [_minus(run, partner) for run, partner in zip(*both, strict=True)]
+                for both in zip(self.strata, other.strata, strict=True)
+            ],
         )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of runs of each stratum."""
+        return sizes_of(self.strata)
 
     @property
     def interval(self) -> tuple[Array, Array]:
         """95 % interval: low and high, each shaped as the estimate."""
         shares = stratum_variances(self.influences, self.sizes)
+        shares = np.where(shares.sum(axis=0) > 0, shares, 1.0)
         sizes = _column(self.sizes, shares.ndim)
         # A resample of n runs has (n - 1) / n of the variance of a sample, stratum by stratum.
         correction = shares.sum(axis=0) / (shares * (sizes - 1) / sizes).sum(axis=0)
@@ -81,11 +92,10 @@ def stratum_variances(influences: Array, sizes: Sequence[int]) -> Array:
         sizes: number of runs of each stratum.
 
     Returns:
-        (num_strata, ...) variances; ones where nothing varies, so that shares can be had from them.
+        (num_strata, ...) variances.
     """
     parts = np.split(influences, np.cumsum(sizes)[:-1])
-    variances = np.stack([len(part) * part.var(axis=0, ddof=1) for part in parts])
-    return np.where(variances.sum(axis=0) > 0, variances, 1.0)
+    return np.stack([len(part) * part.var(axis=0, ddof=1) for part in parts])
 
 
 def degrees_of_freedom(variances: Array, sizes: Sequence[int]) -> Array:
@@ -141,7 +151,7 @@ def resample_iqm(strata: Strata, counts: Array) -> Resampled:
         # The sum over kept values, by parts: no second array of that size is needed.
         total = (num_all - trimmed) * values[-1] - trimmed * values[0] - num_up_to[:, :-1] @ steps
         drawn.append(total / (num_all - 2 * trimmed))
-    return Resampled(np.asarray(iqm(values)), influences, np.concatenate(drawn), sizes)
+    return Resampled(np.asarray(iqm(values)), influences, np.concatenate(drawn), strata)
 
 
 def resample_mean(strata: Strata, counts: Array) -> Resampled:
@@ -152,7 +162,7 @@ def resample_mean(strata: Strata, counts: Array) -> Resampled:
     estimate = mean(values)
     influences = (sums - lengths * estimate) / values.size
     drawn = (counts @ sums) / (counts @ lengths)
-    return Resampled(np.asarray(estimate), influences, drawn, sizes)
+    return Resampled(np.asarray(estimate), influences, drawn, strata)
 
 
 def bootstrap_interval(
@@ -182,6 +192,11 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def sizes_of(strata: Strata) -> tuple[int, ...]:
+    """Number of runs of each stratum."""
+    return tuple(len(stratum) for stratum in strata)
+
+
 def enough_runs(strata: Strata) -> bool:
     """Whether an interval can be had: three runs in each stratum and no score missing."""
     return (
@@ -196,13 +211,20 @@ def _in_order(stratum: Sequence[Array]) -> list[Array]:
     return sorted((np.sort(run) for run in stratum), key=lambda run: run.tolist())
 
 
+def _minus(run: Array, partner: Array) -> Array:
+    """Trial by trial; where one has more fits on the split, what both come to."""
+    if run.shape == partner.shape:
+        return run - partner
+    return np.array([run.mean() - partner.mean()])
+
+
 def _flat(strata: Strata) -> tuple[Array, npt.NDArray[np.intp], tuple[int, ...]]:
     """All scores in one array, the run that each belongs to, and the size of each stratum."""
     runs = [run for stratum in strata for run in stratum]
     return (
         np.concatenate(runs),
         np.repeat(np.arange(len(runs)), [len(run) for run in runs]),
-        tuple(len(stratum) for stratum in strata),
+        sizes_of(strata),
     )
 
 
