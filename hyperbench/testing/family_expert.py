@@ -9,18 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench.arms import RandomPolicies, ZeroActionPolicies
+from hyperbench.errors import contract_error
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import FloatArray, TaskSpec
-from hyperbench.testing.trace import (
-    contract_error,
-    play,
-    random_actions,
-    single,
-    some_tasks,
-    within,
-)
+from hyperbench.testing.trace import play, random_actions, single, some_tasks, within
 
 _NUM_EPISODES = 4
 _ROUNDING = 1e-5
