@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "tuning": {"measuring", "statistics"},
     "verification": {"records"},
     "commands": {"tuning", "verification", "view"},
-    "testing": {"measuring", "verification"},
+    "testing": {"measuring", "statistics", "verification"},
     "cli": {"commands", "report"},
 }
 DOOR = {"registry", "rollout"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.records.store import RECORD, StoredRun, find_runs
 from hyperbench.registry import installed
-from hyperbench.task import TaskSpec
+from hyperbench.task import TaskSpec, told_apart
 from hyperbench.view.console import standard_output
 from hyperbench.view.progress import progress_display
 from hyperbench.view.video import check_output, film
@@ -113,7 +114,13 @@ def find_task(family: TaskFamily, asked: str) -> TaskSpec:
         nearest = nearest_task(family, values).label
         raise SpecError(f"{error} The nearest of the family's tasks is {nearest}.") from None
     # A label rounds: what is written as goal_x=0.333333 means the task with 1/3.
-    return next((task for task in family.tasks if task.label == spec.label), spec)
+    spec = told_apart((*family.tasks, spec))[-1]
+    alike = (task for task in told_apart(family.tasks) if _labelled_as(task, spec) == task.label)
+    return next(alike, spec)
+
+
+def _labelled_as(task: TaskSpec, other: TaskSpec) -> str:
+    return replace(other, num_digits=task.num_digits).label
 
 
 def nearest_task(family: TaskFamily, values: Mapping[str, float]) -> TaskSpec:
@@ -159,7 +166,8 @@ def find_policy(family: TaskFamily, task: TaskSpec, asked: str) -> PolicyBatch:
         )
     targets = {entry.key: i for i, entry in enumerate(record.targets)}
     if task.key not in targets:
-        labels = [family.task(**entry.features).label for entry in record.targets]
+        known = {task.key: task for task in family.tasks}
+        labels = [known[entry.key].label for entry in record.targets if entry.key in known]
         raise DataError(
             f"Task {task.label} is not a target task of the run in {folder}, which has policies "
             f"for {'; '.join(labels)}."

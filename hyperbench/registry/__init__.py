@@ -131,6 +131,8 @@ class Registry:
         if id_ not in self.families:
             self._refuse_absent_suite(id_.partition("/")[0])
             raise UnknownNameError("family", id_, self.families, self._failure_hint())
+        from hyperbench.task import told_apart  # late: completion loads a registry, and no NumPy
+
         entry = self.families[id_]
         family: TaskFamily = self._resolve(f"Family {id_!r}", entry)(**entry.arguments)
         if family.info.id != id_:
@@ -144,6 +146,9 @@ class Registry:
                     f"Family {id_!r}: {name} must be a flat gymnasium.spaces.Box, it is {space}. "
                     "Flatten it in the environment."
                 )
+        labelled = told_apart(family.tasks)
+        if labelled[:1] and labelled[0].num_digits:
+            family.tasks = labelled
         return family
 
     def method_class(self, name: str) -> type[PolicyGenerator]:
