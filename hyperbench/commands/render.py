@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -113,14 +112,16 @@ def find_task(family: TaskFamily, asked: str) -> TaskSpec:
     except SpecError as error:
         nearest = nearest_task(family, values).label
         raise SpecError(f"{error} The nearest of the family's tasks is {nearest}.") from None
+    known = told_apart(family.tasks)
     # A label rounds: what is written as goal_x=0.333333 means the task with 1/3.
-    spec = told_apart((*family.tasks, spec))[-1]
-    alike = (task for task in told_apart(family.tasks) if _labelled_as(task, spec) == task.label)
-    return next(alike, spec)
+    meant = (task for task in known if spec.values in (task.values, _labelled(task)))
+    return next(meant, told_apart((*family.tasks, spec))[-1])
 
 
-def _labelled_as(task: TaskSpec, other: TaskSpec) -> str:
-    return replace(other, num_digits=task.num_digits).label
+def _labelled(task: TaskSpec) -> tuple[float, ...]:
+    """The values that a task's label says."""
+    parts = zip(task.space.features, task.label.split(", "), strict=True)
+    return tuple(feature.parse(part.partition("=")[2]) for feature, part in parts)
 
 
 def nearest_task(family: TaskFamily, values: Mapping[str, float]) -> TaskSpec:

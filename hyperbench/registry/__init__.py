@@ -146,8 +146,8 @@ class Registry:
                     f"Family {id_!r}: {name} must be a flat gymnasium.spaces.Box, it is {space}. "
                     "Flatten it in the environment."
                 )
-        labelled = told_apart(family.tasks)
-        if labelled[:1] and labelled[0].num_digits:
+        tasks = getattr(family, "tasks", ())
+        if tasks and (labelled := told_apart(tasks))[0].num_digits:
             family.tasks = labelled
         return family
 
