@@ -97,11 +97,9 @@ class Episodes:
         shown, earned, terminations, truncations, self._infos = self._env.step(actions)
         self._num_steps += 1
         self._played = ~self.over
-        rewards = self._numbers("reward", earned)
-        terminated, truncated = (
-            self._truths(name, flags)
-            for name, flags in (("terminated", terminations), ("truncated", truncations))
-        )
+        rewards = self._one_each("rewards", earned, "biuf", "numbers").astype(np.float64)
+        terminated = self._one_each("terminated", terminations, "b", "booleans")
+        truncated = self._one_each("truncated", truncations, "b", "booleans")
         self._to_reset = terminated | truncated
         ended = self._played & self._to_reset
         self._final = ended if self._mode is AutoresetMode.SAME_STEP else np.zeros_like(ended)
@@ -269,27 +267,17 @@ class Episodes:
             )
         return values
 
-    def _numbers(self, name: str, values: Any) -> npt.NDArray[np.float64]:
+    def _one_each(self, name: str, values: Any, kinds: str, asked: str) -> Array:
+        """A copy of (num_envs,) values, each of one of the kinds, as NumPy abbreviates them."""
         found = np.array(values)
-        if found.shape != self.over.shape or found.dtype.kind not in "biuf":
-            raise self._broken(
-                None,
-                f"{name}s must be numbers of shape {self.over.shape}",
-                f"{found.dtype} of shape {found.shape}",
-                "Give one sum for each environment.",
-            )
-        return found.astype(np.float64)
-
-    def _truths(self, name: str, values: Any) -> Flags:
-        found = np.array(values)
-        if found.shape != self.over.shape or found.dtype != np.bool_:
-            raise self._broken(
-                None,
-                f"{name} must be booleans of shape {self.over.shape}",
-                f"{found.dtype} of shape {found.shape}",
-                "Compare instead of counting.",
-            )
-        return found
+        if found.shape == self.over.shape and found.dtype.kind in kinds:
+            return found
+        raise self._broken(
+            None,
+            f"{name} must be {asked} of shape {self.over.shape}",
+            f"{found.dtype} of shape {found.shape}",
+            "Give one for each environment; compare instead of counting.",
+        )
 
     def _refuse_non_finite(self, name: str, values: Array) -> None:
         if np.isfinite(values).all():
