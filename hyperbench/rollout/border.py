@@ -255,11 +255,12 @@ class Episodes:
         told = np.asarray(known.get(f"_{key}", True))
         missing = rows & ~told if values.shape[:1] == rows.shape else rows
         if missing.any():
-            names = sorted(str(name) for name in known if not str(name).startswith("_"))
+            names = [str(name) for name in known if not str(name).startswith("_")]
             raise self._broken(
                 int(missing.argmax()),
                 f"infos must have {key!r} at each step of each episode",
-                f"{known.get(key, 'nothing')!r} of that name, among {names}",
+                f"{repr(known[key]) if key in known else 'nothing'}, "
+                f"among {', '.join(names) or 'nothing'}",
                 "Report it at every step, the last one included; where the family has no success, "
                 "declare has_success=False."
                 if key == "success"
