@@ -68,7 +68,12 @@ class SupportError(HyperbenchError):
 
 
 class ContractError(HyperbenchError, AssertionError):
-    """A family or method that breaks its contract; raised by ``hyperbench.testing``."""
+    """A family or method that breaks its contract; see ``hyperbench.testing``."""
+
+
+def contract_error(subject: str, asked: str, found: str, remedy: str) -> ContractError:
+    """Make an error that says what was asked, what was found and what to do."""
+    return ContractError(f"{subject}: {asked}\n  Found: {found}\n  {remedy}")
 
 
 _MOST_OF_A_LINE, _MOST_OF_A_TRACEBACK = 2_000, 100_000

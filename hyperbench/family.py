@@ -24,15 +24,15 @@ class FamilyInfo:
         id: ``suite/name-vN``; the version rises whenever a result would move.
         summary: one line for people.
         horizon: the longest episode, in control steps.
-        has_success: whether ``info["success"]`` is reported at every step; its value at the last
-            one counts.
+        has_success: whether ``info["success"]`` is reported at every step, as a boolean or exactly
+            0 or 1; its value at the last one counts.
         licence: of the models and data the family is made of.
         citation: the paper or project to cite.
         physics: simulator and version, e.g. ``"mujoco 3.3.0"``; part of a record's identity.
         expert_version: identifies the shipped experts and demonstrators by content.
         ends_at_success: whether an episode is over at its first success: its length, its return and
             what is demonstrated end there, and success rate, not score, is the headline. The
-            simulation goes on to the horizon all the same, to see whether success lasts.
+            simulation must go on to the horizon all the same, to show whether success lasts.
         execution_noise: while experts demonstrate, what is executed is their action plus Gaussian
             noise of this standard deviation, as a share of half the action's range; what is written
             down is the action: demonstrations show the way back, too (Laskey et al., DART, 2017).
@@ -94,8 +94,9 @@ class TaskFamily(ABC):
     ) -> VectorEnv[Any, Any, Any]:
         """Vector environment whose sub-environment ``i`` plays ``tasks[i]``; called by ``rollout``.
 
-        It must accept ``reset(seed=[one seed per sub-environment])`` and need not reset by itself
-        when an episode ends. The default steps ``make``'s environments one after the other.
+        It must accept ``reset(seed=[one seed per sub-environment])``, seeds of 48 bits, and declare
+        in ``metadata["autoreset_mode"]`` whether and when it starts anew after an episode's end.
+        The default steps ``make``'s environments one after the other.
 
         Args:
             tasks: one entry per sub-environment; a task may occur many times.

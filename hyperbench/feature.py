@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -17,6 +18,13 @@ _NUM_DECIMALS = 9
 """Feature values are rounded to this, so that 0.1 + 0.2 and 0.3 are one task."""
 _CATEGORY = re.compile(r"[^\s,=]+")
 """What a category may be called, so that labels such as ``colour=red, size=2`` can be read back."""
+
+
+def digits_apart(values: Iterable[float], least: int) -> int:
+    """The least number of significant digits, from ``least`` on, in which no two look alike."""
+    distinct = set(values)
+    enough = range(least, sys.float_info.dig + 3)
+    return next(n for n in enough if len({f"{value:.{n}g}" for value in distinct}) == len(distinct))
 
 
 def _rounded(value: float) -> float:

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperbench.errors import SpecError
-from hyperbench.feature import Domain, Feature, FeatureKind
+from hyperbench.feature import Domain, Feature, FeatureKind, digits_apart
 from hyperbench.seeding import content_hash
 
-__all__ = ["Domain", "Feature", "FeatureKind", "FloatArray", "SpecSpace", "TaskSpec", "spec_matrix"]
+__all__ = [
+    "LABEL_DIGITS",
+    "Domain",
+    "Feature",
+    "FeatureKind",
+    "FloatArray",
+    "SpecSpace",
+    "TaskSpec",
+    "spec_matrix",
+    "told_apart",
+]
 
 FloatArray = npt.NDArray[np.float32]
+LABEL_DIGITS = 6
+"""Significant digits of a value in a label, where they tell a family's tasks apart."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,7 @@ class TaskSpec:
         family: id of the family the task belongs to.
         space: the features, in the order of ``values``.
         values: one number per feature, in the feature's unit; kept as ``Feature.stored`` gives it.
+        num_digits: how many significant digits of each value the label has, see ``told_apart``.
 
     Raises:
         SpecError: a value is not finite, lies outside its feature's range or is no category's.
@@ -115,6 +128,7 @@ class TaskSpec:
     family: str
     space: SpecSpace
     values: tuple[float, ...]
+    num_digits: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.space):
@@ -155,8 +169,22 @@ class TaskSpec:
     @property
     def label(self) -> str:
         """The task for people: ``speed=4.5`` or ``angle=30, colour=red``."""
-        pairs = zip(self.space.features, self.values, strict=True)
-        return ", ".join(f"{feature.name}={feature.text(value)}" for feature, value in pairs)
+        digits = self.num_digits or (LABEL_DIGITS,) * len(self.space)
+        parts = zip(self.space.features, self.values, digits, strict=True)
+        return ", ".join(f"{feature.name}={feature.text(value, n)}" for feature, value, n in parts)
+
+
+def told_apart(tasks: Sequence[TaskSpec]) -> tuple[TaskSpec, ...]:
+    """The same tasks, with as many digits in their labels as tell their values apart.
+
+    Args:
+        tasks: of one spec space.
+    """
+    columns = zip(*(task.values for task in tasks), strict=True)
+    digits = tuple(digits_apart(values, LABEL_DIGITS) for values in columns)
+    if max(digits) == LABEL_DIGITS:
+        return tuple(tasks)
+    return tuple(replace(task, num_digits=digits) for task in tasks)
 
 
 def spec_matrix(specs: Sequence[TaskSpec]) -> FloatArray:

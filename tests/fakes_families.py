@@ -11,7 +11,7 @@ from gymnasium.vector import SyncVectorEnv
 
 from hyperbench.errors import SpecError
 from hyperbench.task import Feature, SpecSpace, TaskSpec
-from hyperbench.testing import family_declared, family_episodes, family_features
+from hyperbench.testing import family_declared, family_ends, family_episodes, family_features
 from hyperbench.testing.line import HORIZON, LineEnv, LineFamily
 
 
@@ -347,9 +347,9 @@ BROKEN_FAMILIES = {
         vec_of(SameStartEnv),
         "episodes in make_vec",
     ),
-    "endless": (family_episodes.check_horizon, family_of(EndlessEnv), "still running"),
+    "endless": (family_ends.check_horizon, family_of(EndlessEnv), "still running"),
     "horizon too short": (
-        family_episodes.check_horizon,
+        family_ends.check_horizon,
         with_info(horizon=HORIZON - 1),
         "within info.horizon, 19 steps",
     ),

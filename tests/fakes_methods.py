@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from dataclasses import replace
 
@@ -114,6 +115,17 @@ class DrawsFromNumpy(RandomFeatures):
         state = np.random.RandomState()
         state.set_state(np.random.get_state())  # noqa: NPY002 -- the fault
         return np.random.default_rng([seed, state.randint(1000)])
+
+
+def leaving(change):
+    """A method whose fit leaves something behind in its process."""
+
+    class Broken(RandomFeatures):
+        def fit(self, *args, **kwargs):
+            change()
+            return super().fit(*args, **kwargs)
+
+    return Broken
 
 
 class CentresInPlace(RandomFeatures):
@@ -229,6 +241,21 @@ BROKEN_METHODS = {
     "seeds numpy": (method_fit.check_global_random_state_is_not_touched, SeedsNumpy, "numpy"),
     "draws": (method_fit.check_global_random_state_is_not_touched, DrawsFromRandom, "random"),
     "reads": (method_fit.check_global_random_state_is_not_read, DrawsFromNumpy, "drawn"),
+    "changes NumPy's errors": (
+        method_fit.check_surroundings_are_left_alone,
+        leaving(lambda: np.seterr(over="raise")),
+        "floating-point errors",
+    ),
+    "changes the environment": (
+        method_fit.check_surroundings_are_left_alone,
+        leaving(lambda: os.environ.update(LEFT_BEHIND="yes")),
+        "environment variables",
+    ),
+    "prints": (
+        method_fit.check_surroundings_are_left_alone,
+        leaving(lambda: print("epoch 1/1")),
+        "standard output, by 'epoch 1/1",
+    ),
     "centres in place": (method_fit.check_inputs_are_not_modified, CentresInPlace, "observations"),
     "weights of the class": (
         method_fit.check_instances_share_nothing,

@@ -9,6 +9,7 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperbench.errors import ContractError
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import Feature, SpecSpace
@@ -245,7 +246,7 @@ def test_action_that_is_not_finite_ends_the_run():
 @pytest.mark.parametrize("reward", [np.nan, np.inf])
 def test_reward_that_is_not_finite_ends_the_run(reward):
     family = CounterFamily(reward=lambda step: reward if step == 3 else 0.0)
-    with pytest.raises(FloatingPointError, match="return is not finite"):
+    with pytest.raises(ContractError, match="length=4, step 3: reward must be finite"):
         play(family, of_lengths(2, 4))
 
 

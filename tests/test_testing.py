@@ -6,18 +6,20 @@ import sys
 
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 
 from hyperbench import testing
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import ContractError
 
+from .fakes_border import BROKEN_BORDERS, in_mode
 from .fakes_experts import BROKEN_EXPERTS
 from .fakes_families import BROKEN_FAMILIES, HalfOfTheRange, SameStartEnv, Turned, family_of
 from .fakes_few_shot import BROKEN_FEW_SHOT, BROKEN_ZERO_SHOT, FewShotFeatures
 from .fakes_methods import BROKEN_METHODS, SameSeed
 from .fakes_random_features import RandomFeatures
 
-BROKEN = BROKEN_FAMILIES | BROKEN_EXPERTS
+BROKEN = BROKEN_FAMILIES | BROKEN_BORDERS | BROKEN_EXPERTS
 BROKEN_METHODS = BROKEN_METHODS | BROKEN_ZERO_SHOT
 GOOD_CASE = testing.MethodCase(RandomFeatures)
 GOOD_FEW_SHOT_CASE = testing.MethodCase(FewShotFeatures, few_shot=True)
@@ -39,6 +41,11 @@ def test_a_family_may_refuse_what_cannot_be_played():
 @pytest.mark.parametrize("check", testing.FAMILY_CHECKS, ids=by_name)
 def test_good_family_of_a_circle_and_a_category_passes(check):
     check(Turned())
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_a_family_may_start_anew_in_any_mode(mode):
+    testing.check_family(in_mode(mode)())
 
 
 def demonstrations_of(tasks):

@@ -126,7 +126,8 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
     if not table.empty and table["score"].isna().any():
         return (
             "Some tasks have no score: on the same split the arms 'random' and 'expert' are "
-            "missing, failed or earn the same, or the expert earns less.",
+            "missing, failed or earn the same but for the noise of their episodes, or the expert "
+            "earns less.",
         )
     return ()
 
@@ -164,6 +165,11 @@ def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) ->
         ]
         if max(extra, default=0) > 0:
             notes.append(f"{method} played {sum(extra)} more episodes on target tasks than judged.")
+        if clipped := sum(r.num_clipped for r in records if labels[r.key] == method):
+            notes.append(
+                f"{method} asked for actions outside of their bounds in {clipped:,} steps: they "
+                "were clipped."
+            )
     unstored = {labels[r.key]: r.not_stored for r in records if r.not_stored is not None}
     if unstored:
         why = ", ".join(f"{label} ({reason})" for label, reason in sorted(unstored.items()))

@@ -18,6 +18,8 @@ from hyperbench.records.episodes import MEANS
 from hyperbench.records.store import StoredRun
 
 _WHERE = ["family", "split_seed", "task"]
+_REFERENCES = {RANDOM: (RANDOM,), EXPERT: (EXPERT, DEMONSTRATOR)}
+"""Which control arms define score 0 and score 1."""
 
 
 def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -58,12 +60,35 @@ def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = Non
         | {name: np.concatenate([np.empty(0), *(m[name] for m in means)]) for name in MEANS}
     )
     table = table.join(references(table), on=_WHERE)
+    unclear = pd.MultiIndex.from_frame(table[_WHERE]).isin(_unclear(finished, labels))
     table["score"] = statistics.score(
         table["mean_return"].to_numpy(float),
         table[RANDOM].to_numpy(float),
-        table[EXPERT].to_numpy(float),
+        table[EXPERT].mask(unclear).to_numpy(float),
     )
     return table.drop(columns=[RANDOM, EXPERT])
+
+
+def _unclear(runs: Sequence[StoredRun], labels: Mapping[str, str]) -> list[tuple[str, int, str]]:
+    """Where (``_WHERE``) score 1 is not above score 0 beyond the noise of the episodes."""
+    played: dict[tuple[str, int], dict[str, StoredRun]] = {}
+    for run in runs:
+        record = run.record
+        for role, arms in _REFERENCES.items():
+            if record.is_arm and record.method in arms:
+                played.setdefault((labels[record.key], record.seeds.split), {})[role] = run
+    found = []
+    for (family, split_seed), by_role in played.items():
+        if len(by_role) == len(_REFERENCES):
+            random, expert = (by_role[role].task_returns() for role in (RANDOM, EXPERT))
+            clear = statistics.earns_more(expert, random)
+            tasks = by_role[RANDOM].record.targets
+            found += [
+                (family, split_seed, task.key)
+                for task, is_clear in zip(tasks, clear, strict=True)
+                if not is_clear
+            ]
+    return found
 
 
 def references(table: pd.DataFrame) -> pd.DataFrame:
@@ -76,13 +101,12 @@ def references(table: pd.DataFrame) -> pd.DataFrame:
         By ``family``, ``split_seed`` and ``task`` the columns ``random`` and ``expert``; where a
         family has no expert, what its demonstrators earn.
     """
-    arms = {RANDOM: [RANDOM], EXPERT: [EXPERT, DEMONSTRATOR]}
     return pd.DataFrame(
         {
             name: table[table["is_arm"] & table["method"].isin(played)]
             .groupby(_WHERE)["mean_return"]
             .mean()
-            for name, played in arms.items()
+            for name, played in _REFERENCES.items()
         }
     )
 

@@ -14,10 +14,11 @@ from hyperbench.arms import DEMONSTRATOR, EXPERT, RandomPolicies
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
+from hyperbench.feature import digits_apart
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
-from hyperbench.task import Feature, TaskSpec
+from hyperbench.task import LABEL_DIGITS, Feature, TaskSpec
 from hyperbench.threads import single_threaded
 from hyperbench.view import chart
 from hyperbench.view.console import print_listing, standard_output
@@ -120,7 +121,9 @@ def _values(feature: Feature, values: Sequence[float]) -> str:
     if feature.domain == "categories":
         return f"{len(feature.categories)} categories: {', '.join(feature.categories)}"
     grid = sorted(set(values))
-    text = f"{len(grid)} values from {grid[0]:g} to {grid[-1]:g} {feature.unit}".strip()
+    digits = digits_apart(grid, LABEL_DIGITS)
+    ends = " to ".join(feature.text(end, digits) for end in (grid[0], grid[-1]))
+    text = f"{len(grid)} values from {ends} {feature.unit}".strip()
     if feature.domain == "circle":
         text += f", on a circle of {feature.high - feature.low:g} {feature.unit}".rstrip()
     return text

@@ -15,7 +15,7 @@ from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.records.store import RECORD, StoredRun, find_runs
 from hyperbench.registry import installed
-from hyperbench.task import TaskSpec
+from hyperbench.task import TaskSpec, told_apart
 from hyperbench.view.console import standard_output
 from hyperbench.view.progress import progress_display
 from hyperbench.view.video import check_output, film
@@ -112,8 +112,16 @@ def find_task(family: TaskFamily, asked: str) -> TaskSpec:
     except SpecError as error:
         nearest = nearest_task(family, values).label
         raise SpecError(f"{error} The nearest of the family's tasks is {nearest}.") from None
+    known = told_apart(family.tasks)
     # A label rounds: what is written as goal_x=0.333333 means the task with 1/3.
-    return next((task for task in family.tasks if task.label == spec.label), spec)
+    meant = (task for task in known if spec.values in (task.values, _labelled(task)))
+    return next(meant, told_apart((*family.tasks, spec))[-1])
+
+
+def _labelled(task: TaskSpec) -> tuple[float, ...]:
+    """The values that a task's label says."""
+    parts = zip(task.space.features, task.label.split(", "), strict=True)
+    return tuple(feature.parse(part.partition("=")[2]) for feature, part in parts)
 
 
 def nearest_task(family: TaskFamily, values: Mapping[str, float]) -> TaskSpec:
@@ -159,7 +167,8 @@ def find_policy(family: TaskFamily, task: TaskSpec, asked: str) -> PolicyBatch:
         )
     targets = {entry.key: i for i, entry in enumerate(record.targets)}
     if task.key not in targets:
-        labels = [family.task(**entry.features).label for entry in record.targets]
+        known = {task.key: task for task in family.tasks}
+        labels = [known[entry.key].label for entry in record.targets if entry.key in known]
         raise DataError(
             f"Task {task.label} is not a target task of the run in {folder}, which has policies "
             f"for {'; '.join(labels)}."

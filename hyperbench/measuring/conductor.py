@@ -153,6 +153,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
                     fingerprints=fingerprints,
                     num_support=measured.num_support,
                     num_target_rollouts=measured.num_target_rollouts,
+                    num_clipped=measured.table.num_clipped,
                     **_shared_entries(run, family, split, registry),
                 )
                 policies = None if not_stored else cast(StorablePolicies | None, measured.policies)

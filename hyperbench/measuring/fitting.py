@@ -65,7 +65,7 @@ def fit_and_generate(
         stage: likewise, what the fit is called.
 
     Raises:
-        ContractError: the policies ask for what experts alone are shown.
+        ContractError: there is no report, or the policies ask for what experts alone are shown.
         FloatingPointError: a loss that is reported, or a number of a policy, is not finite.
     """
     started = time.perf_counter()
@@ -78,7 +78,7 @@ def fit_and_generate(
         progress=partial(emit, notify, key or run.key, stage),
     )
     fitted = time.perf_counter()
-    _refuse_non_finite(report, run.method)
+    _check_report(report, f"{run.method} on {run.family}")
     policies = generator.generate(specs, support)
     generated = time.perf_counter()
     if info_key(policies) is not None:
@@ -88,7 +88,9 @@ def fit_and_generate(
     return Fitted(report, policies, fitted - started, generated - fitted)
 
 
-def _refuse_non_finite(report: FitReport, method: str) -> None:
+def _check_report(report: FitReport, subject: str) -> None:
+    if not isinstance(report, FitReport):
+        raise ContractError(f"{subject}: fit returned {report!r}, not a FitReport.")
     losses = {"final_loss": report.final_loss}
     for step, training, validation in report.curve:
         losses[f"training loss at step {step}"] = training
@@ -96,4 +98,4 @@ def _refuse_non_finite(report: FitReport, method: str) -> None:
             losses[f"validation loss at step {step}"] = validation
     for name, loss in losses.items():
         if not math.isfinite(loss):
-            raise FloatingPointError(f"{method} reports that its {name} is {loss}.")
+            raise FloatingPointError(f"{subject} reports that its {name} is {loss}.")

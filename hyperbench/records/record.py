@@ -114,6 +114,8 @@ class RunRecord(Run):
     """Why the generated policies were not stored, so that nobody can verify the run."""
     num_target_rollouts: int = 0
     """Episodes played on target tasks; more than are judged would show on the board."""
+    num_clipped: int = 0
+    """Steps of judged episodes in which an action lay outside of its bounds and was clipped."""
     sha256: dict[str, str] = Field(default_factory=dict)
     """Checksums of the other files of the run."""
     provenance: Provenance

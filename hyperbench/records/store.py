@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
@@ -106,6 +107,22 @@ class StoredRun:
             raise DataError(
                 f"{self.folder} has no episode of its target task {error.args[0]}."
             ) from None
+
+    def task_returns(self) -> npt.NDArray[np.float64]:
+        """Returns of the target tasks, (num_tasks, num_episodes); the checksum is checked.
+
+        Raises:
+            DataError: the file is missing, altered, or of other episodes than the protocol's.
+        """
+        columns = self.episodes()
+        places = {task.key: i for i, task in enumerate(self.record.targets)}
+        shape = (len(places), -1 if not places else len(columns["task"]) // len(places))
+        rows = np.array([places.get(key, len(places)) for key in columns["task"].tolist()])
+        order = np.lexsort((columns["episode"], rows))
+        if (np.bincount(rows, minlength=shape[0]) != shape[1]).any():
+            raise DataError(f"{self.folder} has not equally many episodes of its target tasks.")
+        returns: npt.NDArray[np.float64] = columns["return"][order].reshape(shape)
+        return returns
 
     def policies(self, registry: Registry | None = None) -> StorablePolicies:
         """The generated policies, in the order of the target tasks.

@@ -156,6 +156,9 @@ class Registry:
                     f"Family {id_!r}: {name} must be a flat gymnasium.spaces.Box, it is {space}. "
                     "Flatten it in the environment."
                 )
+        tasks = getattr(family, "tasks", ())
+        if tasks and (labelled := told_apart(tasks))[0].num_digits:
+            family.tasks = labelled
         return family
 
     def method_class(self, name: str) -> type[PolicyGenerator]:

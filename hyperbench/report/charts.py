@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hyperbench.feature import digits_apart
 from hyperbench.report import series
 from hyperbench.report.content import FamilyContent
 from hyperbench.report.palette import Style
 from hyperbench.report.series import Curve
+from hyperbench.task import LABEL_DIGITS
 
 Chart = dict[str, Any]
 """``data`` and ``layout`` as Plotly takes them. A string ``@token`` or ``@token/opacity`` stands
@@ -29,7 +31,7 @@ def feature_chart(family: FamilyContent, styles: Mapping[str, Style]) -> Chart:
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": numbers(spec[0] for spec in specs),
+                "x": positions(spec[0] for spec in specs),
                 "y": [-row] * len(specs),
                 "yaxis": "y2",
                 "name": "source spec",
@@ -78,8 +80,8 @@ def grid_charts(family: FamilyContent, styles: Mapping[str, Style]) -> dict[str,
     sources = {
         "type": "scatter",
         "mode": "markers",
-        "x": numbers(x for x, _ in fractions),
-        "y": numbers(y for _, y in fractions),
+        "x": positions(x for x, _ in fractions),
+        "y": positions(y for _, y in fractions),
         "marker": {
             "symbol": "circle-open",
             "size": numbers(4 + 3 * share for share in fractions.values()),
@@ -92,8 +94,8 @@ def grid_charts(family: FamilyContent, styles: Mapping[str, Style]) -> dict[str,
     for method, (columns, rows, grid) in grids.items():
         heat = {
             "type": "heatmap",
-            "x": numbers(columns),
-            "y": numbers(rows),
+            "x": positions(columns),
+            "y": positions(rows),
             "z": [numbers(line) for line in grid],
             "zmin": low,
             "zmax": high,
@@ -188,10 +190,14 @@ def drawn(table: pd.DataFrame, styles: Mapping[str, Style]) -> list[Style]:
 
 def task_label(family: FamilyContent, key: str) -> str:
     """A target task for people: ``speed=4.5 m/s, colour=red``."""
-    parts = zip(family.names, family.targets[key], family.units, family.categories, strict=True)
+    columns = zip(*family.targets.values(), strict=True)
+    digits = [digits_apart(values, LABEL_DIGITS) for values in columns]
+    parts = zip(
+        family.names, family.targets[key], family.units, family.categories, digits, strict=True
+    )
     return ", ".join(
-        f"{name}={names[int(value)] if names else f'{value:g}'} {unit}".rstrip()
-        for name, value, unit, names in parts
+        f"{name}={names[int(value)] if names else f'{value:.{n}g}'} {unit}".rstrip()
+        for name, value, unit, names, n in parts
     )
 
 
@@ -199,6 +205,13 @@ def numbers(values: Iterable[Any]) -> list[float | None]:
     """Five significant digits are more than a screen can show; JSON has no NaN."""
     array = np.asarray(list(values), dtype=np.float64)
     return [float(f"{value:.5g}") if np.isfinite(value) else None for value in array.tolist()]
+
+
+def positions(values: Iterable[float]) -> list[float]:
+    """As ``numbers``, with as many digits more as tell different ones apart."""
+    places = [float(value) for value in values]
+    num_digits = digits_apart(places, 5)
+    return [float(f"{place:.{num_digits}g}") for place in places]
 
 
 def curve_traces(curve: Curve, style: Style, hover: str, markers: bool = True) -> list[Chart]:
@@ -211,7 +224,7 @@ def curve_traces(curve: Curve, style: Style, hover: str, markers: bool = True) -
         markers: whether points are marked, where the style marks any.
     """
     traces: list[Chart] = []
-    x = numbers(curve.x)
+    x = positions(curve.x)
     known = np.isfinite(curve.low)
     if curve.has_band and not style.is_control:
         edge = np.concatenate([curve.x[known], curve.x[known][::-1]])
@@ -219,7 +232,7 @@ def curve_traces(curve: Curve, style: Style, hover: str, markers: bool = True) -
         traces.append(
             {
                 "type": "scatter",
-                "x": numbers(edge),
+                "x": positions(edge),
                 "y": numbers(band),
                 "fill": "toself",
                 "fillcolor": f"@{style.token}/0.15",

@@ -18,7 +18,7 @@ from hyperbench.statistics.resampling import (
     resample_iqm,
     resample_mean,
 )
-from hyperbench.statistics.scores import iqm, mean, median, optimality_gap, score
+from hyperbench.statistics.scores import earns_more, iqm, mean, median, optimality_gap, score
 
 __all__ = [
     "MIN_RUNS_FOR_INTERVAL",
@@ -28,6 +28,7 @@ __all__ = [
     "bootstrap_interval",
     "difference_interval",
     "draw_counts",
+    "earns_more",
     "enough_runs",
     "iqm",
     "mean",

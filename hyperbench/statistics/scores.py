@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+_ROUNDING = 1e-9
+"""Share of a return that sums of rewards may differ by though they mean the same."""
+
 
 def score(returns: Array, random: Array, expert: Array) -> Array:
     """Rescale returns so that the random policy scores 0 and the expert 1 on the same task.
@@ -25,6 +28,27 @@ def score(returns: Array, random: Array, expert: Array) -> Array:
     """
     span = np.where(expert > random, expert - random, np.nan)
     return (returns - random) / span
+
+
+def earns_more(expert: Array, random: Array) -> npt.NDArray[np.bool_]:
+    """On which tasks an expert earns more than random actions, beyond the noise of the episodes.
+
+    Its mean gain is then above one standard error of itself, over pairs of episodes that start
+    alike; and, where all episodes agree or there is but one, above what rounding comes to.
+
+    Args:
+        expert: returns (num_tasks, num_episodes).
+        random: returns of the same episodes.
+
+    Returns:
+        (num_tasks,).
+    """
+    gain = expert - random
+    num_episodes = gain.shape[1]
+    noise = _ROUNDING * np.maximum(np.abs(expert), np.abs(random)).mean(axis=1)
+    if num_episodes > 1:
+        noise = np.maximum(noise, gain.std(axis=1, ddof=1) / np.sqrt(num_episodes))
+    return np.asarray(gain.mean(axis=1) > noise)
 
 
 def iqm(scores: npt.ArrayLike) -> float:

@@ -23,10 +23,11 @@ from hyperbench.testing.family_declared import (
     check_success,
     check_tasks,
 )
+from hyperbench.testing.family_ends import check_horizon, check_last_step, check_time_limit
 from hyperbench.testing.family_episodes import (
     check_batch_does_not_matter,
     check_environments_share_nothing,
-    check_horizon,
+    check_large_seeds,
     check_make_equals_make_vec,
     check_seed_repeats_the_episode,
     check_starts_differ,
@@ -51,6 +52,7 @@ from hyperbench.testing.method_fit import (
     check_inputs_are_not_modified,
     check_instances_share_nothing,
     check_seed_matters,
+    check_surroundings_are_left_alone,
     check_validation_is_optional,
 )
 from hyperbench.testing.method_generate import (
@@ -90,6 +92,8 @@ __all__ = [
     "check_info",
     "check_inputs_are_not_modified",
     "check_instances_share_nothing",
+    "check_large_seeds",
+    "check_last_step",
     "check_load_refuses_an_empty_folder",
     "check_make_equals_make_vec",
     "check_method",
@@ -105,8 +109,10 @@ __all__ = [
     "check_success",
     "check_support_is_asked_for",
     "check_support_is_of_its_task",
+    "check_surroundings_are_left_alone",
     "check_tasks",
     "check_threads_do_not_matter",
+    "check_time_limit",
     "check_validation_is_optional",
     "line_demonstrations",
 ]

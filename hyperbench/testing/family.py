@@ -11,10 +11,11 @@ from hyperbench.testing.family_declared import (
     check_success,
     check_tasks,
 )
+from hyperbench.testing.family_ends import check_horizon, check_last_step, check_time_limit
 from hyperbench.testing.family_episodes import (
     check_batch_does_not_matter,
     check_environments_share_nothing,
-    check_horizon,
+    check_large_seeds,
     check_make_equals_make_vec,
     check_seed_repeats_the_episode,
     check_starts_differ,
@@ -34,9 +35,12 @@ FAMILY_CHECKS: tuple[FamilyCheck, ...] = (
     check_info,
     check_tasks,
     check_spaces,
+    check_large_seeds,
     check_seed_repeats_the_episode,
     check_starts_differ,
     check_horizon,
+    check_last_step,
+    check_time_limit,
     check_success,
     check_make_equals_make_vec,
     check_environments_share_nothing,

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from hyperbench.errors import contract_error
 from hyperbench.family import TaskFamily
+from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import TaskSpec
-from hyperbench.testing.trace import Array, contract_error, random_actions, some_tasks
+from hyperbench.testing.trace import Array, random_actions, some_tasks
 
 _ID = re.compile(r"[a-z0-9-]+/[a-z0-9-]+-v[0-9]+")
 _MIN_TASKS = 3
@@ -117,8 +119,8 @@ def check_spaces(family: TaskFamily) -> None:
 
     Generators size their policies by these spaces and squash into these bounds. Both spaces are
     flat boxes of float32, actions bounded; ``make`` and ``make_vec`` have the same ones;
-    observations have their shape and type and lie inside, also under extreme actions; rewards are
-    finite.
+    observations have their shape and type and lie inside, also under extreme actions, and stay what
+    they are when the environment goes on; rewards are finite.
     """
     _check_declared_spaces(family)
     tasks = some_tasks(family)
@@ -129,10 +131,12 @@ def check_spaces(family: TaskFamily) -> None:
         where = f"make_vec of family {family.info.id}"
         _check_same_space(where, vector.single_observation_space, family.observation_space)
         _check_same_space(where, vector.single_action_space, space)
-        batch, _ = vector.reset(seed=list(range(len(tasks))))  # type: ignore[arg-type]  # see trace.py
+        batch, _ = vector.reset(seed=list(range(len(tasks))))  # type: ignore[arg-type]  # see border.py
         _check_emitted(where, batch, (len(tasks),), family.observation_space)
-        for action in actions[:5]:
+        for action in actions:
+            before, kept = batch, batch.copy()
             batch, rewards, terminated, truncated, _ = vector.step(action)
+            _check_kept(where, before, kept)
             _check_emitted(where, batch, (len(tasks),), family.observation_space)
             _check_signals(where, (len(tasks),), rewards, terminated, truncated)
     for i, task in enumerate(tasks):
@@ -142,8 +146,10 @@ def check_spaces(family: TaskFamily) -> None:
             _check_same_space(where, env.action_space, space)
             observation, _ = env.reset(seed=i)
             _check_emitted(where, observation, (), family.observation_space)
-            for action in actions[:5, i]:
+            for action in actions[:, i]:
+                before, kept = observation, observation.copy()
                 observation, reward, ended, cut, _ = env.step(action)
+                _check_kept(where, before, kept)
                 _check_emitted(where, observation, (), family.observation_space)
                 _check_signals(where, (), reward, ended, cut)
                 if ended or cut:
@@ -192,6 +198,16 @@ def _check_emitted(where: str, observed: Array, batch: tuple[int, ...], space: s
         raise contract_error(where, asked, f"{observed}.", remedy)
 
 
+def _check_kept(where: str, before: Array, kept: Array) -> None:
+    if not np.array_equal(before, kept):
+        raise contract_error(
+            where,
+            "an observation must not change once it is handed out.",
+            f"{before} after the next step, {kept} before it.",
+            "Return a copy: whoever keeps observations would keep one, many times.",
+        )
+
+
 def _check_signals(where: str, batch: tuple[int, ...], reward: object, *ends: object) -> None:
     rewards = np.asarray(reward)
     if rewards.shape != batch or not np.isfinite(rewards.astype(np.float64)).all():
@@ -214,8 +230,9 @@ def _check_signals(where: str, batch: tuple[int, ...], reward: object, *ends: ob
 def check_success(family: TaskFamily) -> None:
     """Check that a family with ``has_success`` reports ``info["success"]`` at every step.
 
-    Its board then has a column for it. Both ``make`` and ``make_vec`` report it,
-    the latter as an array with one entry per sub-environment.
+    Its board then has a column for it. Both ``make`` and ``make_vec`` report it, the latter as an
+    array with one entry per sub-environment: a boolean, or exactly 0 or 1, to the end of episodes
+    that experts play. With ``ends_at_success`` these go on after it.
     """
     if not family.info.has_success:
         return
@@ -226,7 +243,7 @@ def check_success(family: TaskFamily) -> None:
         env.reset(seed=0)
         found["make"] = (env.step(action)[4], ())
     with closing(family.make_vec([task, task])) as vector:
-        vector.reset(seed=[0, 1])  # type: ignore[arg-type]  # see trace.py
+        vector.reset(seed=[0, 1])  # type: ignore[arg-type]  # see border.py
         found["make_vec"] = (vector.step(np.stack([action, action]))[4], (2,))
     for maker, (info, shape) in found.items():
         if "success" not in info or np.shape(info["success"]) != shape:
@@ -236,3 +253,5 @@ def check_success(family: TaskFamily) -> None:
                 f"{info.get('success', 'nothing')}, among {sorted(info)}.",
                 "Report it, or declare has_success=False.",
             )
+    tasks = some_tasks(family)
+    rollout(family, tasks, family.reference(tasks), episode_seeds(0, "testing", tasks, 1))

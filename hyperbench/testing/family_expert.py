@@ -9,18 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench.arms import RandomPolicies, ZeroActionPolicies
+from hyperbench.errors import contract_error
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.rollout import episode_seeds, rollout
+from hyperbench.statistics import earns_more
 from hyperbench.task import FloatArray, TaskSpec
-from hyperbench.testing.trace import (
-    contract_error,
-    play,
-    random_actions,
-    single,
-    some_tasks,
-    within,
-)
+from hyperbench.testing.trace import play, random_actions, single, some_tasks, within
 
 _NUM_EPISODES = 4
 _ROUNDING = 1e-5
@@ -108,8 +103,7 @@ def _check_expert_beats(family: TaskFamily, name: str, opponent: PolicyBatch) ->
     expert = _expert_returns(family, tasks)
     other = rollout(family, tasks, opponent, seeds).returns
     gain = expert - other  # (num_tasks, num_episodes)
-    noise = gain.std(axis=1, ddof=1) / np.sqrt(_NUM_EPISODES)
-    lost = np.flatnonzero(~(gain.mean(axis=1) > noise))
+    lost = np.flatnonzero(~earns_more(expert, other))
     if len(lost):
         worst = int(lost[np.argmin(gain.mean(axis=1)[lost])])
         raise contract_error(

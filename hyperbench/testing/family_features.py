@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from hyperbench.errors import SpecError
+from hyperbench.errors import SpecError, contract_error
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.task import Feature, FloatArray, TaskSpec
-from hyperbench.testing.trace import Trace, contract_error, play, random_actions, single, some_tasks
+from hyperbench.testing.trace import Trace, play, random_actions, single, some_tasks
 
 _SHARES = (1.0, 0.5, 0.2)
 """How much of the way to its farthest value a feature is moved, the first that is played."""

@@ -17,6 +17,7 @@ from hyperbench.testing.method_fit import (
     check_inputs_are_not_modified,
     check_instances_share_nothing,
     check_seed_matters,
+    check_surroundings_are_left_alone,
     check_validation_is_optional,
 )
 from hyperbench.testing.method_generate import (
@@ -46,6 +47,7 @@ METHOD_CHECKS: tuple[MethodCheck, ...] = (
     check_seed_matters,
     check_global_random_state_is_not_touched,
     check_global_random_state_is_not_read,
+    check_surroundings_are_left_alone,
     check_inputs_are_not_modified,
     check_instances_share_nothing,
     check_validation_is_optional,

@@ -12,6 +12,7 @@ import numpy as np
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import ContractError
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.measuring.surroundings import restored, surroundings
 from hyperbench.policy import PolicyBatch
 from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.line import line_demonstrations
@@ -34,6 +35,7 @@ class Fitted:
         progress: (step, num_steps, loss) of each progress call.
         source: the very demonstrations that ``fit`` was given.
         validation: those too.
+        changed: what ``fit`` and ``generate`` changed in their process, in words; it is put back.
     """
 
     generator: PolicyGenerator
@@ -42,6 +44,7 @@ class Fitted:
     progress: list[tuple[int, int, float]]
     source: Demonstrations
     validation: Demonstrations | None
+    changed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -109,15 +112,19 @@ class MethodCase:
         validation = copy.deepcopy(self.validation) if with_validation else None
         progress: list[tuple[int, int, float]] = []
         generator = self.new()
-        report = generator.fit(
-            source,
-            validation=validation,
-            seed=seed,
-            device="cpu",
-            progress=lambda step, num_steps, loss: progress.append((step, num_steps, loss)),
-        )
-        actions = self.act(self.generate(generator, self.specs))
-        return Fitted(generator, report, actions, progress, source, validation)
+        with restored():
+            before = surroundings()
+            report = generator.fit(
+                source,
+                validation=validation,
+                seed=seed,
+                device="cpu",
+                progress=lambda step, num_steps, loss: progress.append((step, num_steps, loss)),
+            )
+            actions = self.act(self.generate(generator, self.specs))
+            after = surroundings()
+        changed = tuple(name for name, state in after.items() if state != before[name])
+        return Fitted(generator, report, actions, progress, source, validation, changed)
 
     def generate(self, generator: PolicyGenerator, specs: Sequence[TaskSpec]) -> PolicyBatch:
         """Call ``generate``, with support in the few-shot track."""

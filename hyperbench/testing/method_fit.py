@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import random
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
 
 from hyperbench.demonstration import Demonstrations
+from hyperbench.errors import contract_error
 from hyperbench.generator import FitReport, MethodConfig
 from hyperbench.testing.method_case import SEED, MethodCase
-from hyperbench.testing.trace import contract_error
 
 _OTHER_SEED = 2
 
@@ -181,6 +182,25 @@ def _restore(states: dict[str, Any]) -> None:
     if "torch" in states:
         torch = sys.modules["torch"]
         torch.set_rng_state(torch.frombuffer(bytearray(states["torch"]), dtype=torch.uint8))
+
+
+def check_surroundings_are_left_alone(case: MethodCase) -> None:
+    """Check that a fit leaves its process as it was, and standard output to others.
+
+    Runs put back the working directory, environment variables, torch's default dtype and gradient
+    mode, and keep standard output free for ``--json``; whoever fits by hand has no such net.
+    """
+    with redirect_stdout(io.StringIO()) as printed:
+        changed = [*case.fit().changed]
+    if printed.getvalue():
+        changed.append(f"standard output, by {printed.getvalue()[:40]!r}")
+    if changed:
+        raise contract_error(
+            case.name,
+            "fit and generate must leave their process as it was.",
+            f"a change of {', '.join(changed)}.",
+            "Undo it in a finally or a context manager; tell progress by the callback.",
+        )
 
 
 def check_inputs_are_not_modified(case: MethodCase) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperbench.errors import DataError, NotFittedError
+from hyperbench.errors import DataError, NotFittedError, contract_error
 from hyperbench.policy import PolicyBatch
 from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.method_case import NUM_PROBES, MethodCase
-from hyperbench.testing.trace import contract_error, within
+from hyperbench.testing.trace import within
 
 _FAR = 1000.0
 """How many times farther than demonstrated the observations are in which bounds must hold."""

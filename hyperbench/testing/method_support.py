@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hyperbench.errors import SupportError
+from hyperbench.errors import SupportError, contract_error
 from hyperbench.testing.method_case import MethodCase
-from hyperbench.testing.trace import contract_error
 
 
 def check_support_is_asked_for(case: MethodCase) -> None:

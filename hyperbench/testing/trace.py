@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
-from hyperbench.errors import ContractError
 from hyperbench.family import TaskFamily
+from hyperbench.rollout.border import Episodes
 from hyperbench.task import FloatArray, TaskSpec
 
 Vector = VectorEnv[Any, Any, Any]
@@ -21,11 +22,6 @@ Array = npt.NDArray[Any]
 
 NUM_STEPS = 50
 """How far episodes are followed when they are compared; differences show early or never."""
-
-
-def contract_error(subject: str, asked: str, found: str, remedy: str) -> ContractError:
-    """Make an error that says what was asked, what was found and what to do."""
-    return ContractError(f"{subject}: {asked}\n  Found: {found}\n  {remedy}")
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,14 @@ class Trace:
         actions: (num_steps, num_envs, action_dim).
         rewards: (num_steps, num_envs).
         ended: (num_steps, num_envs), whether the episode is over after the step.
+        terminated: (num_steps, num_envs), whether the task, not a time limit, ended it in the step.
     """
 
     observations: Array
     actions: FloatArray
     rewards: Array
     ended: npt.NDArray[np.bool_]
+    terminated: npt.NDArray[np.bool_]
 
     def take(self, envs: Sequence[int]) -> Trace:
         """Select some of the sub-environments, up to the end of their last episode."""
@@ -54,6 +52,7 @@ class Trace:
             self.actions[:num_steps, index],
             self.rewards[:num_steps, index],
             ended[:num_steps],
+            self.terminated[:num_steps, index],
         )
 
     def difference(self, other: Trace, tolerance: float = 0.0) -> str | None:
@@ -90,22 +89,26 @@ class Player:
     """
 
     def __init__(self, env: Vector, seeds: Sequence[int], info_key: str | None = None) -> None:
-        self._env = env
         self._info_key = info_key
-        observation, infos = env.reset(seed=list(seeds))  # type: ignore[arg-type]  # documented by Gymnasium, missing in its type
-        # Copied, because an environment may hand out the same buffer every step.
-        self._observations = [np.array(self._seen(observation, infos))]
+        names = [f"environment {i}" for i in range(env.num_envs)]
+        space = cast(spaces.Box, env.single_observation_space)
+        self._episodes = Episodes(env, space, "Vector environment", names)
+        self._episodes.reset(list(seeds))
+        self._observations = [self._seen()]
         self._actions: list[FloatArray] = []
         self._rewards: list[Array] = []
-        self._ended = [np.zeros(env.num_envs, dtype=bool)]
+        self._ended = [self._episodes.over]
+        self._terminated: list[npt.NDArray[np.bool_]] = []
 
     @property
     def observation(self) -> Array:
         """(num_envs, obs_dim): the latest."""
         return self._observations[-1]
 
-    def _seen(self, observation: Array, infos: Mapping[str, Any]) -> Array:
-        return observation if self._info_key is None else np.asarray(infos[self._info_key])
+    def _seen(self) -> Array:
+        if self._info_key is None:
+            return self._episodes.observations
+        return self._episodes.info(self._info_key)
 
     @property
     def all_ended(self) -> bool:
@@ -116,13 +119,13 @@ class Player:
         """Advance by one step with ``actions`` (num_envs, action_dim), unless all is over."""
         if self.all_ended:
             return
-        observation, reward, terminated, truncated, infos = self._env.step(actions)
-        seen = self._seen(observation, infos)
+        shown = self._episodes.step(actions)
         running = ~self._ended[-1]
-        self._observations.append(np.where(running[:, None], seen, 0.0))
+        self._observations.append(np.where(running[:, None], self._seen(), 0.0))
         self._actions.append(actions)
-        self._rewards.append(np.where(running, reward, 0.0))
-        self._ended.append(self._ended[-1] | terminated | truncated)
+        self._rewards.append(shown.rewards)
+        self._ended.append(self._episodes.over)
+        self._terminated.append(shown.terminated)
 
     def trace(self) -> Trace:
         """Return what was shown so far."""
@@ -131,6 +134,7 @@ class Player:
             np.array(self._actions),
             np.array(self._rewards),
             np.array(self._ended[1:]),
+            np.array(self._terminated),
         )
 
 

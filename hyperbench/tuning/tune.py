@@ -122,7 +122,8 @@ class Case:
         validation: demonstrations of the validation tasks.
         seeds: (num_tasks, num_episodes) of the episodes.
         random: (num_tasks,) mean returns of random actions.
-        expert: (num_tasks,) mean returns of the experts, or whoever is score 1.
+        expert: (num_tasks,) mean returns of the experts, or whoever is score 1; NaN where they earn
+            no more than random actions, beyond the noise.
     """
 
     run: Run
@@ -140,7 +141,7 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
 
     Raises:
         DataError: there are no demonstrations.
-        ProtocolError: on no validation task does the expert earn other than random actions.
+        ProtocolError: on no validation task does the expert earn more than random actions.
     """
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
@@ -149,10 +150,11 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
     seeds = episode_seeds(_SEED_ROOT, "tuning episode", tasks, run.protocol.num_episodes)
     with single_threaded():
         random, expert = (
-            rollout(family, tasks, policies, seeds, num_threads=num_threads).returns.mean(axis=1)
+            rollout(family, tasks, policies, seeds, num_threads=num_threads).returns
             for policies in (RandomPolicies(family, tasks), family.reference(tasks))
         )
-    if (random >= expert).all():
+    clear = statistics.earns_more(expert, random)
+    if not clear.any():
         raise ProtocolError(f"Validation tasks of {run.family} cannot tell policies apart.")
     return Case(
         run=run,
@@ -161,8 +163,8 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
         source=load(family, found, split.source),
         validation=load(family, found, tasks),
         seeds=seeds,
-        random=random,
-        expert=expert,
+        random=random.mean(axis=1),
+        expert=np.where(clear, expert.mean(axis=1), np.nan),
     )
 
 

@@ -12,7 +12,13 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.arms import due_rollouts, play_arm
-from hyperbench.errors import DataError, HyperbenchError, ProtocolError, UnknownNameError
+from hyperbench.errors import (
+    ContractError,
+    DataError,
+    HyperbenchError,
+    ProtocolError,
+    UnknownNameError,
+)
 from hyperbench.family import TaskFamily
 from hyperbench.provenance import provenance
 from hyperbench.records.record import RunRecord
@@ -132,7 +138,7 @@ def verify_run(
             played = _play(run, registry, family, split, seeds, chosen, num_threads)
     except UnknownNameError as error:  # a kind of policies whose plugin is not installed
         return verdict("unverifiable", str(error))
-    except (DataError, FloatingPointError, ValueError, IndexError) as error:
+    except (ContractError, DataError, FloatingPointError, ValueError, IndexError) as error:
         return verdict("differs", f"{type(error).__name__}: {error}")
     recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
     elsewhere = _elsewhere(record, registry)

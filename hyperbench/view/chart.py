@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hyperbench.feature import digits_apart
 from hyperbench.task import Feature, TaskSpec
 
 MAX_COLUMNS, MAX_ROWS = 64, 48
@@ -54,7 +55,7 @@ def bars(
         return []
     order = np.argsort([task.values[0] for task in tasks])
     [feature] = tasks[0].space.features
-    labels = [feature.text(tasks[i].values[0], _NUM_DIGITS) for i in order]
+    labels = _texts(feature, [tasks[i].values[0] for i in order])
     ends = np.array([highs, lows], dtype=np.float64)[:, order]
     top, base = float(ends.max()), min(0.0, float(ends.min()))
     heights = (ends - base) / ((top - base) or 1.0) * _BAR_HEIGHT  # (2, num_tasks)
@@ -93,9 +94,9 @@ def grid(tasks: Sequence[TaskSpec], marks: Sequence[str], *, fill: bool = False)
     if len(columns) * (widest + (widest > 1)) > MAX_COLUMNS or len(rows) > MAX_ROWS:
         return []
     across, *further = tasks[0].space.features
-    labels = [across.text(column, _NUM_DIGITS) for column in columns]
+    labels = _texts(across, columns)
     slot = max(_slot(labels, across), widest + (widest > 1))
-    texts = [further[0].text(row, _NUM_DIGITS) if further else "" for row in rows]
+    texts = _texts(further[0], rows) if further else [""] * len(rows)
     margin = max(map(len, texts))
     lines = [
         f"{text:>{margin}} "
@@ -122,6 +123,11 @@ def axes(features: Sequence[Feature]) -> str:
     names = [f"{f.name} [{f.unit}]" if f.unit else f.name for f in features]
     directions = [" to the right", " upwards", *[" within a cell"] * len(names)]
     return ", ".join(name + direction for name, direction in zip(names, directions, strict=False))
+
+
+def _texts(feature: Feature, values: Sequence[float]) -> list[str]:
+    num_digits = digits_apart(values, _NUM_DIGITS)
+    return [feature.text(value, num_digits) for value in values]
 
 
 def _slot(labels: Sequence[str], feature: Feature) -> int:

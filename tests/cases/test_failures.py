@@ -205,7 +205,8 @@ def test_what_a_fit_changes_in_its_process_is_put_back(go, changes, tmp_path):
 def test_a_loss_that_is_not_finite_is_no_result(go, loss):
     odd, following = go(f"loss={loss}")
     assert odd.record.status == "failed"
-    assert odd.record.error == f"FloatingPointError: odd reports that its final_loss is {loss}."
+    said = f"odd on testing/line-v1 reports that its final_loss is {loss}."
+    assert odd.record.error == f"FloatingPointError: {said}"
     assert following.record.status == "ok"
 
 

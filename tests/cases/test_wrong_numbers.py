@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hyperbench.commands.export import export_command
-from hyperbench.errors import HyperbenchError
+from hyperbench.errors import ContractError, HyperbenchError
 from hyperbench.generator import MethodConfig
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.rollout import episode_seeds, rollout
@@ -84,10 +84,8 @@ def test_an_observation_that_is_not_finite_is_named_with_its_task_and_step():
 
     family = Dropout()
     tasks = family.tasks[:2]
-    where = f"at step 5 of testing/line-v1, {tasks[1].label}"
-    with pytest.raises(
-        FloatingPointError, match=f"environment's observation is not finite {where}"
-    ):
+    where = f"Family testing/line-v1, {tasks[1].label}, step 5"
+    with pytest.raises(ContractError, match=f"{where}: observation must be finite"):
         rollout(family, tasks, family.expert(tasks), episode_seeds(0, "case", tasks, 1))
 
 

@@ -10,7 +10,8 @@ from hyperbench.demonstration import Demonstrations
 from hyperbench.task import FloatArray
 
 _SMALLEST_STD = 1e-3
-"""A feature that hardly moves on the source tasks would explode on a target where it does."""
+"""An observation that hardly moves on the source tasks would explode on a target where it does. Of
+the largest observation where that is below 1: small units must not pass for standing still."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,11 @@ class Normalizer:
         everything = np.concatenate(
             [demonstrations.observations(task) for task in range(demonstrations.num_tasks)]
         ).astype(np.float64)
+        largest = float(np.abs(everything).max()) or 1.0
+        smallest_std = _SMALLEST_STD * min(largest, 1.0)
         return cls(
             everything.mean(axis=0).astype(np.float32),
-            np.maximum(everything.std(axis=0), _SMALLEST_STD).astype(np.float32),
+            np.maximum(everything.std(axis=0), smallest_std).astype(np.float32),
             np.asarray(demonstrations.action_low, np.float32),
             np.asarray(demonstrations.action_high, np.float32),
         )
