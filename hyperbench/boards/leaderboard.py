@@ -170,8 +170,7 @@ def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) ->
     dirty = sorted({labels[record.key] for record in records if record.provenance.dirty})
     if dirty:
         notes.append(f"Measured with uncommitted changes to hyperbench: {', '.join(dirty)}.")
-    known = {record.key for record in records}
-    again = sorted({record.row_label for record in remeasured if record.key in known})
+    again = sorted({labels[record.key] for record in remeasured if record.key in labels})
     if again:
         notes.append(
             "Measured again with another result, which is left out; the committed board's counts: "

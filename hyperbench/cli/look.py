@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import DataDir, Suite, data_dir_or_cache, protocol_named
+from hyperbench.cli.options import DataDir, Suite, data_dir_or_cache, expand, protocol_named
 
 
 @app.command()
@@ -38,7 +38,14 @@ def render(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help=".mp4 or .gif.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="HYPERBENCH_RENDER_OUTPUT",
+            callback=expand,
+            help=".mp4 or .gif.",
+        ),
     ],
     policy: Annotated[
         str,
@@ -50,7 +57,9 @@ def render(
     ] = "expert",
     seed: Annotated[
         int,
-        typer.Option(envvar="HYPERBENCH_SEED", min=0, help="What the environment is reset with."),
+        typer.Option(
+            envvar="HYPERBENCH_RENDER_SEED", min=0, help="What the environment is reset with."
+        ),
     ] = 0,
     num_steps: Annotated[
         int | None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -65,6 +67,9 @@ def run_command(
         notify=print_left_out,
     )
     pending = [run for run in runs if not is_finished(output_dir / run.key)]
+    if dry_run and as_json:
+        print(json.dumps([_planned(run, run in pending) for run in runs], indent=1))
+        return 0
     if dry_run:
         rows = [(run.key, "to do" if run in pending else "finished", run.label) for run in runs]
         print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
@@ -85,6 +90,13 @@ def run_command(
         print_boards(boards, out)
         out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
     return sum(len(board.failures) for board in boards)
+
+
+def _planned(run: Run, is_pending: bool) -> dict[str, Any]:
+    """A planned run for programs; of the rules, which all runs share, their name."""
+    state = "to do" if is_pending else "finished"
+    said = run.model_dump(mode="json") | {"protocol": run.protocol.id}
+    return {"state": state, "label": run.label, **said}
 
 
 def _execute(pending: list[Run], site: Site, num_jobs: int) -> None:

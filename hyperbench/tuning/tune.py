@@ -59,7 +59,11 @@ def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
 
 
 def new_study(
-    runs: Sequence[Run], search: SearchSpace, seed: int, distributions: Iterable[str] = ()
+    runs: Sequence[Run],
+    search: SearchSpace,
+    seed: int,
+    distributions: Iterable[str] = (),
+    fixed: Iterable[str] = (),
 ) -> Study:
     """Begin a study.
 
@@ -68,12 +72,14 @@ def new_study(
         search: the method's search space.
         seed: of the search.
         distributions: that the method and the families come from.
+        fixed: settings that are not searched for, beside those that differ from the defaults.
 
     Raises:
         HyperbenchError: nothing is left to search for.
     """
     first = runs[0]
-    left = {name: where for name, where in search.items() if name not in first.overrides}
+    kept = {name: first.config[name] for name in sorted({*first.overrides, *fixed})}
+    left = {name: where for name, where in search.items() if name not in kept}
     for name, where in left.items():
         if first.config[name] not in where:
             raise HyperbenchError(
@@ -93,7 +99,7 @@ def new_study(
         key=content_hash(identity),
         method=first.method,
         method_version=first.method_version,
-        overrides=dict(first.overrides),
+        overrides=kept,
         config=dict(first.config),
         search=left,
         seed=seed,
