@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class HyperbenchError(Exception):
@@ -69,6 +69,16 @@ class SupportError(HyperbenchError):
 
 class ContractError(HyperbenchError, AssertionError):
     """A family or method that breaks its contract; raised by ``hyperbench.testing``."""
+
+
+_NUM_NAMED = 5
+
+
+def listed(names: Sequence[str], separator: str = ", ") -> str:
+    """The first few of some names, and how many others there are."""
+    rest = len(names) - _NUM_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return separator.join(names[:_NUM_NAMED]) + more
 
 
 _MOST_OF_A_LINE, _MOST_OF_A_TRACEBACK = 2_000, 100_000
