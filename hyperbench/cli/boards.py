@@ -210,7 +210,7 @@ def publish(
 
 @app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote.")],
+    folders: Folders,
     output: Annotated[
         Path | None,
         typer.Option(

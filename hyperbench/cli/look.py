@@ -13,7 +13,10 @@ from hyperbench.cli.options import DataDir, Suite, data_dir_or_cache, expand, pr
 
 @app.command()
 def inspect(
-    folders: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that `run` wrote; committed boards keep no generator."),
+    ],
     data_dir: DataDir = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each task's, as JSON.")
