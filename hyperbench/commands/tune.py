@@ -131,7 +131,8 @@ def _print_study(study: Study) -> None:
     )
     if study.ranked:
         # What the user fixed as well: without it the run would be another one.
-        best = study.overrides | study.ranked[0].settings
+        fixed = {name: study.config[name] for name in study.overrides}
+        best = fixed | study.ranked[0].settings
         options = shlex.join(
             word for name, value in best.items() for word in ("--set", f"{name}={spelled(value)}")
         )

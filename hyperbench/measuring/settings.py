@@ -167,7 +167,7 @@ def _fitted(config_class: type[MethodConfig], name: str, text: str) -> Any:
         return adapter.validate_json(json.dumps(value), strict=True)
     except (ValidationError, TypeError, ValueError):
         if not isinstance(value, dict | list):
-            return text
+            return value if isinstance(value, str) else text  # without its quotes
     try:
         adapter.validate_python(text)
     except ValidationError:

@@ -14,6 +14,7 @@ import typer
 
 from hyperbench import cli
 from hyperbench.cli.config import load_config
+from hyperbench.commands.info import _default
 from hyperbench.commands.tune import study_folder
 from hyperbench.errors import HyperbenchError
 from hyperbench.generator import MethodConfig
@@ -173,6 +174,7 @@ def configured(*settings):
         ("note=", ""),
         ("num_steps=020", 20),
         ("num_steps=20.0", 20),
+        ('num_steps="20"', 20),
         ("rate=1e-3", 0.001),
         ("rate=1", 1.0),
     ],
@@ -210,6 +212,14 @@ def test_the_specific_setting_wins_whatever_the_order():
         }
     with pytest.raises(HyperbenchError, match="--set gives 'num_steps' twice: 5 and 20"):
         settings_of(["num_steps=5", "num_steps=20"], ["typed"])
+
+
+def test_defaults_are_shown_as_they_would_be_written():
+    shown = {name: _default(field) for name, field in TypedConfig.model_fields.items()}
+    assert shown["hidden_sizes"] == "[64, 64]"
+    assert shown["scales"] == '{"position": 1.0}'
+    config = configured(*(f"{name}={text}" for name, text in shown.items()))
+    assert config == TypedConfig()
 
 
 def test_natural_spellings_of_a_config_file_are_run(say, tmp_path):
