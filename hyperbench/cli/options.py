@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hyperbench.protocol import EvalProtocol
 
 
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([^}]+)\})")
+
+
 def expand(context: typer.Context, param: typer.CallbackParam, path: Path | None) -> Path | None:
     """Read ``~`` and ``$NAME`` in a path where no shell has done so.
 
@@ -31,12 +34,13 @@ def expand(context: typer.Context, param: typer.CallbackParam, path: Path | None
     source = context.get_parameter_source(param.name or "")
     text = str(path)
     if source is None or source.name != "COMMANDLINE":
-        text = os.path.expandvars(text)
-        if unset := re.search(r"\$(\w+|\{[^}]*\})", text):
+        names = {found[1] or found[2] for found in re.finditer(_VARIABLE, text)}
+        if unset := sorted(names - os.environ.keys()):
             raise HyperbenchError(
-                f"{param.opts[0]} {path}: there is no variable {unset[1].strip('{}')} in the "
-                "environment. Set it, or write the path out."
+                f"{param.opts[0]} {path}: there is no variable {unset[0]} in the environment. "
+                "Set it, or write the path out."
             )
+        text = re.sub(_VARIABLE, lambda found: os.environ[found[1] or found[2]], text)
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
@@ -67,6 +71,8 @@ def read_config(
         if option not in params:
             raise UnknownNameError(f"option in {path}", key, params)
         taker = params[option]
+        if taker.name in given:
+            raise HyperbenchError(f"Config file {path}: {option!r} is given twice.")
         if taker.multiple and isinstance(value, str):
             value = [value]
         elif isinstance(value, list) and not taker.multiple:

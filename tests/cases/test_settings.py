@@ -238,6 +238,7 @@ def test_natural_spellings_of_a_config_file_are_run(say, tmp_path):
     assert [run["overrides"] for run in learned] == [{"num_steps": 20}] * 2
     for text, said in (
         ("suite: [pointmass, tracking]", "'suite' takes one value, found pointmass, tracking"),
+        ("output-dir: a\noutput_dir: b", "'output-dir' is given twice"),
         ("seeds: [3]", "for one seed alone write split-seeds: 3 and fit-seeds: 3"),
     ):
         (tmp_path / "config.yaml").write_text(text)
@@ -286,16 +287,17 @@ def test_a_tilde_and_a_variable_are_read_where_no_shell_did(
     run("~/runs")
     run("$SCRATCH/runs")
     run("${SCRATCH}/runs")
+    run("cost$5")
     run("unused", "--output-dir", "~/runs")
     run("unused", "--output-dir", "$SCRATCH/runs")
     home, scratch = tmp_path / "home" / "runs", tmp_path / "scratch" / "runs"
-    assert given == [home, scratch, scratch, home, Path("$SCRATCH/runs")]
+    assert given == [home, scratch, scratch, Path("cost$5"), home, Path("$SCRATCH/runs")]
     for folder, said in (("$NOWHERE/runs", "no variable NOWHERE"), ("~nobody-here/r", "no home")):
         code, err = run(folder)
         assert code == 2
         assert f"--output-dir {folder}: " in err
         assert said in err
-    assert len(given) == 5
+    assert len(given) == 6
 
 
 def test_a_variable_means_the_same_to_all_commands_that_read_it():
