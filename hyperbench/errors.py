@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class HyperbenchError(Exception):
@@ -74,6 +74,16 @@ class ContractError(HyperbenchError, AssertionError):
 def contract_error(subject: str, asked: str, found: str, remedy: str) -> ContractError:
     """Make an error that says what was asked, what was found and what to do."""
     return ContractError(f"{subject}: {asked}\n  Found: {found}\n  {remedy}")
+
+
+_NUM_NAMED = 5
+
+
+def listed(names: Sequence[str], separator: str = ", ") -> str:
+    """The first few of some names, and how many others there are."""
+    rest = len(names) - _NUM_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return separator.join(names[:_NUM_NAMED]) + more
 
 
 _MOST_OF_A_LINE, _MOST_OF_A_TRACEBACK = 2_000, 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,22 @@ from hyperbench.policy import ARITHMETIC
 from hyperbench.protocol import EvalProtocol, SeedPair, Track
 from hyperbench.seeding import content_hash
 from hyperbench.task import TaskSpec
+
+
+def spelled(value: object) -> str:
+    """A setting's value in the one spelling that names rows, and that ``--set`` reads again."""
+    if isinstance(value, str) and not _means_another_thing(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _means_another_thing(text: str) -> bool:
+    """Whether a text without quotes may be read as something else than a text."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return text in ("", "~", "None")
+    return True
 
 
 class Run(BaseModel):
@@ -34,7 +51,8 @@ class Run(BaseModel):
     method_version: int = 0
     """Version of the method's code; 0 for an arm."""
     overrides: dict[str, Any] = Field(default_factory=dict)
-    """Settings that differ from the method's defaults because the user said so."""
+    """The fewest settings that make the config of the method's defaults; in records from before,
+    those that were typed, as they were."""
     config: dict[str, Any] = Field(default_factory=dict)
     """All settings of the method, JSON-like; none of an arm."""
     family: str
@@ -71,7 +89,9 @@ class Run(BaseModel):
         label = self.method
         if self.overrides:
             settings = ", ".join(
-                f"{name}={value}" for name, value in sorted(self.overrides.items())
+                # As typed they would name equal configs differently.
+                f"{name}={spelled(self.config[name]) if name in self.config else typed}"
+                for name, typed in sorted(self.overrides.items())
             )
             label += f" [{settings}]"
         notes = ["shuffled-spec"] if self.shuffled_spec else []

@@ -115,7 +115,7 @@ def make_record(make_tasks):
         )
         defaults = {
             "key": content_hash(identity),
-            "config": {},
+            "config": dict(overrides),
             "method_version": 0 if is_arm else 1,
             "family": family,
             "family_info": FamilyInfo(

@@ -205,7 +205,7 @@ def other_board(tmp_path, write_run):
     [
         (alter, f"{EPISODES} was altered"),
         (lose, "Missing: new on toy/size-v1 (split "),
-        (contradict, "has another result than the same run on the board"),
+        (contradict, "another result than the same run on the board"),
         (other_seed, "seeds that toy-v1 does not name: split 1, fit 1"),
         (other_rules, "follows other rules under the name toy-v1"),
         (unknown_protocol, "Unknown protocol 'toy-v2'. Did you mean 'toy-v1'?"),

@@ -117,6 +117,17 @@ def test_runs_without_a_generator_are_refused(go, hypogen, folder, tmp_path) -> 
         inspect_run(StoredRun.read(copy), installed(), folder / "data")
 
 
+def test_a_committed_board_is_left_out_and_never_to_be_deleted(hypogen, folder, capsys) -> None:
+    board = Path(__file__).parents[1] / "leaderboards" / "pointmass" / "standard-v1"
+    with pytest.raises(DataError, match="committed boards keep none") as caught:
+        inspect_command([board], folder / "data", as_json=False)
+    assert "delete" not in str(caught.value).lower()
+    inspect_command([board, hypogen], folder / "data", as_json=False)
+    shown = capsys.readouterr()
+    assert "after block 3" in shown.out
+    assert "40 of 41 runs keep no generator" in " ".join(shown.err.split())
+
+
 def test_other_demonstrations_than_the_runs_are_refused(hypogen, folder, tmp_path) -> None:
     copy = tmp_path / hypogen.name
     shutil.copytree(hypogen, copy)

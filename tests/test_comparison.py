@@ -144,7 +144,7 @@ def test_an_unknown_row_is_answered(write, compared):
 
 
 def test_the_command_prints_a_table_or_json(write, write_run, tmp_path):
-    write("good", GAIN, overrides={"width": "8"})
+    write("good", GAIN, overrides={"width": 8})
     write("bad", 0)
     write_run("bad", EFFECTS[0], split_seed=7)
 

@@ -282,7 +282,7 @@ def test_the_same_table_on_every_machine(tmp_path, write_run, write_arms):
     """Locale, time zone, hash seed and the order of the folders change no byte."""
     for seed in range(3):
         write_arms(split_seed=seed)
-        write_run("learned", RETURNS + seed, split_seed=seed, overrides={"b": "1", "a": "ü"})
+        write_run("learned", RETURNS + seed, split_seed=seed, overrides={"b": 1, "a": "ü"})
         write_run("other", RETURNS - seed, split_seed=seed)
     copies = tmp_path / "runs-of-another-machine"
     shutil.copytree(tmp_path / "runs", copies)

@@ -109,7 +109,7 @@ def test_families_are_told_apart_and_pooled(write_run, write_arms, make_tasks, b
 def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of):
     write_arms()
     write_run("learned", RETURNS)
-    write_run("learned", EXPERT, overrides={"width": "8", "depth": "2"})
+    write_run("learned", EXPERT, overrides={"width": 8, "depth": 2})
     _, rows = board_of()
     assert rows["learned [depth=2, width=8]"]["score"].value == 1
     assert rows["learned"]["score"].value == pytest.approx(0.275)
@@ -118,7 +118,7 @@ def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of
 def test_shuffled_specs_are_a_control_row_of_their_own(write_run, write_arms, board_of):
     write_arms()
     write_run("learned", RETURNS, cost=Cost(fit_seconds=3.0))
-    write_run("learned", RANDOM, shuffled_spec=True, key="another", overrides={"width": "8"})
+    write_run("learned", RANDOM, shuffled_spec=True, key="another", overrides={"width": 8})
     board, rows = board_of()
     shuffled = rows["learned [width=8] (shuffled-spec)"]
     assert (shuffled["score"].value, shuffled.is_control, shuffled["num_runs"].value) == (

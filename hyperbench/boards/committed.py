@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
@@ -16,10 +16,11 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import references, task_table
 from hyperbench.boards.tables import csv_text, markdown_text
 from hyperbench.boards.worlds import by_world, method_labels, suite_of
-from hyperbench.errors import DataError, UnknownNameError
+from hyperbench.errors import DataError, UnknownNameError, listed
 from hyperbench.files import new_folder
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.records.gather import PROTOCOL, RECORDS, gather
+from hyperbench.records.agreement import agree
+from hyperbench.records.gather import PROTOCOL, RECORDS, gather, rounded_note
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import RECORD, StoredRun, find_runs
 from hyperbench.registry import Registry
@@ -27,12 +28,14 @@ from hyperbench.registry import Registry
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
 _HEADER = "<!-- Made of the records by `hyperbench publish`. Do not edit: publish again. -->\n\n"
 _REMEDY = "Choose another place with --board-dir."
-_NUM_NAMED = 5
-"""How many of the missing runs are named; the number of the others is told."""
 
 
 def publish(
-    folders: Iterable[Path], boards_dir: Path, registry: Registry, methods: Sequence[str] = ()
+    folders: Iterable[Path],
+    boards_dir: Path,
+    registry: Registry,
+    methods: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Add runs to the boards of their suites and protocols, or make the boards; all or nothing.
 
@@ -44,6 +47,7 @@ def publish(
         boards_dir: of all boards.
         registry: knows the protocols, and so which runs a complete row has.
         methods: whose runs to publish; none means all.
+        tell: receives a line on what was left out.
 
     Returns:
         The folders of the boards.
@@ -53,13 +57,13 @@ def publish(
             published, some of a row's runs are missing, or they are of different code. Nothing is
             written then.
     """
-    runs = gather(find_runs(folders)).runs
-    known = {run.record.method for run in runs}
+    gathered = gather(find_runs(folders))
+    known = {run.record.method for run in gathered.runs}
     for method in methods:
         if method not in known:
             raise UnknownNameError("method in these runs", method, known)
     by_board: dict[Path, list[StoredRun]] = {}
-    for run in runs:
+    for run in gathered.runs:
         if not methods or run.record.method in methods:
             run.check()
             board = boards_dir / suite_of(run.record) / run.record.protocol.id
@@ -69,6 +73,13 @@ def publish(
         for board, found in complete.items():
             draft = drafts.enter_context(new_folder(board, _REMEDY))
             _write(draft, found, registry.protocol(board.name))
+    rounded = list(gathered.rounded)
+    for board, new in by_board.items():
+        kept = {run.record.key: run.record.results for run in complete[board]}
+        finished = [run.record for run in new if run.record.status == "ok"]
+        rounded += [record for record in finished if record.results != kept[record.key]]
+    if rounded:
+        tell(rounded_note(rounded, {record.key: record.row_label for record in rounded}))
     return sorted(complete)
 
 
@@ -113,16 +124,19 @@ def _with_published(
     if board.is_dir():
         published = gather(find_runs([board / RECORDS])).runs
     by_key = {run.record.key: run for run in published}
+    contradictions = []
     for run in new:
         record = run.record
         known = by_key.get(record.key)
         if known is None or known.record.status == "failed":
             by_key[record.key] = run
-        elif record.status == "ok" and record.results != known.record.results:
-            raise DataError(
-                f"{run.folder} ({record.method}) has another result than the same run on the "
-                f"board, {known.folder}. Publish your own method alone, with --method NAME."
-            )
+        elif record.status == "ok" and not agree(known, run):
+            contradictions.append(f"{run.folder} ({record.method}) and {known.folder}")
+    if contradictions:
+        raise DataError(
+            "These have another result than the same run on the board: "
+            f"{listed(contradictions, '; ')}. Publish your own method alone, with --method NAME."
+        )
     runs = tuple(by_key[key] for key in sorted(by_key))
     for world in by_world(runs):
         records = [run.record for run in world]
@@ -149,11 +163,9 @@ def _check_complete(records: Sequence[RunRecord], protocol: EvalProtocol) -> Non
         if (method, family, _of_arm(seeds) if is_arm[method] else seeds) not in found
     ]
     if missing:
-        rest = len(missing) - _NUM_NAMED
-        more = f" and {rest} more" if rest > 0 else ""
         raise DataError(
             f"A row of {protocol.id} needs every seed pair and every family of its board, each run "
-            f"finished or failed. Missing: {', '.join(missing[:_NUM_NAMED])}{more}. "
+            f"finished or failed. Missing: {listed(missing)}. "
             f"Run them with: hyperbench run --protocol {protocol.id}"
         )
 

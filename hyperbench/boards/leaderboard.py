@@ -21,7 +21,7 @@ from hyperbench.boards.worlds import (
     method_labels,
 )
 from hyperbench.errors import DataError
-from hyperbench.records.gather import gather
+from hyperbench.records.gather import Gathered, gather, rounded_note
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 
@@ -79,7 +79,7 @@ def board_tables(folders: Iterable[Path]) -> list[BoardTable]:
         for number, runs in enumerate(worlds, start=1):
             families = {run.record.key: labels[run.record.key] for run in runs}
             table = task_table(runs, families)
-            notes = _origin_notes(runs, gathered.remeasured)
+            notes = _origin_notes(runs, gathered)
             if len(worlds) == 1:
                 parts.append(BoardTable(title, tuple(runs), families, table, notes))
             else:
@@ -151,7 +151,7 @@ def _remarks(part: BoardTable) -> tuple[str, ...]:
     return tuple(f"{', '.join(sorted(who))}: {remark}" for remark, who in families.items())
 
 
-def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) -> tuple[str, ...]:
+def _origin_notes(runs: Sequence[StoredRun], gathered: Gathered) -> tuple[str, ...]:
     """What a reader must know of how the runs came about."""
     records = [run.record for run in runs]
     labels = method_labels(records)
@@ -175,11 +175,12 @@ def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) ->
         why = ", ".join(f"{label} ({reason})" for label, reason in sorted(unstored.items()))
         notes.append(f"Policies not stored: cannot be verified: {why}.")
     notes += code_notes(records, labels)
-    known = {record.key for record in records}
-    again = sorted({record.row_label for record in remeasured if record.key in known})
+    again = sorted({labels[record.key] for record in gathered.remeasured if record.key in labels})
     if again:
         notes.append(
             "Measured again with another result, which is left out; the committed board's counts: "
             f"{', '.join(again)}."
         )
+    if rounded := [record for record in gathered.rounded if record.key in labels]:
+        notes.append(rounded_note(rounded, labels))
     return tuple(notes)

@@ -100,13 +100,26 @@ def _unversioned(family: str) -> str:
 
 
 def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Per run the name of its row: different versions, settings or devices never share one."""
+    """Per run the name of its row: different versions, settings or devices never share one.
+
+    Equal settings do, however they were typed: of the names that their records give them, the one
+    with the fewest.
+    """
+    settings = {record.key: content_hash(record.config, 6) for record in records}
+    names: dict[tuple[object, ...], tuple[int, str]] = {}
+
+    def alike(record: RunRecord) -> tuple[object, ...]:
+        seen = (record.shuffled_spec, record.track, record.protocol.track)
+        return record.method, settings[record.key], *seen
+
+    for record in records:
+        said = len(record.overrides), record.row_label
+        names[alike(record)] = min(said, names.get(alike(record), said))
 
     def variant(record: RunRecord) -> str:
-        settings = content_hash(record.config, 6)
-        return f"version {record.method_version}, {record.device}, settings {settings}"
+        return f"version {record.method_version}, {record.device}, settings {settings[record.key]}"
 
-    return _labels(records, lambda record: record.row_label, variant)
+    return _labels(records, lambda record: names[alike(record)][1], variant)
 
 
 def _labels(

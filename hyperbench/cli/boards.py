@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import Threads
+from hyperbench.cli.options import Threads, expand
 
 Folders = Annotated[
     list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")
@@ -25,7 +25,8 @@ def leaderboard(
         str, typer.Option("--format", "-f", help="table, markdown, csv, latex or json.")
     ] = "table",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to a file instead.")
+        Path | None,
+        typer.Option("--output", "-o", callback=expand, help="Write to a file instead."),
     ] = None,
 ) -> None:
     """Make the board from records: measure nothing, change nothing."""
@@ -64,7 +65,7 @@ def plan(
     method: Annotated[
         str,
         typer.Option(
-            "--method", "-m", envvar="HYPERBENCH_METHOD", help="A row, as the board names it."
+            "--method", "-m", envvar="HYPERBENCH_PLAN_METHOD", help="A row, as the board names it."
         ),
     ],
     against: Annotated[
@@ -99,7 +100,7 @@ def verify(
     seed: Annotated[
         int | None,
         typer.Option(
-            envvar="HYPERBENCH_SEED",
+            envvar="HYPERBENCH_VERIFY_SEED",
             min=0,
             help="Draws those tasks; if not given, others each time.",
         ),
@@ -147,7 +148,13 @@ def export(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help="The file to write."),
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="HYPERBENCH_EXPORT_OUTPUT",
+            callback=expand,
+            help="The file to write.",
+        ),
     ],
 ) -> None:
     """Write boards, or the scores they are made of, to a file for other programs."""
@@ -162,7 +169,11 @@ def merge(
     output_dir: Annotated[
         Path,
         typer.Option(
-            "--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For all runs together."
+            "--output-dir",
+            "-o",
+            envvar="HYPERBENCH_MERGE_OUTPUT_DIR",
+            callback=expand,
+            help="For all runs together.",
         ),
     ],
 ) -> None:
@@ -183,7 +194,11 @@ def publish(
     board_dir: Annotated[
         Path,
         typer.Option(
-            "--board-dir", "-b", envvar="HYPERBENCH_BOARD_DIR", help="Of all committed boards."
+            "--board-dir",
+            "-b",
+            envvar="HYPERBENCH_BOARD_DIR",
+            callback=expand,
+            help="Of all committed boards.",
         ),
     ] = Path("leaderboards"),
 ) -> None:
@@ -195,19 +210,24 @@ def publish(
 
 @app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote.")],
+    folders: Folders,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            envvar="HYPERBENCH_OUTPUT",
+            envvar="HYPERBENCH_REPORT_OUTPUT",
+            callback=expand,
             help="The page [default: report.html, unless only figures are asked for].",
         ),
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(envvar="HYPERBENCH_FIGURES", help="Folder for the charts as PDF, for papers."),
+        typer.Option(
+            envvar="HYPERBENCH_FIGURES",
+            callback=expand,
+            help="Folder for the charts as PDF, for papers.",
+        ),
     ] = None,
     videos: Annotated[
         bool,

@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from hyperbench.errors import HyperbenchError
+from hyperbench.measuring.settings import YamlLoader
+
+Given = str | list[str] | None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's whole numbers: ``020`` is twenty, and ``1:30`` is no number of seconds."""
+def load_config(path: Path) -> dict[str, Given]:
+    """Read a file of options as they would be written on the command line, or in the environment.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        known: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in known:
-                # PyYAML would keep the last one and lose the others in silence.
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key!r} is given twice", key_node.start_mark
-                )
-            known.add(key)
-        return super().construct_mapping(node, deep)
+    Each type reads its own values there, so ``020`` is twenty to a number and a folder's name to a
+    path. Settings, a mapping below ``set``, become ``name=value``, a quoted value with its quotes.
 
-
-def _whole(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
-
-
-_Loader.yaml_implicit_resolvers = {
-    letter: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp")
-    ]
-    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
-)
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
-
-
-def load_config(path: Path) -> dict[Any, Any]:
-    """Read a file of options.
+    Returns:
+        Per option its text, its texts where there are several, or None where nothing is said.
 
     Raises:
-        HyperbenchError: it cannot be read, gives an option twice, or is no mapping.
+        HyperbenchError: it cannot be read, gives an option twice, or is no mapping of options.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 -- a SafeLoader
-    except (OSError, UnicodeDecodeError, TypeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise HyperbenchError(
+            f"Config file {path} is no UTF-8: byte {error.object[error.start]:#04x} at position "
+            f"{error.start}. Save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise HyperbenchError(f"Config file {path} cannot be read: {error.strerror}.") from error
+    try:
+        loader = YamlLoader(text)
+        root = loader.get_single_node()
+        if not isinstance(root, yaml.MappingNode):
+            raise HyperbenchError(
+                f"Config file {path} must be a mapping of option names to values."
+            )
+        loader.refuse_twice(root)
+        return {
+            str(key.value): _settings(loader, value)
+            if key.value == "set"
+            else _option(path, key, value)
+            for key, value in root.value
+        }
+    except RecursionError:
+        raise HyperbenchError(f"Config file {path} is nested too deeply.") from None
+    except (TypeError, ValueError, yaml.YAMLError) as error:
         raise HyperbenchError(f"Config file {path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise HyperbenchError(f"Config file {path} must be a mapping of option names to values.")
-    return content
+
+
+def _option(path: Path, key: yaml.Node, value: yaml.Node) -> Given:
+    if isinstance(value, yaml.ScalarNode):
+        return None if value.tag == _NULL else str(value.value)
+    items = value.value
+    if isinstance(value, yaml.MappingNode) or not all(
+        isinstance(i, yaml.ScalarNode) for i in items
+    ):
+        raise HyperbenchError(
+            f"Config file {path}: {key.value!r} takes a value or a list of values, such as "
+            f"{key.value}: [a, b]."
+        )
+    return [str(item.value) for item in value.value]
+
+
+def _settings(loader: YamlLoader, node: yaml.Node) -> list[str] | None:
+    """What ``set`` says, be it a mapping, a list of such, or ``name=value`` as after ``--set``."""
+    if isinstance(node, yaml.MappingNode):
+        loader.refuse_twice(node)
+        return [f"{key.value}={_text(loader, value)}" for key, value in node.value]
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.tag == _NULL else [str(node.value)]
+    return [setting for item in node.value for setting in _settings(loader, item) or ()]
+
+
+def _text(loader: YamlLoader, node: yaml.Node) -> str:
+    """A value as it would be written after ``--set``: a plain word as it stands."""
+    is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    if is_plain and node.tag == loader.resolve(yaml.ScalarNode, node.value, (True, False)):  # type: ignore[no-untyped-call]
+        return str(node.value)
+    return json.dumps(loader.construct_object(node, deep=True), ensure_ascii=False)
+
+
+_NULL = "tag:yaml.org,2002:null"

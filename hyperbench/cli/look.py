@@ -8,12 +8,22 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import DataDir, JsonFlag, Suite, data_dir_or_cache, protocol_named
+from hyperbench.cli.options import (
+    DataDir,
+    JsonFlag,
+    Suite,
+    data_dir_or_cache,
+    expand,
+    protocol_named,
+)
 
 
 @app.command()
 def inspect(
-    folders: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that `run` wrote; committed boards keep no generator."),
+    ],
     data_dir: DataDir = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each task's, as JSON.")
@@ -38,7 +48,14 @@ def render(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help=".mp4 or .gif.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="HYPERBENCH_RENDER_OUTPUT",
+            callback=expand,
+            help=".mp4 or .gif.",
+        ),
     ],
     policy: Annotated[
         str,
@@ -50,7 +67,9 @@ def render(
     ] = "expert",
     seed: Annotated[
         int,
-        typer.Option(envvar="HYPERBENCH_SEED", min=0, help="What the environment is reset with."),
+        typer.Option(
+            envvar="HYPERBENCH_RENDER_SEED", min=0, help="What the environment is reset with."
+        ),
     ] = 0,
     num_steps: Annotated[
         int | None,

@@ -17,6 +17,7 @@ from hyperbench.cli.options import (
     Suite,
     Threads,
     data_dir_or_cache,
+    expand,
     goes_on,
     protocol_named,
     read_config,
@@ -77,7 +78,14 @@ def run(
         ),
     ] = 0,
     output_dir: Annotated[
-        Path, typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For runs.")
+        Path,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            envvar="HYPERBENCH_OUTPUT_DIR",
+            callback=expand,
+            help="For runs.",
+        ),
     ] = Path("runs"),
     data_dir: DataDir = None,
     keep: Annotated[
@@ -149,12 +157,20 @@ def tune(
         int,
         typer.Option(envvar="HYPERBENCH_SPLITS", min=1, help="Splits of each family to judge by."),
     ] = 3,
-    seed: Annotated[int, typer.Option(envvar="HYPERBENCH_SEED", min=0, help="Of the search.")] = 0,
+    seed: Annotated[
+        int, typer.Option(envvar="HYPERBENCH_TUNE_SEED", min=0, help="Of the search.")
+    ] = 0,
     settings: Settings = None,
     device: Device = "cpu",
     output_dir: Annotated[
         Path,
-        typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For studies."),
+        typer.Option(
+            "--output-dir",
+            "-o",
+            envvar="HYPERBENCH_TUNE_OUTPUT_DIR",
+            callback=expand,
+            help="For studies.",
+        ),
     ] = Path("studies"),
     data_dir: DataDir = None,
     threads: Threads = 0,

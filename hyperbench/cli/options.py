@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,33 +11,83 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hyperbench.errors import ProtocolError, UnknownNameError
+from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 
 if TYPE_CHECKING:
     from hyperbench.protocol import EvalProtocol
 
 
-def read_config(context: typer.Context, path: Path | None) -> Path | None:
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([^}]+)\})")
+
+
+def expand(context: typer.Context, param: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Read ``~`` and ``$NAME`` in a path where no shell has done so.
+
+    A ``~`` is the home folder wherever it comes from. On the command line a ``$`` that the shell
+    has left there is part of a name.
+
+    Raises:
+        HyperbenchError: there is no such variable, or no such home.
+    """
+    if path is None:
+        return None
+    source = context.get_parameter_source(param.name or "")
+    text = str(path)
+    if source is None or source.name != "COMMANDLINE":
+        names = {found[1] or found[2] for found in re.finditer(_VARIABLE, text)}
+        if unset := sorted(names - os.environ.keys()):
+            raise HyperbenchError(
+                f"{param.opts[0]} {path}: there is no variable {unset[0]} in the environment. "
+                "Set it, or write the path out."
+            )
+        text = re.sub(_VARIABLE, lambda found: os.environ[found[1] or found[2]], text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise HyperbenchError(
+            f"{param.opts[0]} {path}: no home folder is known for {Path(text).parts[0]}. "
+            "Write the path out."
+        ) from error
+
+
+def read_config(
+    context: typer.Context, param: typer.CallbackParam, path: Path | None
+) -> Path | None:
     """Let a YAML file set the command's options; what is given on the command line wins."""
+    path = expand(context, param, path)
     if path is None:
         return None
     from hyperbench.cli.config import load_config
 
-    content = load_config(path)
-    options = {
-        option.removeprefix("--"): param.name or ""
+    params = {
+        option.removeprefix("--"): param
         for param in context.command.params
         for option in param.opts
         if option.startswith("--") and param.name != "config"
     }
     given: dict[str, Any] = {}
-    for key, value in content.items():
-        option = str(key).replace("_", "-")
-        if option not in options:
-            raise UnknownNameError(f"option in {path}", str(key), options)
-        if option == "set" and isinstance(value, dict):
-            value = [f"{setting}={wanted}" for setting, wanted in value.items()]
-        given[options[option]] = value
+    for key, value in load_config(path).items():
+        option = key.replace("_", "-")
+        if option not in params:
+            raise UnknownNameError(f"option in {path}", key, params)
+        taker = params[option]
+        if taker.name in given:
+            raise HyperbenchError(f"Config file {path}: {option!r} is given twice.")
+        if taker.multiple and isinstance(value, str):
+            value = [value]
+        elif isinstance(value, list) and not taker.multiple:
+            if not option.endswith("seeds"):
+                raise HyperbenchError(
+                    f"Config file {path}: {key!r} takes one value, found {', '.join(value)}."
+                )
+            if option == "seeds" and len(value) == 1:
+                raise HyperbenchError(
+                    f"Config file {path}: seeds: {value[0]} is how many pairs, and for one seed "
+                    f"alone write split-seeds: {value[0]} and fit-seeds: {value[0]}."
+                )
+            value = ",".join(value)
+        if taker.name is not None:
+            given[taker.name] = value
     context.default_map = {**(context.default_map or {}), **given}
     return path
 
@@ -50,7 +102,10 @@ Protocol = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", envvar="HYPERBENCH_SET", help="name=value, or method.name=value; repeatable."
+        "--set",
+        envvar="HYPERBENCH_SET",
+        help="name=value, or method.name=value; repeatable. Values as in YAML: 3, word, null, "
+        "[1, 2], {a: 1}.",
     ),
 ]
 Device = Annotated[
@@ -62,7 +117,9 @@ Device = Annotated[
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        envvar="HYPERBENCH_DATA_DIR", help="Root of all demonstrations [default: user cache]."
+        envvar="HYPERBENCH_DATA_DIR",
+        callback=expand,
+        help="Root of all demonstrations [default: user cache].",
     ),
 ]
 Threads = Annotated[

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.markup import escape
 
@@ -18,6 +20,7 @@ from hyperbench.feature import digits_apart
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
+from hyperbench.run import spelled
 from hyperbench.task import LABEL_DIGITS, Feature, TaskSpec
 from hyperbench.threads import single_threaded
 from hyperbench.view import chart
@@ -67,7 +70,7 @@ def info_command(
         out.print(f"\n[bold]Method {name}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
         rows = [
-            (setting, str(field.get_default()), " ".join((field.description or "").split()))
+            (setting, _default(field), " ".join((field.description or "").split()))
             for setting, field in config.model_fields.items()
         ]
         print_listing("Settings, for --set", rows, out)
@@ -127,6 +130,14 @@ def _values(feature: Feature, values: Sequence[float]) -> str:
     if feature.domain == "circle":
         text += f", on a circle of {feature.high - feature.low:g} {feature.unit}".rstrip()
     return text
+
+
+def _default(field: FieldInfo) -> str:
+    """A setting's default as it would be written after ``--set``."""
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    return spelled(to_jsonable_python(default, fallback=str))
 
 
 def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from hyperbench.errors import DataError
 from hyperbench.measuring.cloning import Stage, inspect_run
@@ -17,13 +18,14 @@ from hyperbench.registry import installed
 from hyperbench.view.console import print_listing, standard_output
 
 out = standard_output()
+err = Console(stderr=True)
 
 
 def inspect_command(folders: Sequence[Path], data_dir: Path, as_json: bool) -> None:
-    """Show every method's run in some folders.
+    """Show every method's run in some folders that keeps its generator.
 
     Raises:
-        DataError: there is none, or one lacks its generator or demonstrations.
+        DataError: there is none, or one lacks its demonstrations.
     """
     registry = installed()
     runs = [StoredRun.read(folder) for folder in find_runs(folders)]
@@ -32,7 +34,15 @@ def inspect_command(folders: Sequence[Path], data_dir: Path, as_json: bool) -> N
         raise DataError(
             f"Of {len(runs)} runs none is a method's that succeeded; others have no generator."
         )
-    inspected = [(run.record, inspect_run(run, registry, data_dir)) for run in chosen]
+    # Where there is none, the first run says what to do.
+    kept = [run for run in chosen if run.keeps_generator] or chosen[:1]
+    inspected = [(run.record, inspect_run(run, registry, data_dir)) for run in kept]
+    if len(kept) < len(chosen):
+        err.print(
+            f"{len(chosen) - len(kept)} of {len(chosen)} runs keep no generator, as those of "
+            "committed boards, and are left out.",
+            highlight=False,
+        )
     if as_json:
         print(json.dumps([_jsonable(*pair) for pair in inspected], indent=1))
         return

@@ -15,6 +15,9 @@ def merge_command(folders: Sequence[Path], output_dir: Path) -> None:
     Raises:
         DataError: as ``gather.merge``.
     """
-    copied = merge(folders, output_dir)
-    line = f"Copied {len(copied)} runs to {output_dir}."
-    standard_output().print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def tell(line: str) -> None:
+        standard_output().print(line, highlight=False, markup=False, soft_wrap=True)
+
+    copied = merge(folders, output_dir, lambda note: tell(f"note: {note}"))
+    tell(f"Copied {len(copied)} runs to {output_dir}.")

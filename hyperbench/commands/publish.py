@@ -16,12 +16,18 @@ from hyperbench.view.console import standard_output
 
 def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence[str]) -> None:
     """Publish and tell what is on the boards now."""
-    out = standard_output()
-    for folder in publish(folders, boards_dir, installed(), methods):
+
+    def tell(line: str) -> None:
+        standard_output().print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def note(line: str) -> None:
+        tell(f"note: {line}")
+
+    for folder in publish(folders, boards_dir, installed(), methods, note):
         boards = make_boards(find_runs([folder / RECORDS]))
-        out.print(f"{folder / TABLE}: {_summary(boards)}", highlight=False, markup=False)
-        for note in sorted({note for board in boards for note in board.notes}):
-            out.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        tell(f"{folder / TABLE}: {_summary(boards)}")
+        for line in sorted({line for board in boards for line in board.notes}):
+            note(line)
 
 
 def _summary(boards: Sequence[Board]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -79,6 +81,9 @@ def run_command(
     pending = [
         one.run for one in found if again or not one.is_finished or (one.changed and not keep)
     ]
+    if dry_run and as_json:
+        print(json.dumps([_planned(one, one.run in pending) for one in found], indent=1))
+        return 0
     if dry_run:
         rows = [(one.run.key, _state(one, one.run in pending), one.run.label) for one in found]
         print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
@@ -101,6 +106,13 @@ def _state(found: Standing, is_pending: bool) -> str:
     if not is_pending:
         return "finished"
     return "to do again" if found.is_finished else "to do"
+
+
+def _planned(found: Standing, is_pending: bool) -> dict[str, Any]:
+    """A planned run for programs; of the rules, which all runs share, their name."""
+    run = found.run
+    said = run.model_dump(mode="json") | {"protocol": run.protocol.id}
+    return {"state": _state(found, is_pending), "label": run.label, **said}
 
 
 def _tell(found: Sequence[Standing], pending: Sequence[Run], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from hyperbench.files import check_writable
 from hyperbench.measuring.conductor import Wanted
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.settings import settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
+from hyperbench.run import spelled
 from hyperbench.search import Setting
 from hyperbench.threads import num_cores
 from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
@@ -76,7 +79,8 @@ def tune_command(
     for run in runs:
         packages |= registry.packages_of(run.family, method)
     code = registry.fingerprints(runs[0].family, method).method
-    study = new_study(runs, search, seed, packages, code)
+    fixed = settings_of(settings, [method])[method]
+    study = new_study(runs, search, seed, packages, fixed, code)
     folder = study_folder(output_dir, method, study.key)
     study = read_study(folder) or study
     if None not in (code, study.code) and code != study.code:
@@ -137,8 +141,12 @@ def _print_study(study: Study) -> None:
         highlight=False,
     )
     if study.ranked:
-        best = study.ranked[0].settings.items()
-        options = " ".join(f"--set {name}={value}" for name, value in best)
+        # What the user fixed as well: without it the run would be another one.
+        fixed = {name: study.config[name] for name in study.overrides}
+        best = fixed | study.ranked[0].settings
+        options = shlex.join(
+            word for name, value in best.items() for word in ("--set", f"{name}={spelled(value)}")
+        )
         out.print(f"Best: {options}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hyperbench.boards.worlds import method_labels
 from hyperbench.events import Status, emit
 from hyperbench.records.store import find_runs
 from hyperbench.registry import installed
@@ -80,10 +81,11 @@ def verify_command(
 
 
 def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None:
+    labels = method_labels([verdict.record for verdict in verdicts if verdict.record])
     rows: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         record = verdict.record
-        row = ("?", "?") if record is None else (record.protocol.id, record.row_label)
+        row = ("?", "?") if record is None else (record.protocol.id, labels[record.key])
         rows.setdefault(row, []).append(verdict)
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("protocol", "row", "stamp"):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from hyperbench.arms import RESERVED, arms_of
 from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
-from hyperbench.generator import MethodConfig
 from hyperbench.measuring.dataset import dataset
+from hyperbench.measuring.settings import changed_settings, make_config, settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry
 from hyperbench.run import Run
@@ -78,9 +76,9 @@ def plan(
         if baselines and entry.baseline and entry.track in ("zero-shot", protocol.track)
     ]
     chosen = list(dict.fromkeys((*learned, *beside)))
-    overrides: dict[str, dict[str, str]] = {name: {} for name in chosen}
-    overrides |= _overrides(settings, learned)
-    configs = {name: _config(registry, name, overrides[name]) for name in chosen}
+    said = settings_of(settings, learned)
+    configs = {name: make_config(registry, name, said.get(name, {})) for name in chosen}
+    overrides = {name: changed_settings(config) for name, config in configs.items()}
     device = _resolve_device(device)
     runs = []
     for family in families:
@@ -146,32 +144,3 @@ def _resolve_device(asked: str) -> str:
     if asked == "cuda" and torch is not None and not has_gpu:
         raise HyperbenchError("Device 'cuda' was asked for, torch finds no GPU. Use --device cpu.")
     return asked
-
-
-def _overrides(settings: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, str]]:
-    overrides: dict[str, dict[str, str]] = {name: {} for name in methods}
-    for setting in settings:
-        left, equals, value = setting.partition("=")
-        if not equals or not left.strip():
-            raise HyperbenchError(f"--set {setting!r} is not of the form name=value.")
-        method, dot, name = left.strip().rpartition(".")
-        if dot and method not in overrides:
-            raise UnknownNameError("method in --set", method, overrides)
-        for chosen in [method] if dot else methods:
-            overrides[chosen][name] = value.strip()
-    return overrides
-
-
-def _config(registry: Registry, method: str, overrides: Mapping[str, str]) -> MethodConfig:
-    config_class = registry.method_class(method).Config
-    for name in overrides:
-        if name not in config_class.model_fields:
-            raise UnknownNameError(f"setting of {method}", name, config_class.model_fields)
-    try:
-        return config_class.model_validate(overrides, strict=False)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise HyperbenchError(
-            f"Setting {name!r} of {method}: {first['input']!r} does not fit. {first['msg']}."
-        ) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hyperbench.errors import DataError
+from hyperbench.errors import DataError, listed
 from hyperbench.files import new_folder
+from hyperbench.records.agreement import agree
 from hyperbench.records.record import RunRecord, SplitEntry
 from hyperbench.records.store import StoredRun, find_runs
 
@@ -26,23 +27,27 @@ class Gathered:
         runs: each run once, in the order of their keys.
         remeasured: records that were left out because a committed board has the same run with
             another result.
+        rounded: records that were left out because another one of the same run agrees with them,
+            as ``agreement.agree`` says, but not to the last digit.
     """
 
     runs: tuple[StoredRun, ...]
     remeasured: tuple[RunRecord, ...]
+    rounded: tuple[RunRecord, ...] = ()
 
 
 def gather(folders: Iterable[Path]) -> Gathered:
     """Read runs, each once: what is chosen depends on the records alone, not on their order.
 
     A finished run counts before a failed attempt at it. Of several finished ones the one on a
-    committed board counts, whatever the others say; without a board they must agree.
+    committed board counts, whatever the others say; without a board they must agree, and the one
+    that was made first counts.
 
     Args:
         folders: run folders, as ``store.find_runs`` lists them.
 
     Raises:
-        DataError: a record is damaged, or two records of one run disagree.
+        DataError: a record is damaged, or records of one run disagree.
     """
     by_key: dict[str, list[StoredRun]] = {}
     splits: dict[tuple[str, str, int], SplitEntry | None] = {}
@@ -55,12 +60,27 @@ def gather(folders: Iterable[Path]) -> Gathered:
             if splits.setdefault(place, record.split) == record.split:
                 run = replace(run, record=record.model_copy(update={"split": splits[place]}))
             by_key.setdefault(record.key, []).append(run)
-    runs, remeasured = [], []
+    runs, remeasured, rounded, contradictions = [], [], [], []
     for key in sorted(by_key):
-        chosen, differing = _choose(by_key[key])
+        finished = [copy for copy in by_key[key] if copy.record.status == "ok"] or by_key[key]
+        published = [copy for copy in finished if board_folder(copy.folder)]
+        chosen = min(published or finished, key=_first_made)
         runs.append(chosen)
-        remeasured += differing
-    return Gathered(tuple(runs), tuple(remeasured))
+        for copy in finished:
+            if agree(chosen, copy):
+                if copy.record.results != chosen.record.results:
+                    rounded.append(copy.record)
+            elif published and copy not in published:
+                remeasured.append(copy.record)
+            else:
+                one, other = sorted([chosen.folder, copy.folder])
+                contradictions.append(f"{one} and {other}")
+    if contradictions:
+        raise DataError(
+            f"Two different records of one run: {listed(contradictions, '; ')}. "
+            "Leave one of them out."
+        )
+    return Gathered(tuple(runs), tuple(remeasured), tuple(rounded))
 
 
 def board_folder(run: Path) -> Path | None:
@@ -72,12 +92,15 @@ def board_folder(run: Path) -> Path | None:
     return folder if (folder / PROTOCOL).is_file() else None
 
 
-def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
+def merge(
+    folders: Iterable[Path], output: Path, tell: Callable[[str], None] = lambda _: None
+) -> tuple[StoredRun, ...]:
     """Collect the runs of several folders in one, where the same command would have put them.
 
     Args:
         folders: with runs in or below them.
-        output: of the runs; what it holds already is kept, and must agree as well.
+        output: of the runs; what it holds already must agree as well.
+        tell: receives a line on what was left out.
 
     Returns:
         The runs that were copied, as they were.
@@ -91,10 +114,10 @@ def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
     )
     gathered = gather(sources)
     if gathered.remeasured:
-        record = gathered.remeasured[0]
+        differing = [f"{r.key} ({r.method} on {r.family})" for r in gathered.remeasured]
         raise DataError(
-            f"Run {record.key} ({record.method} on {record.family}) has another result on a "
-            "committed board than where it was measured again. Merge one of them only."
+            "These runs have another result on a committed board than where they were measured "
+            f"again: {listed(differing)}. Merge one of them only."
         )
     copied = tuple(
         run
@@ -107,7 +130,23 @@ def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
         place = output / run.record.key
         with new_folder(place, "Choose another place with --output-dir.") as draft:
             shutil.copytree(run.folder, draft, dirs_exist_ok=True)
+    if gathered.rounded:
+        tell(rounded_note(gathered.rounded, {r.key: r.row_label for r in gathered.rounded}))
     return copied
+
+
+def rounded_note(rounded: Iterable[RunRecord], labels: Mapping[str, str]) -> str:
+    """Say whose runs were measured twice with the same result.
+
+    Args:
+        rounded: the records that were left out.
+        labels: per run the name of its row.
+    """
+    rows = sorted({labels[record.key] for record in rounded})
+    return (
+        "Measured more than once with the same result but for rounding; the committed board's "
+        f"counts, or else what was made first: {', '.join(rows)}."
+    )
 
 
 @contextmanager
@@ -122,17 +161,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _choose(copies: list[StoredRun]) -> tuple[StoredRun, list[RunRecord]]:
-    finished = [copy for copy in copies if copy.record.status == "ok"] or copies
-    if len(finished) == 1:
-        return finished[0], []
-    published = [copy for copy in finished if board_folder(copy.folder)]
-    chosen = min(published or finished, key=lambda run: (run.record.provenance.created, run.folder))
-    differing = [copy for copy in finished if copy.record.results != chosen.record.results]
-    for copy in differing:
-        if not published or copy in published:
-            raise DataError(
-                f"Two different records of one run: {chosen.folder} and {copy.folder}. "
-                "Leave one of them out."
-            )
-    return chosen, [copy.record for copy in differing]
+def _first_made(run: StoredRun) -> tuple[object, ...]:
+    """What orders measurements of one run, wherever they lie."""
+    record = run.record
+    return record.provenance.created, sorted(record.results.items()), run.folder

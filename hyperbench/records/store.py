@@ -162,19 +162,26 @@ class StoredRun:
         return names
 
     @property
+    def keeps_generator(self) -> bool:
+        """Whether the fitted generator is there: committed boards leave it out."""
+        names = self.record.sha256.keys() - self.record.results.keys()
+        return bool(names) and all((self.folder / name).is_file() for name in names)
+
+    @property
     def generator(self) -> Path:
         """Where the fitted generator was saved, for ``PolicyGenerator.load``.
 
         Raises:
             DataError: it was not saved, or a file is missing or altered.
         """
-        names = self.record.sha256.keys() - self.record.results.keys()
-        if not names or not all((self.folder / name).is_file() for name in names):
+        if not self.keeps_generator:
+            # Never to delete anything: the run may be a published one.
             raise DataError(
                 f"The run in {self.folder} (status {self.record.status!r}) has no generator, or "
-                "not any more. Delete the folder and run it again with: hyperbench run"
+                "not any more; committed boards keep none. Measure it again beside this one, with: "
+                "hyperbench run --output-dir ANOTHER_FOLDER"
             )
-        for name in sorted(names):
+        for name in sorted(self.record.sha256.keys() - self.record.results.keys()):
             self._checked(name)
         return self.folder / GENERATOR
 

@@ -143,6 +143,8 @@ class Registry:
             PluginError: it, or a package it requires, is not installed or cannot be imported, or
                 its spaces are not flat boxes.
         """
+        from hyperbench.task import told_apart  # late: completion loads a registry, and no NumPy
+
         entry = self.family_entry(id_)
         family: TaskFamily = self._resolve(f"Family {id_!r}", entry)(**entry.arguments)
         if family.info.id != id_:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hyperbench.boards.leaderboard import BoardTable, board_tables, make_board
 from hyperbench.boards.row import Board
+from hyperbench.boards.worlds import method_labels
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import FamilyInfo
 from hyperbench.records.record import RunRecord
@@ -100,11 +101,9 @@ def read_content(folders: Sequence[Path]) -> list[BoardContent]:
 
 
 def _content(part: BoardTable) -> BoardContent:
-    methods = dict(zip(part.table["run"], part.table["method"], strict=True))
+    methods = method_labels([run.record for run in part.runs])
     runs = tuple(
-        LabelledRun(
-            methods.get(run.record.key, run.record.row_label), part.families[run.record.key], run
-        )
+        LabelledRun(methods[run.record.key], part.families[run.record.key], run)
         for run in part.runs
     )
     found = [

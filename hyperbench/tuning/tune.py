@@ -7,7 +7,7 @@ the space, which each method's config declares. Target tasks appear nowhere in t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -63,6 +63,7 @@ def new_study(
     search: SearchSpace,
     seed: int,
     packages: Mapping[str, Path | None] | None = None,
+    fixed: Iterable[str] = (),
     code: str | None = None,
 ) -> Study:
     """Begin a study.
@@ -72,13 +73,15 @@ def new_study(
         search: the method's search space.
         seed: of the search.
         packages: distributions that the method and the families come from, and where they lie.
+        fixed: settings that are not searched for, beside those that differ from the defaults.
         code: fingerprint of the method's.
 
     Raises:
         HyperbenchError: nothing is left to search for.
     """
     first = runs[0]
-    left = {name: where for name, where in search.items() if name not in first.overrides}
+    kept = {name: first.config[name] for name in sorted({*first.overrides, *fixed})}
+    left = {name: where for name, where in search.items() if name not in kept}
     for name, where in left.items():
         if first.config[name] not in where:
             raise HyperbenchError(
@@ -99,7 +102,7 @@ def new_study(
         method=first.method,
         method_version=first.method_version,
         code=code,
-        overrides=dict(first.overrides),
+        overrides=kept,
         config=dict(first.config),
         search=left,
         seed=seed,

@@ -21,6 +21,7 @@ from hyperbench.errors import (
 )
 from hyperbench.family import TaskFamily
 from hyperbench.provenance import provenance
+from hyperbench.records.agreement import ELSEWHERE_TOLERANCE, elsewhere, returns_differ
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import POLICIES, StoredRun
 from hyperbench.registry import Registry
@@ -37,10 +38,6 @@ from hyperbench.verification.integrity import (
 )
 
 Stamp = Literal["verified", "differs", "unverifiable"]
-
-ELSEWHERE_TOLERANCE = 1e-4
-"""Relative difference that returns may show where the record was made on another machine or with
-other versions: kernels round differently. With the same ones returns are equal bit for bit."""
 
 
 class Verdict(BaseModel):
@@ -141,16 +138,17 @@ def verify_run(
     except (ContractError, DataError, FloatingPointError, ValueError, IndexError) as error:
         return verdict("differs", f"{type(error).__name__}: {error}")
     recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
-    elsewhere = _elsewhere(record, registry)
+    here = provenance(registry.packages_of(record.family, record.method))
+    where = elsewhere(record.provenance, here)
     if tolerance is None:
-        tolerance = 0.0 if elsewhere is None else ELSEWHERE_TOLERANCE
+        tolerance = 0.0 if where is None else ELSEWHERE_TOLERANCE
     found = verdict("verified").model_copy(
         update={"num_judged": seeds.size, "notes": _code_notes(record, registry)}
     )
     found = _compared(found, recorded, played, tolerance)
-    if found.stamp == "verified" or elsewhere is None:
+    if found.stamp == "verified" or where is None:
         return found
-    return found.model_copy(update={"reasons": (*found.reasons, f"may be rounding: {elsewhere}")})
+    return found.model_copy(update={"reasons": (*found.reasons, f"may be rounding: {where}")})
 
 
 def _code_notes(record: RunRecord, registry: Registry) -> tuple[str, ...]:
@@ -197,28 +195,13 @@ def _play(
     return rollout(family, targets, policies.take(chosen), seeds[chosen], num_threads=num_threads)
 
 
-def _elsewhere(record: RunRecord, registry: Registry) -> str | None:
-    """Say in what that rounding depends on the record was made elsewhere; None if in nothing."""
-    here = provenance(registry.packages_of(record.family, record.method))
-    there = record.provenance
-    if here.kernels != there.kernels:
-        return f"kernels are {there.kernels}, here {here.kernels}"
-    if here.machine != there.machine:
-        return f"machine is {there.machine}, here {here.machine}"
-    # Which ones are recorded has changed; what one of them does not say, nobody knows.
-    names = sorted(here.versions.keys() & there.versions.keys())
-    versions = [name for name in names if here.versions[name] != there.versions[name]]
-    return f"versions differ of {', '.join(versions)}" if versions else None
-
-
 def _compared(
     verdict: Verdict, recorded: Columns, played: EpisodeTable, tolerance: float
 ) -> Verdict:
     """Compare all that was measured in the episodes, each (num_tasks, num_episodes)."""
     returns = recorded["return"]
     apart = np.abs(played.returns - returns)
-    # Written so that a recorded NaN is apart from everything.
-    differs = ~(apart <= tolerance * np.maximum(1.0, np.abs(returns)))
+    differs = returns_differ(returns, played.returns, tolerance)
     reasons = []
     largest = np.unravel_index(np.argmax(np.where(np.isnan(apart), np.inf, apart)), apart.shape)
     if differs.any():

@@ -1,0 +1,34 @@
+"""A committed board can be read wherever runs can, as docs/boards.md promises."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hyperbench import cli
+from hyperbench.records.store import find_runs
+
+BOARD = Path(__file__).parents[2] / "leaderboards" / "pointmass" / "standard-v1"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("compare conditional uvfa BOARD", "conditional beats uvfa"),
+        ("plan --mde 0.05 -m conditional BOARD", "A difference of 0.05 needs"),
+        ("export BOARD -f csv -o TMP/board.csv", ""),
+        ("export BOARD -f rliable -o TMP/board.npz", ""),
+        ("merge BOARD -o TMP/merged", "Copied 65 runs"),
+        ("publish BOARD -b TMP/boards", "13 rows of 65 runs"),
+    ],
+)
+def test_what_reads_runs_reads_a_board(command, shown, tmp_path, monkeypatch, capsys):
+    words = command.replace("BOARD", str(BOARD)).replace("TMP", str(tmp_path)).split()
+    before = find_runs([BOARD])
+    monkeypatch.setattr(sys, "argv", ["hyperbench", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr()
+    assert not end.value.code, said.err
+    assert shown in " ".join(said.out.split())
+    assert find_runs([BOARD]) == before
