@@ -24,7 +24,7 @@ from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
-from hyperbench.view.console import print_left_out, print_listing, standard_output
+from hyperbench.view.console import LeftOut, print_listing, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
@@ -49,9 +49,10 @@ def run_command(
     """Plan, execute what is not finished, and show the board.
 
     Returns:
-        How many runs failed.
+        How many runs failed, and how many families and methods could not be planned.
     """
     registry = installed()
+    left_out = LeftOut()
     runs = plan(
         registry,
         methods,
@@ -62,13 +63,13 @@ def run_command(
         shuffled_spec=shuffled_spec,
         device=device,
         data_dir=data_dir,
-        notify=print_left_out,
+        notify=left_out,
     )
     pending = [run for run in runs if not is_finished(output_dir / run.key)]
     if dry_run:
         rows = [(run.key, "to do" if run in pending else "finished", run.label) for run in runs]
         print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
-        return 0
+        return left_out.number
     if len(pending) < len(runs):
         err.print(
             f"{len(runs) - len(pending)} of {len(runs)} runs are finished in {output_dir} and are "
@@ -84,7 +85,7 @@ def run_command(
     else:
         print_boards(boards, out)
         out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
-    return sum(len(board.failures) for board in boards)
+    return left_out.number + sum(len(board.failures) for board in boards)
 
 
 def _execute(pending: list[Run], site: Site, num_jobs: int) -> None:
