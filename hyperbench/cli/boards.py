@@ -99,7 +99,7 @@ def verify(
     seed: Annotated[
         int | None,
         typer.Option(
-            envvar="HYPERBENCH_SEED",
+            envvar="HYPERBENCH_VERIFY_SEED",
             min=0,
             help="Draws those tasks; if not given, others each time.",
         ),
@@ -147,7 +147,9 @@ def export(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help="The file to write."),
+        typer.Option(
+            "--output", "-o", envvar="HYPERBENCH_EXPORT_OUTPUT", help="The file to write."
+        ),
     ],
 ) -> None:
     """Write boards, or the scores they are made of, to a file for other programs."""
@@ -162,7 +164,10 @@ def merge(
     output_dir: Annotated[
         Path,
         typer.Option(
-            "--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For all runs together."
+            "--output-dir",
+            "-o",
+            envvar="HYPERBENCH_MERGE_OUTPUT_DIR",
+            help="For all runs together.",
         ),
     ],
 ) -> None:
@@ -201,7 +206,7 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            envvar="HYPERBENCH_OUTPUT",
+            envvar="HYPERBENCH_REPORT_OUTPUT",
             help="The page [default: report.html, unless only figures are asked for].",
         ),
     ] = None,

@@ -38,7 +38,8 @@ def render(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", envvar="HYPERBENCH_OUTPUT", help=".mp4 or .gif.")
+        Path,
+        typer.Option("--output", "-o", envvar="HYPERBENCH_RENDER_OUTPUT", help=".mp4 or .gif."),
     ],
     policy: Annotated[
         str,
@@ -50,7 +51,9 @@ def render(
     ] = "expert",
     seed: Annotated[
         int,
-        typer.Option(envvar="HYPERBENCH_SEED", min=0, help="What the environment is reset with."),
+        typer.Option(
+            envvar="HYPERBENCH_RENDER_SEED", min=0, help="What the environment is reset with."
+        ),
     ] = 0,
     num_steps: Annotated[
         int | None,

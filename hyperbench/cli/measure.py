@@ -135,12 +135,16 @@ def tune(
         int,
         typer.Option(envvar="HYPERBENCH_SPLITS", min=1, help="Splits of each family to judge by."),
     ] = 3,
-    seed: Annotated[int, typer.Option(envvar="HYPERBENCH_SEED", min=0, help="Of the search.")] = 0,
+    seed: Annotated[
+        int, typer.Option(envvar="HYPERBENCH_TUNE_SEED", min=0, help="Of the search.")
+    ] = 0,
     settings: Settings = None,
     device: Device = "cpu",
     output_dir: Annotated[
         Path,
-        typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For studies."),
+        typer.Option(
+            "--output-dir", "-o", envvar="HYPERBENCH_TUNE_OUTPUT_DIR", help="For studies."
+        ),
     ] = Path("studies"),
     data_dir: DataDir = None,
     threads: Threads = 0,

@@ -4,10 +4,17 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import typer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from hyperbench.cli import app
+from hyperbench.errors import DataError
+from hyperbench.files import check_writable, new_folder
 from hyperbench.threads import _granted, num_cores
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +59,30 @@ def test_worlds_take_mujoco_from_where_a_wrong_variable_does_not_stop_it():
         if re.search(r"^\s*import mujoco", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert directly == {library}
+
+
+def test_a_link_to_nowhere_is_named_where_something_is_to_be_written(tmp_path):
+    link = tmp_path / "runs"
+    link.symlink_to("/mnt/unplugged/runs")
+    said = re.escape(f"{link} is a link to /mnt/unplugged/runs, where nothing is. Choose another.")
+    for folder in (link, link / "below"):
+        with pytest.raises(DataError, match=said):
+            check_writable(folder, "Choose another.")
+        with pytest.raises(DataError, match=said), new_folder(folder / "run", "Choose another."):
+            pass
+
+
+def test_a_variable_says_the_same_to_every_command():
+    """What is written, and what is drawn by chance, is each command's own affair."""
+    own = {"output", "output_dir", "seed"}
+    seen = {}
+    for name, command in typer.main.get_command(app).commands.items():
+        for option in command.params:
+            if option.name in own and option.envvar:
+                seen.setdefault(option.envvar, []).append(f"{name} {option.name}")
+    assert seen["HYPERBENCH_OUTPUT_DIR"] == ["run output_dir"]
+    assert seen["HYPERBENCH_REPORT_OUTPUT"] == ["report output"]
+    assert {variable: users for variable, users in seen.items() if len(users) > 1} == {}
 
 
 def control_groups(root, membership, **files):
@@ -122,3 +153,26 @@ def test_cores_are_counted_in_one_place():
         if "cpu_count" in path.read_text(encoding="utf-8") and "tests" not in path.parts
     }
     assert counting == {"hyperbench/threads.py", "hyperbench/provenance.py"}
+
+
+def test_what_produced_the_boards_is_what_is_declared():
+    """Each declared bound allows the version in ``constraints.txt``, which has everything."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line.partition("#")[0])
+    pinned = {canonicalize_name(name): version for name, version in pinned.items()}
+    wrong = []
+    for path in (
+        ROOT / "pyproject.toml",
+        ROOT / "baselines" / "pyproject.toml",
+        *ROOT.glob("plugins/*/pyproject.toml"),
+    ):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        extras = project.get("optional-dependencies", {}).values()
+        for line in {*project["dependencies"], *(line for extra in extras for line in extra)}:
+            needed = Requirement(line)
+            if needed.name.startswith("hyperbench-"):
+                continue
+            version = pinned.get(canonicalize_name(needed.name))
+            if version is None or version not in needed.specifier:
+                wrong.append(f"{path.parent.name}: {line}, {version}")
+    assert wrong == []
