@@ -127,6 +127,25 @@ class Registry:
         found = self.protocols[name]
         return found if found.id == name else found.model_copy(update={"id": name})
 
+    def family_named(self, id_: str) -> str:
+        """The id that the family asked for is known by.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+            PluginError: several plugins do, a suite lists it in vain, or its suite lies in the clone
+                and is not installed.
+        """
+        name = self.families.asked(id_)
+        if name is not None:
+            return name
+        self._refuse_absent_suite(id_.partition("/")[0])
+        for suite in self.suites.values():
+            if id_ in suite.families:
+                raise PluginError(
+                    f"Suite {suite.name!r} lists the family {id_!r}, which no plugin registers."
+                )
+        raise UnknownNameError("family", id_, self.families, self._failure_hint())
+
     def make_family(self, id_: str) -> TaskFamily:
         """Make the family of that id.
 
@@ -138,15 +157,7 @@ class Registry:
             PluginError: it, or a package it requires, is not installed, cannot be imported or made,
                 its spaces are not flat boxes, or several plugins register that id.
         """
-        name = self.families.asked(id_)
-        if name is None:
-            self._refuse_absent_suite(id_.partition("/")[0])
-            for suite in self.suites.values():
-                if id_ in suite.families:
-                    raise PluginError(
-                        f"Suite {suite.name!r} lists the family {id_!r}, which no plugin registers."
-                    )
-            raise UnknownNameError("family", id_, self.families, self._failure_hint())
+        name = self.family_named(id_)
         owner, entry = self.families.claim(name)
         what = f"Family {name!r}"
         family_class = self._resolve(self.families, name)
