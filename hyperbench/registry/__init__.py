@@ -132,8 +132,8 @@ class Registry:
 
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: several plugins do, a suite lists it in vain, or its suite lies in the clone
-                and is not installed.
+            PluginError: several plugins register that id, a suite lists what none registers, or
+                the suite lies in the clone and is not installed.
         """
         name = self.families.asked(id_)
         if name is not None:
