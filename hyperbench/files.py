@@ -72,9 +72,16 @@ def check_writable(folder: Path, remedy: str) -> None:
             pass
     except OSError as error:
         raise DataError(
-            f"Runs cannot be written to {folder}: {error.strerror}. {remedy}"
+            f"Runs cannot be written to {folder}: {_reason(folder, error)}. {remedy}"
         ) from error
 
 
 def _cannot_write(folder: Path, error: OSError, remedy: str) -> DataError:
-    return DataError(f"{folder} cannot be written: {error.strerror or error}. {remedy}")
+    return DataError(f"{folder} cannot be written: {_reason(folder, error)}. {remedy}")
+
+
+def _reason(folder: Path, error: OSError) -> str:
+    for place in (folder, *folder.parents):
+        if place.is_symlink() and not place.exists():  # the system says that it exists
+            return f"{place} is a link to {place.readlink()}, where nothing is"
+    return error.strerror or str(error)

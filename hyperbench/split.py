@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
 
 from hyperbench.errors import ProtocolError
 from hyperbench.feature import Feature
@@ -118,6 +117,8 @@ def _is_weighted_mean(others: Sequence[TaskSpec], task: TaskSpec) -> bool:
     are less than half a turn apart there is one for each angle; in a wider gap there is none, since
     the rest of the circle, half a turn or less, holds all vectors and the directions of all means.
     """
+    from scipy.optimize import linprog  # half of the time that ``hyperbench list`` would take
+
     means: list[FloatArray] = []  # rows (num_tasks,) whose weighted mean must be ...
     wanted: list[float] = []  # ... this
     ahead: list[npt.NDArray[np.float64]] = []  # rows whose weighted mean must be positive

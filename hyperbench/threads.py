@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
 
 def num_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use, of the machine's and of a container's share of them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, math.ceil(min(cores or 1, _granted())))
+
+
+def _granted(root: Path = Path("/")) -> float:
+    """Cores' worth of time that control groups grant this process; infinite if they set no limit.
+
+    Args:
+        root: of the file system.
+    """
+    try:
+        memberships = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # not Linux
+        return math.inf
+    shares = [math.inf]
+    for membership in memberships:
+        _, controllers, group = [*membership.split(":", 2), "", ""][:3]
+        if not controllers:  # the second version of control groups
+            base, files = root / "sys/fs/cgroup", ["cpu.max"]
+        elif "cpu" in controllers.split(","):
+            base, files = root / "sys/fs/cgroup/cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+        else:
+            continue
+        # A container may see the group's name on its host, and its limit at the base alone.
+        group_folder = base / group.lstrip("/")
+        for folder in (group_folder, *group_folder.parents):
+            if folder.is_relative_to(base):
+                with suppress(OSError, ValueError):  # not there, or "max"
+                    said = " ".join((folder / file).read_text() for file in files)
+                    quota, period = map(int, said.split())
+                    if quota > 0 and period > 0:
+                        shares.append(quota / period)
+    return min(shares)
 
 
 @contextmanager

@@ -262,7 +262,8 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
         f"sys.argv = ['hyperbench', *{arguments!r}]\n"
         "try: cli.main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'mujoco', 'pandas', 'metaworld', 'dm_control'} & set(sys.modules)\n"
+        "heavy = {'torch', 'mujoco', 'pandas', 'scipy', 'metaworld', 'dm_control'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -8,7 +8,7 @@ import pytest
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.registry import Registry, installed
 from hyperbench.registry import clone as clone_module
-from hyperbench.registry.clone import Clone, source_tree
+from hyperbench.registry.clone import Clone, how_to_add, source_tree
 
 ROOT = Path(__file__).parents[1]
 ENTRY_POINT = """
@@ -109,6 +109,18 @@ def test_the_clone_is_named_where_the_command_would_not_work(clone, tmp_path, mo
     monkeypatch.chdir(tmp_path / "elsewhere")
     said = clone.how_to_install(clone.of_distribution("absent-shared"))
     assert said == f"is in the clone {tmp_path}: {command('plugins/shared')}"
+
+
+def test_what_an_extra_needs_is_named_as_it_can_be_had(clone, tmp_path, monkeypatch):
+    """By the clone's own extra, else by the package itself: hyperbench's is on no index."""
+    monkeypatch.setattr(clone_module, "source_tree", lambda: clone)
+    said = "Install it, in this clone, with: pip install -c constraints.txt -e '.[tune]'"
+    assert how_to_add("optuna", "tune") == said
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert how_to_add("optuna", "tune").startswith(f"Install it, in the clone {tmp_path}, with: ")
+    monkeypatch.setattr(clone_module, "source_tree", lambda: None)
+    assert how_to_add("optuna", "tune") == "Install it with: pip install optuna"
 
 
 def test_this_is_a_clone():

@@ -137,7 +137,7 @@ def test_a_film_that_cannot_be_made_is_refused_before_anything_is_played(
     monkeypatch.setattr(type(line.make(line.tasks[0])), "render_mode", None)
     assert "line-v1 draws no pictures" in refused(tmp_path / "film.gif", line, line.tasks[0])
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    assert "pip install 'hyperbench-rl[video]'" in refused(tmp_path / "film.gif")
+    assert "-e '.[video]'" in refused(tmp_path / "film.gif")
 
 
 def test_a_gif_shows_no_more_pictures_than_it_can(

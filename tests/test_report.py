@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import util
 from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -321,9 +322,13 @@ def test_episodes_that_were_not_judged_are_shown(one_feature, contents):
     assert "65, 5 not judged" in render_page(contents(), {})
 
 
-def test_figures_are_the_same_to_the_byte(tmp_path, one_feature, contents):
+def test_figures_are_the_same_to_the_byte_whatever_a_user_has_set(tmp_path, one_feature, contents):
     one_feature({"learned": lambda task: 50 * task["size"]}, splits=(0, 1, 2))
-    once, again = (write_figures(contents(), tmp_path / name) for name in ("once", "again"))
+    once = write_figures(contents(), tmp_path / "once")
+    users = {"text.usetex": True, "font.size": 30.0, "savefig.bbox": "tight", "lines.linewidth": 9}
+    with matplotlib.rc_context(users):  # as by a matplotlibrc
+        again = write_figures(contents(), tmp_path / "again")
+        assert matplotlib.rcParams["text.usetex"], "what is the user's stays so"
     names = ("scores", "profiles", "distance", "return-toy-size-v1")
     assert [path.name for path in once] == [f"test-v1-{name}.pdf" for name in names]
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
@@ -365,7 +370,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, missing, argume
     result = CliRunner().invoke(cli.app, ["report", "nowhere", *arguments])
     assert isinstance(result.exception, HyperbenchError)
     assert f"'{missing}'" in str(result.exception)
-    assert "pip install 'hyperbench-rl[report]'" in str(result.exception)
+    assert "-e '.[report]'" in str(result.exception)
 
 
 def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(

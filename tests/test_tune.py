@@ -404,7 +404,7 @@ def test_without_optuna_the_error_says_what_to_install(say, monkeypatch, tmp_pat
     monkeypatch.setattr(study.util, "find_spec", lambda name: None)
     code, _, err = say(*COMMAND)
     assert code == 2
-    assert "Install it with: pip install hyperbench-rl[tune]" in err
+    assert "-e '.[tune]'" in err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -136,12 +136,14 @@ def info(
 
     if split is not None and protocol is None:
         protocol = "quick-v1"
-    info_command(
+    left_out = info_command(
         name,
         protocol=None if protocol is None else protocol_named(protocol),
         split_seed=split,
         num_episodes=num_episodes,
     )
+    if left_out:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -179,7 +179,7 @@ def tune(
     from hyperbench.commands.tune import tune_command
 
     with goes_on("Finished trials"):
-        tune_command(
+        left_out = tune_command(
             method=method,
             suite=suite,
             protocol=protocol_named(protocol),
@@ -192,6 +192,8 @@ def tune(
             data_dir=data_dir_or_cache(data_dir),
             num_threads=threads,
         )
+    if left_out:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -204,4 +206,5 @@ def prepare(
     """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
     from hyperbench.commands.prepare import prepare_command
 
-    prepare_command(suite, protocol_named(protocol), data_dir_or_cache(data_dir), threads)
+    if prepare_command(suite, protocol_named(protocol), data_dir_or_cache(data_dir), threads):
+        raise typer.Exit(1)

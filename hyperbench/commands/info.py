@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -17,14 +16,15 @@ from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.feature import digits_apart
+from hyperbench.measuring.plan import families_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
 from hyperbench.run import spelled
 from hyperbench.task import LABEL_DIGITS, Feature, TaskSpec
-from hyperbench.threads import single_threaded
+from hyperbench.threads import num_cores, single_threaded
 from hyperbench.view import chart
-from hyperbench.view.console import print_listing, standard_output
+from hyperbench.view.console import LeftOut, print_listing, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
@@ -37,7 +37,7 @@ def info_command(
     protocol: EvalProtocol | None = None,
     split_seed: int | None = None,
     num_episodes: int | None = None,
-) -> None:
+) -> int:
     """Describe whatever is called ``name``.
 
     Args:
@@ -47,14 +47,18 @@ def info_command(
         num_episodes: to play on each of a family's tasks, by its expert and at random. None: one,
             but none where a split is asked for or a suite has several families.
 
+    Returns:
+        How many families of a suite cannot be made.
+
     Raises:
         HyperbenchError: the name is unknown, or the other arguments do not go with it.
     """
-    registry = installed()
-    if name in (*registry.protocols, *registry.methods) and (protocol is not None or num_episodes):
+    registry, left_out = installed(), LeftOut()
+    rules_id, method = registry.protocols.asked(name), registry.methods.asked(name)
+    if (rules_id or method) and (protocol is not None or num_episodes):
         raise HyperbenchError(f"{name!r} is no family: there is nothing to split or to play.")
-    if name in registry.protocols:
-        rules = registry.protocols[name]
+    if rules_id:
+        rules = registry.protocol(rules_id)
         fields = type(rules).model_fields
         rows = [
             (field, str(getattr(rules, field)), fields[field].description or "")
@@ -62,12 +66,14 @@ def info_command(
             if field != "seeds"
         ]
         seeds = ", ".join(f"({pair.split}, {pair.fit})" for pair in rules.seeds)
-        print_listing(f"Protocol {name}", [*rows, ("seeds", seeds, "Split and fit seeds.")], out)
-    elif name in registry.methods:
-        entry = registry.methods[name]
-        config = registry.method_class(name).Config
+        print_listing(
+            f"Protocol {rules_id}", [*rows, ("seeds", seeds, "Split and fit seeds.")], out
+        )
+    elif method:
+        entry = registry.methods[method]
+        config = registry.method_class(method).Config
         about = escape(f"version {entry.version}, {entry.track}: {entry.summary}")
-        out.print(f"\n[bold]Method {name}[/], {about}")
+        out.print(f"\n[bold]Method {method}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
         rows = [
             (setting, _default(field), " ".join((field.description or "").split()))
@@ -78,16 +84,16 @@ def info_command(
             space = [(setting, str(where)) for setting, where in config.SEARCH.items()]
             print_listing("Where tune searches", space, out)
     else:
-        entries = registry.select_families(name)
+        families = families_of(registry, name, left_out)
         if num_episodes is None:
-            num_episodes = int(len(entries) == 1 and protocol is None)
-        for entry_ in entries:
-            family = registry.make_family(entry_.id)
+            num_episodes = int(len(families) == 1 and protocol is None)
+        for family in families:
             _describe(family)
             if protocol is not None:
                 _show_split(family, protocol, split_seed)
             if num_episodes:
                 _show_returns(family, num_episodes)
+    return left_out.number
 
 
 def _describe(family: TaskFamily) -> None:
@@ -180,7 +186,7 @@ def _show_returns(family: TaskFamily, num_episodes: int) -> None:
                 family.tasks,
                 policies,
                 seeds,
-                num_threads=os.cpu_count() or 1,
+                num_threads=num_cores(),
                 progress=partial(emit, notify, id_, name),
             )
         emit(notify, id_, "playing", status="ok")

@@ -12,15 +12,17 @@ out = standard_output()
 def list_command() -> None:
     """Show everything that has a name."""
     registry = installed()
-    suites = [(s.name, f"{len(s.families)} families", s.summary) for s in registry.suites.values()]
+    suites = [
+        (name, f"{len(s.families)} families", s.summary) for name, s in registry.suites.items()
+    ]
     print_listing("Suites", suites, out)
-    print_listing("Families", [(f.id, f.summary) for f in registry.families.values()], out)
+    print_listing("Families", [(id_, f.summary) for id_, f in registry.families.items()], out)
     methods = [
-        (m.name, m.track, "baseline" if m.baseline else "", m.summary)
-        for m in registry.methods.values()
+        (name, m.track, "baseline" if m.baseline else "", m.summary)
+        for name, m in registry.methods.items()
     ]
     print_listing("Methods", methods, out)
     print_listing("Control arms, on every board", [(arm,) for arm in ARMS], out)
-    print_listing("Protocols", [(p.id, p.summary) for p in registry.protocols.values()], out)
+    print_listing("Protocols", [(id_, p.summary) for id_, p in registry.protocols.items()], out)
     if any(plugin.failure for plugin in registry.plugins):
         out.print("\nSome plugins could not be loaded; see: hyperbench plugins")

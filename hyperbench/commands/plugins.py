@@ -17,3 +17,5 @@ def plugins_command() -> None:
         state = plugin.failure or f"{len(entries)} entries"
         rows.append((plugin.name, f"{plugin.distribution} {plugin.version}", state))
     print_listing("Plugins", rows, out)
+    for dispute in installed().disputes:
+        out.print(f"\n{dispute}", highlight=False, markup=False, soft_wrap=True)

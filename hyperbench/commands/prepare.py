@@ -8,21 +8,28 @@ from rich.console import Console
 
 from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
 from hyperbench.measuring.executors import Here, Site
+from hyperbench.measuring.plan import families_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import LeftOut, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
 err = Console(stderr=True)
 
 
-def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> None:
-    """Make the demonstrations of a suite's families."""
+def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> int:
+    """Make the demonstrations of a suite's families.
+
+    Returns:
+        How many of them cannot be made.
+    """
+    left_out = LeftOut()
     site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
-    for entry in installed().select_families(suite):
-        prepare_family(Wanted(entry.id, protocol), site)
+    for family in families_of(installed(), suite, left_out):
+        prepare_family(Wanted(family.info.id, protocol), site)
+    return left_out.number
 
 
 def prepare_family(wanted: Wanted, site: Site, quiet: bool = False) -> None:

@@ -44,11 +44,12 @@ def render_command(
     """Film one episode of one policy on one task."""
     check_output(output)
     registry = installed()
-    entries = registry.select_families(suite)
-    if len(entries) > 1:
-        names = ", ".join(entry.id for entry in entries)
-        raise HyperbenchError(f"Suite {suite!r} has {len(entries)} families. Name one: {names}.")
-    family = registry.make_family(entries[0].id)
+    ids = registry.select_families(suite)
+    if len(ids) > 1:
+        raise HyperbenchError(
+            f"Suite {suite!r} has {len(ids)} families. Name one: {', '.join(ids)}."
+        )
+    family = registry.make_family(ids[0])
     spec = find_task(family, task)
     policies = find_policy(family, spec, policy)
     with progress_display({policy: policy}, err) as notify:

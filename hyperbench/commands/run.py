@@ -27,7 +27,7 @@ from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
-from hyperbench.view.console import print_left_out, print_listing, standard_output
+from hyperbench.view.console import LeftOut, print_listing, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
@@ -57,7 +57,7 @@ def run_command(
     every run is.
 
     Returns:
-        How many runs failed.
+        How many runs failed, and how many families and methods could not be planned.
 
     Raises:
         HyperbenchError: it cannot be planned, or finished runs are to be kept and measured again.
@@ -65,6 +65,7 @@ def run_command(
     if keep and again:
         raise HyperbenchError("--keep and --again exclude each other. Give one of them.")
     registry = installed()
+    left_out = LeftOut()
     runs = plan(
         registry,
         methods,
@@ -75,7 +76,7 @@ def run_command(
         shuffled_spec=shuffled_spec,
         device=device,
         data_dir=data_dir,
-        notify=print_left_out,
+        notify=left_out,
     )
     found = standings(runs, output_dir, registry)
     pending = [
@@ -83,11 +84,11 @@ def run_command(
     ]
     if dry_run and as_json:
         print(json.dumps([_planned(one, one.run in pending) for one in found], indent=1))
-        return 0
+        return left_out.number
     if dry_run:
         rows = [(one.run.key, _state(one, one.run in pending), one.run.label) for one in found]
         print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
-        return 0
+        return left_out.number
     _tell(found, pending, output_dir)
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
@@ -99,7 +100,7 @@ def run_command(
     else:
         print_boards(boards, out)
         out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
-    return sum(len(board.failures) for board in boards)
+    return left_out.number + sum(len(board.failures) for board in boards)
 
 
 def _state(found: Standing, is_pending: bool) -> str:

@@ -26,7 +26,7 @@ from hyperbench.search import Setting
 from hyperbench.threads import num_cores
 from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
 from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
-from hyperbench.view.console import print_left_out, standard_output
+from hyperbench.view.console import LeftOut, standard_output
 from hyperbench.view.progress import progress_display
 
 _NUM_TRIALS_SHOWN = 10
@@ -53,8 +53,11 @@ def tune_command(
     output_dir: Path,
     data_dir: Path,
     num_threads: int,
-) -> None:
+) -> int:
     """Begin or continue a study and show its best trials.
+
+    Returns:
+        How many families could not be planned.
 
     Raises:
         HyperbenchError: tuning is impossible as asked, or every trial failed.
@@ -63,6 +66,7 @@ def tune_command(
     registry = installed()
     search = registry.method_class(method).Config.SEARCH
     rules = tuning_protocol(protocol, num_splits)
+    left_out = LeftOut()
     planned = plan(
         registry,
         [method],
@@ -72,7 +76,7 @@ def tune_command(
         settings=settings,
         device=device,
         data_dir=data_dir,
-        notify=print_left_out,
+        notify=left_out,
     )
     runs = [run for run in planned if not run.is_arm]
     packages: dict[str, Path | None] = {}
@@ -113,6 +117,7 @@ def tune_command(
     out.print(f"Study: {folder.resolve() / STUDY}", highlight=False, soft_wrap=True)
     if not study.ranked:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
+    return left_out.number
 
 
 def _print_study(study: Study) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import one_line, traceback_of
+from hyperbench.errors import PluginError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
@@ -213,10 +213,13 @@ def _obstacle(policies: PolicyBatch | None, registry: Registry) -> str | None:
     if missing:
         return f"{name} lacks {', '.join(missing)}"
     kind: str = policies.kind  # type: ignore[attr-defined]  # as was just seen
-    if kind not in registry.policy_kinds:
-        return f"{name} is of the kind {kind!r}, which no plugin registers"
-    if not isinstance(policies, registry.policy_kind(kind)):
-        return f"{name} is not what is registered as kind {kind!r}"
+    try:
+        if registry.policy_kinds.asked(kind) is None:
+            return f"{name} is of the kind {kind!r}, which no plugin registers"
+        if not isinstance(policies, registry.policy_kind(kind)):
+            return f"{name} is not what is registered as kind {kind!r}"
+    except PluginError as error:
+        return str(error)
     return None
 
 

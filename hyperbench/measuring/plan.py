@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hyperbench.arms import RESERVED, arms_of
-from hyperbench.errors import HyperbenchError, PluginError, ProtocolError, UnknownNameError
+from hyperbench.errors import (
+    HyperbenchError,
+    PluginError,
+    ProtocolError,
+    UnknownNameError,
+    one_line,
+)
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.measuring.dataset import dataset
@@ -18,6 +24,8 @@ from hyperbench.registry import Registry
 from hyperbench.run import Run
 
 DEVICES = ("auto", "cpu", "cuda")
+
+Made = TypeVar("Made")
 
 
 def plan(
@@ -46,42 +54,44 @@ def plan(
         shuffled_spec: whether to add, for every method asked for, a run with shuffled specs.
         device: for every method; ``"auto"`` is cuda where torch finds a GPU, else cpu.
         data_dir: root of all demonstrations.
-        notify: told of each family that the protocol cannot split; the others are planned.
+        notify: told of each family that cannot be made or split, and of each method that cannot be
+            imported; the others are planned.
 
     Raises:
         HyperbenchError: an unknown name, a setting that no method has, a method that needs support
-            under a protocol that hands none over, or no family that the protocol can split.
+            under a protocol that hands none over, or nothing of what was asked for can be planned.
     """
-    families = _splittable(
-        [registry.make_family(entry.id) for entry in registry.select_families(suite)],
-        protocol,
-        notify,
-    )
-    for name in set(RESERVED) & set(registry.methods):
-        raise PluginError(f"Method {name!r} is called like a control arm. Uninstall or rename it.")
     if device not in DEVICES:
         raise UnknownNameError("device", device, DEVICES)
-    asked = list(dict.fromkeys(methods))
+    names = [name if name in RESERVED else registry.method_named(name) for name in methods]
+    asked = list(dict.fromkeys(names))
     learned = [name for name in asked if name not in RESERVED]
     for name in learned:
         if registry.method_entry(name).track not in ("zero-shot", protocol.track):
-            few_shot = ", ".join(p.id for p in registry.protocols.values() if p.track == "few-shot")
+            few_shot = ", ".join(
+                id_ for id_, p in registry.protocols.items() if p.track == "few-shot"
+            )
             raise ProtocolError(
                 f"Method {name!r} needs support, and {protocol.id} hands none over. "
                 f"Run it under {few_shot}."
             )
     beside = [
-        entry.name
-        for entry in registry.methods.values()
+        name
+        for name, entry in registry.methods.items()
         if baselines and entry.baseline and entry.track in ("zero-shot", protocol.track)
     ]
     chosen = list(dict.fromkeys((*learned, *beside)))
     said = settings_of(settings, learned)
-    configs = {name: make_config(registry, name, said.get(name, {})) for name in chosen}
+    families = _planned(
+        registry.select_families(suite), lambda id_: _split(registry, id_, protocol), notify
+    )
+    configs = _planned(
+        chosen, lambda name: make_config(registry, name, said.get(name, {})), notify, asked
+    )
     overrides = {name: changed_settings(config) for name, config in configs.items()}
     device = _resolve_device(device)
     runs = []
-    for family in families:
+    for family in families.values():
         demonstrations = dataset(family, protocol.num_demonstrations, data_dir).key
         for seeds in protocol.seeds:
             shared: dict[str, Any] = {
@@ -94,7 +104,7 @@ def plan(
             planned = [
                 Run(method=arm, is_arm=True, device="cpu", **shared) for arm in arms_of(family.info)
             ]
-            for name in chosen:
+            for name in configs:
                 entry = registry.method_entry(name)
                 run = Run(
                     method=name,
@@ -117,22 +127,67 @@ def plan(
     return list({run.key: run for run in runs}.values())
 
 
-def _splittable(
-    families: Sequence[TaskFamily], protocol: EvalProtocol, notify: Notify
-) -> list[TaskFamily]:
-    """Leave out the families that have too few tasks for the protocol."""
+def families_of(registry: Registry, suite: str, notify: Notify) -> list[TaskFamily]:
+    """Make the families of a suite, or the one asked for.
+
+    Args:
+        registry: resolves the names.
+        suite: a suite or a family.
+        notify: told of each family that cannot be made, where others can.
+
+    Raises:
+        HyperbenchError: the name is unknown, or none of them can be made.
+    """
+    ids = registry.select_families(suite)
+    return list(_planned(ids, registry.make_family, notify).values())
+
+
+def _planned(
+    names: Sequence[str],
+    make: Callable[[str], Made],
+    notify: Notify,
+    asked: Sequence[str] | None = None,
+) -> dict[str, Made]:
+    """Make what each name stands for, and leave out what cannot be planned with.
+
+    Args:
+        names: of families or methods.
+        make: gives what is planned with; its ``PluginError`` or ``ProtocolError``, or whatever a
+            stranger's code raises, leaves one out. Other errors of ours are the user's.
+        notify: told what is left out, and why.
+        asked: of which one at least must be there, control arms among them; all by default.
+
+    Raises:
+        PluginError: nothing of what was asked for can be planned.
+    """
+    made: dict[str, Made] = {}
     reasons: dict[str, str] = {}
-    for family in families:
+    for name in names:
         try:
-            for split_seed in {pair.split for pair in protocol.seeds}:
-                protocol.split(family, split_seed)
-        except ProtocolError as error:
-            reasons[family.info.id] = str(error)
-    if len(reasons) == len(families):
-        raise ProtocolError("\n".join(f"{id_}: {reason}" for id_, reason in reasons.items()))
-    for id_, reason in reasons.items():
-        emit(notify, id_, "planning", status="failed", message=reason)
-    return [family for family in families if family.info.id not in reasons]
+            made[name] = make(name)
+        except (PluginError, ProtocolError) as error:
+            reasons[name] = str(error)
+        except HyperbenchError:
+            raise
+        except Exception as error:
+            reasons[name] = one_line(error)
+    asked = names if asked is None else asked
+    if asked and all(name in reasons for name in asked):
+        told = {name: reasons[name] for name in asked}
+        raise PluginError(
+            "\n".join(why if name in why else f"{name}: {why}" for name, why in told.items())
+        )
+    for name, reason in reasons.items():
+        emit(notify, name, "planning", status="failed", message=reason)
+    return made
+
+
+def _split(registry: Registry, id_: str, protocol: EvalProtocol) -> TaskFamily:
+    """Make a family that the protocol can split."""
+    family = registry.make_family(id_)
+    for split_seed in {pair.split for pair in protocol.seeds}:
+        protocol.split(family, split_seed)
+    return family
 
 
 def _resolve_device(asked: str) -> str:

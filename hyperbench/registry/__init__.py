@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from hyperbench import __version__
-from hyperbench.errors import PluginError, UnknownNameError
-from hyperbench.hookspecs import FamilyEntry, MethodEntry, PolicyKindEntry
+from hyperbench.arms import RESERVED
+from hyperbench.errors import PluginError, UnknownNameError, one_line
+from hyperbench.hookspecs import MethodEntry, PolicyKindEntry
 from hyperbench.protocol import PROTOCOLS, EvalProtocol
 from hyperbench.registry.clone import Clone, source_tree
 from hyperbench.registry.code import Fingerprints, fingerprint, package_path
+from hyperbench.registry.names import Names
 from hyperbench.registry.plugins import (
     LOAD_PLUGINS,
-    Entry,
     Plugin,
     PluginSource,
     chosen_plugins,
@@ -43,124 +46,148 @@ _OWN = Plugin(
         PolicyKindEntry("mixture", "hyperbench.mixture:MixturePolicies"),
     ),
     protocols=tuple(PROTOCOLS.values()),
+    is_own=True,
 )
 """What hyperbench itself registers."""
 
 
 class Registry:
-    """Everything the given plugins register.
+    """Everything the given plugins register; its names are those of ``Names``.
 
     Args:
         sources: the plugins; ``installed_plugins()`` for those of this environment.
         clone: where what is not installed may lie, for errors that say how to install it.
-
-    Raises:
-        PluginError: two plugins, or two entries, have the same name.
     """
 
     def __init__(self, sources: Iterable[PluginSource], clone: Clone | None = None) -> None:
         sources = sorted(sources, key=lambda source: (source.name, source.distribution))
-        _refuse_duplicates(
-            "Entry point",
-            [(source.name, source.distribution, source.version) for source in sources],
-        )
         self._clone = clone
         self.plugins = tuple(load_plugin(source) for source in sources)
-        self.families = self._by_name("Family", lambda p: [(e.id, e) for e in p.families])
-        self.suites = self._by_name("Suite", lambda p: [(e.name, e) for e in p.suites])
-        self.methods = self._by_name("Method", lambda p: [(e.name, e) for e in p.methods])
-        self.protocols = self._by_name("Protocol", lambda p: [(e.id, e) for e in p.protocols], _OWN)
-        self.policy_kinds = self._by_name(
-            "Policy kind", lambda p: [(e.kind, e) for e in p.policy_kinds], _OWN
+        plugins = (_OWN, *self.plugins)
+        self.families = Names("Family", ((e.id, p, e) for p in plugins for e in p.families))
+        self.suites = Names("Suite", ((e.name, p, e) for p in plugins for e in p.suites))
+        self.methods = Names(
+            "Method", ((e.name, p, e) for p in plugins for e in p.methods), own=RESERVED
+        )
+        self.protocols = Names("Protocol", ((e.id, p, e) for p in plugins for e in p.protocols))
+        self.policy_kinds = Names(
+            "Policy kind",
+            ((e.kind, p, e) for p in plugins for e in p.policy_kinds),
+            is_said=False,  # by files
         )
 
-    def _by_name(
-        self, kind: str, entries: Callable[[Plugin], list[tuple[str, Entry]]], *own: Plugin
-    ) -> dict[str, Entry]:
-        plugins = (*own, *self.plugins)
-        found = [(name, p, entry) for p in plugins for name, entry in entries(p)]
-        _refuse_duplicates(kind, [(name, p.distribution, p.version) for name, p, _ in found])
-        return {name: entry for name, _, entry in found}
+    @property
+    def disputes(self) -> list[str]:
+        """In a sentence each: names that several plugins register; whoever asks for one is told."""
+        kinds = (self.suites, self.families, self.methods, self.protocols, self.policy_kinds)
+        return [dispute for names in kinds for dispute in names.disputes]
 
-    def select_families(self, asked: str) -> tuple[FamilyEntry, ...]:
-        """The families of a suite, or the one family asked for, with or without its version.
+    def select_families(self, asked: str) -> tuple[str, ...]:
+        """Ids of the families of a suite, or of the one asked for, with or without its version.
 
         Raises:
             UnknownNameError: neither a suite nor a family is called so.
-            PluginError: the suite lies in the clone and is not installed, or a suite lists a family
-                that nobody registers.
+            PluginError: the suite lies in the clone and is not installed, or several plugins
+                register that name.
         """
-        if asked in self.suites:
-            return tuple(self._family_of(asked, id_) for id_ in self.suites[asked].families)
-        if asked in self.families:
-            return (self.families[asked],)
-        versions = [id_ for id_ in self.families if id_.rpartition("-v")[0] == asked]
-        if versions:
-            newest = max(versions, key=lambda id_: int(id_.rpartition("-v")[2]))
-            return (self.families[newest],)
+        if suite := self.suites.asked(asked):
+            return tuple(self._of_suite(suite, id_) for id_ in self.suites[suite].families)
+        versions = [id_ for id_ in self.families.spellings if id_.rpartition("-v")[0] == asked]
+        newest = max(versions, key=lambda id_: int(id_.rpartition("-v")[2]), default=asked)
+        if family := self.families.asked(newest):
+            return (family,)
         self._refuse_absent_suite(asked.partition("/")[0])
         if "/" in asked:
             raise UnknownNameError("family", asked, self.families)
         raise UnknownNameError("suite", asked, self.suites, self._failure_hint())
 
-    def method_entry(self, name: str) -> MethodEntry:
-        """The method of that name.
+    def method_named(self, asked: str) -> str:
+        """The name that the method asked for is known by.
 
         Raises:
             UnknownNameError: nobody registers it.
+            PluginError: several plugins register that name.
         """
-        if name not in self.methods:
-            raise UnknownNameError("method", name, self.methods, self._failure_hint())
-        return self.methods[name]
+        name = self.methods.asked(asked)
+        if name is None:
+            raise UnknownNameError("method", asked, self.methods, self._failure_hint())
+        return name
+
+    def method_entry(self, name: str) -> MethodEntry:
+        """The method of that name; raises as ``method_named``."""
+        return self.methods[self.method_named(name)]
 
     def protocol(self, id_: str) -> EvalProtocol:
-        """The protocol of that id.
+        """The protocol of that id, under the id that it is known by.
 
         Raises:
             UnknownNameError: neither hyperbench nor a plugin has one.
+            PluginError: several plugins register that id.
         """
-        if id_ not in self.protocols:
+        name = self.protocols.asked(id_)
+        if name is None:
             raise UnknownNameError("protocol", id_, self.protocols, self._failure_hint())
-        return self.protocols[id_]
+        found = self.protocols[name]
+        return found if found.id == name else found.model_copy(update={"id": name})
 
-    def family_entry(self, id_: str) -> FamilyEntry:
-        """The family of that id.
+    def family_named(self, id_: str) -> str:
+        """The id that the family asked for is known by.
 
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: its suite lies in the clone and is not installed.
+            PluginError: several plugins register that id, a suite lists what none registers, or
+                the suite lies in the clone and is not installed.
         """
-        if id_ not in self.families:
-            self._refuse_absent_suite(id_.partition("/")[0])
-            raise UnknownNameError("family", id_, self.families, self._failure_hint())
-        return self.families[id_]
+        name = self.families.asked(id_)
+        if name is not None:
+            return name
+        self._refuse_absent_suite(id_.partition("/")[0])
+        for suite in self.suites.values():
+            if id_ in suite.families:
+                raise PluginError(
+                    f"Suite {suite.name!r} lists the family {id_!r}, which no plugin registers."
+                )
+        raise UnknownNameError("family", id_, self.families, self._failure_hint())
 
     def make_family(self, id_: str) -> TaskFamily:
         """Make the family of that id.
 
+        Where several plugins register one, its ``info.id`` says which it is, so that its
+        demonstrations, runs and boards are its own.
+
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: it, or a package it requires, is not installed or cannot be imported, or
-                its spaces are not flat boxes.
+            PluginError: it, or a package it requires, is not installed, cannot be imported or made,
+                its spaces are not flat boxes, or several plugins register that id.
         """
         from hyperbench.task import told_apart  # late: completion loads a registry, and no NumPy
 
-        entry = self.family_entry(id_)
-        family: TaskFamily = self._resolve(f"Family {id_!r}", entry)(**entry.arguments)
-        if family.info.id != id_:
+        name = self.family_named(id_)
+        owner, entry = self.families.claim(name)
+        what = f"Family {name!r}"
+        family_class = self._resolve(self.families, name)
+        with _blamed(f"{what} of {owner.distribution} {owner.version} cannot be made"):
+            family: TaskFamily = family_class(**entry.arguments)
+            # Properties of a stranger's class are code as well.
+            for needed in ("info", "tasks", "spec_space", "observation_space", "action_space"):
+                getattr(family, needed)
+        if family.info.id != entry.id:
             raise PluginError(
-                f"Family {id_!r} calls itself {family.info.id!r}; the ids must agree."
+                f"Family {entry.id!r} calls itself {family.info.id!r}; the ids must agree."
             )
-        for name in ("observation_space", "action_space"):
-            space = getattr(family, name, None)
+        for space_name in ("observation_space", "action_space"):
+            space = getattr(family, space_name)
             if not hasattr(space, "low") or len(getattr(space, "shape", None) or ()) != 1:
                 raise PluginError(
-                    f"Family {id_!r}: {name} must be a flat gymnasium.spaces.Box, it is {space}. "
+                    f"{what}: {space_name} must be a flat gymnasium.spaces.Box, it is {space}. "
                     "Flatten it in the environment."
                 )
-        tasks = getattr(family, "tasks", ())
+        tasks = family.tasks
         if tasks and (labelled := told_apart(tasks))[0].num_digits:
             family.tasks = labelled
+        if name != entry.id:
+            with _blamed(f"{what} cannot be told from others of its id: its info cannot be set"):
+                family.info = replace(family.info, id=name)
         return family
 
     def method_class(self, name: str) -> type[PolicyGenerator]:
@@ -168,9 +195,10 @@ class Registry:
 
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: it, or a package it requires, cannot be imported.
+            PluginError: it, or a package it requires, cannot be imported, or several plugins
+                register that name.
         """
-        found: type[PolicyGenerator] = self._resolve(f"Method {name!r}", self.method_entry(name))
+        found: type[PolicyGenerator] = self._resolve(self.methods, self.method_named(name))
         return found
 
     def packages_of(self, family: str, method: str) -> dict[str, Path | None]:
@@ -178,78 +206,57 @@ class Registry:
 
         Nobody registers control arms. Nothing is imported.
         """
-        return {
-            plugin.distribution: package_path(target)
-            for plugin in self.plugins
-            for target in (
-                *(entry.target for entry in plugin.families if entry.id == family),
-                *(entry.target for entry in plugin.methods if entry.name == method),
-            )
-        }
+        asked = ((self.families, family), (self.methods, method))
+        claims = [names.claim(name) for names, name in asked if name in names]
+        return {owner.distribution: package_path(entry.target) for owner, entry in claims}
 
     def fingerprints(self, family: str, method: str = "") -> Fingerprints:
         """Hash the code of a family and a method as they are installed; nothing is imported.
 
-        What is no method, such as a control arm, has none.
-
-        Raises:
-            UnknownNameError: nobody registers the family.
+        What is not registered, as no control arm is, has none.
         """
 
-        def of(entry: FamilyEntry | MethodEntry) -> str | None:
-            return fingerprint(entry.target, self._owner(entry).distribution)
+        def of(names: Names[Any], name: str) -> str | None:
+            if name not in names:
+                return None
+            owner, entry = names.claim(name)
+            return fingerprint(entry.target, owner.distribution)
 
-        return Fingerprints(
-            method=of(self.methods[method]) if method in self.methods else None,
-            family=of(self.family_entry(family)),
-        )
+        return Fingerprints(method=of(self.methods, method), family=of(self.families, family))
 
     def policy_kind(self, kind: str) -> type[StorablePolicies]:
         """Import the policies of that kind.
 
         Raises:
             UnknownNameError: nobody registers it.
-            PluginError: it cannot be imported.
+            PluginError: it cannot be imported, or several plugins register that name.
         """
-        if kind not in self.policy_kinds:
+        known = self.policy_kinds.asked(kind)
+        if known is None:
             raise UnknownNameError(
                 "kind of policies", kind, self.policy_kinds, self._failure_hint()
             )
-        found: type[StorablePolicies] = self._resolve(
-            f"Policy kind {kind!r}", self.policy_kinds[kind]
-        )
+        found: type[StorablePolicies] = self._resolve(self.policy_kinds, known)
         return found
 
-    def _family_of(self, suite: str, id_: str) -> FamilyEntry:
-        if id_ not in self.families:
-            raise PluginError(
-                f"Suite {suite!r} lists the family {id_!r}, which no plugin registers."
-            )
-        return self.families[id_]
+    def _of_suite(self, suite: str, id_: str) -> str:
+        """The family that a suite means: that of its own plugin, where others use the id, too."""
+        its_own = f"{self.suites.claim(suite)[0].distribution}:{id_}"
+        return its_own if its_own in self.families else id_
 
-    def _owner(self, entry: FamilyEntry | MethodEntry | PolicyKindEntry) -> Plugin:
-        return next(
-            plugin
-            for plugin in (_OWN, *self.plugins)
-            if entry in (*plugin.families, *plugin.methods, *plugin.policy_kinds)
+    def _resolve(self, names: Names[Any], name: str) -> Any:
+        owner, entry = names.claim(name)
+        what = f"{names.kind} {name!r}"
+        module, _, target = entry.target.partition(":")
+        place = f"of {owner.distribution} {owner.version} cannot be imported from {entry.target!r}"
+        with _blamed(f"{what} {place}"):
+            missing = [name for name in getattr(entry, "requires", ()) if not _is_importable(name)]
+            if not missing:
+                return getattr(importlib.import_module(module), target)
+        raise PluginError(
+            f"{what} needs the package {missing[0]!r}, which is not installed. "
+            f"It {self._where_it_is(missing[0], owner)}"
         )
-
-    def _resolve(self, what: str, entry: FamilyEntry | MethodEntry | PolicyKindEntry) -> Any:
-        owner = self._owner(entry)
-        for package in getattr(entry, "requires", ()):
-            if not _is_importable(package):
-                raise PluginError(
-                    f"{what} needs the package {package!r}, which is not installed. "
-                    f"It {self._where_it_is(package, owner)}"
-                )
-        module, _, name = entry.target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except Exception as error:  # a stranger's module may raise anything while it is imported
-            raise PluginError(
-                f"{what} of {owner.distribution} {owner.version} cannot be imported "
-                f"from {entry.target!r}: {error}"
-            ) from error
 
     def _refuse_absent_suite(self, suite: str) -> None:
         if self._clone is None or suite in self.suites:
@@ -298,13 +305,12 @@ def _is_importable(package: str) -> bool:
         return False
 
 
-def _refuse_duplicates(kind: str, found: list[tuple[str, str, str]]) -> None:
-    owners: dict[str, tuple[str, str]] = {}
-    for name, distribution, version in found:
-        if name in owners:
-            other, other_version = owners[name]
-            raise PluginError(
-                f"{kind} {name!r} is declared by both {other!r} {other_version} and "
-                f"{distribution!r} {version}. Uninstall one."
-            )
-        owners[name] = (distribution, version)
+@contextmanager
+def _blamed(problem: str) -> Iterator[None]:
+    """Whatever a stranger's code raises is a plugin's error, told in one line."""
+    try:
+        yield
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise PluginError(f"{problem}: {one_line(error)}") from error

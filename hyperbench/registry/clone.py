@@ -97,10 +97,14 @@ class Clone:
         Packages of the clone that it needs and that are not installed are part of the command: pip
         would look for them on an index, where anybody may have taken their names.
         """
-        here = "this clone" if Path.cwd() == self.root else f"the clone {self.root}"
         folders = dict.fromkeys(found.folder for found in self._missing(package))
         editable = " ".join(f"-e {folder}" for folder in folders)
-        return f"is in {here}: pip install -c constraints.txt {editable}"
+        return f"is in {self.named}: pip install -c constraints.txt {editable}"
+
+    @property
+    def named(self) -> str:
+        """What to call it, for somebody who is told to enter a command there."""
+        return "this clone" if Path.cwd() == self.root else f"the clone {self.root}"
 
     def _missing(self, package: ClonePackage) -> list[ClonePackage]:
         """What to install for a package, the package last."""
@@ -114,6 +118,17 @@ def source_tree() -> Clone | None:
     clone = Clone(Path(__file__).resolve().parents[2])
     own = clone.of_distribution("hyperbench-rl")
     return clone if own is not None and own.folder == "." else None
+
+
+def how_to_add(package: str, extra: str) -> str:
+    """A sentence that says how to install a package which one of hyperbench's extras needs.
+
+    Outside of a clone the package is named alone: hyperbench is on no index.
+    """
+    clone = source_tree()
+    if clone is None:
+        return f"Install it with: pip install {package}"
+    return f"Install it, in {clone.named}, with: pip install -c constraints.txt -e '.[{extra}]'"
 
 
 def _package(folder: Path, project: dict[str, Any]) -> ClonePackage:

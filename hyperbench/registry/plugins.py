@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, TypeVar
 
 import pluggy
 
 from hyperbench import hookspecs
-from hyperbench.errors import UnknownNameError
+from hyperbench.errors import UnknownNameError, one_line
 from hyperbench.hookspecs import (
     ENTRY_POINT_GROUP,
     FamilyEntry,
@@ -49,6 +49,8 @@ class Plugin:
     policy_kinds: tuple[PolicyKindEntry, ...] = ()
     protocols: tuple[EvalProtocol, ...] = ()
     failure: str | None = None
+    is_own: bool = False
+    """Whether it is hyperbench itself."""
 
 
 def installed_plugins() -> list[PluginSource]:
@@ -106,8 +108,10 @@ def load_plugin(source: PluginSource) -> Plugin:
             policy_kinds=_flat(hook.hyperbench_policy_kinds(), PolicyKindEntry),
             protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
         )
-    except Exception as error:  # a stranger's code may raise anything; it is listed, not hidden
-        return Plugin(**{**vars(plugin), "failure": f"{type(error).__name__}: {error}"})
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a stranger's code may raise anything; it is listed, not hidden
+        return replace(plugin, failure=one_line(error))
 
 
 def _flat(results: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, ...]:

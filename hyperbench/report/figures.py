@@ -46,11 +46,13 @@ def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
         DataError: the folder cannot be written.
     """
     require("matplotlib")
-    from matplotlib import rc_context
+    from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
     written = []
-    with rc_context(SETTINGS):
+    with rc_context():
+        rcdefaults()  # a user's own settings must not change the files
+        rcParams.update(SETTINGS)
         for name, figure in _figures(contents):
             stem = re.sub(r"[^\w.-]+", "-", name).strip("-")
             path = folder / f"{stem}.pdf"

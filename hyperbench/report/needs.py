@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import util
 
 from hyperbench.errors import HyperbenchError
+from hyperbench.registry.clone import how_to_add
 
 
 def require(*packages: str) -> None:
@@ -17,5 +18,5 @@ def require(*packages: str) -> None:
         if util.find_spec(package) is None:
             raise HyperbenchError(
                 f"A report needs the package {package!r}, which is not installed. "
-                "Install it with: pip install 'hyperbench-rl[report]'"
+                + how_to_add(package, "report")
             )

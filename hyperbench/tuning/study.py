@@ -12,6 +12,7 @@ from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.files import new_folder
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import Provenance
+from hyperbench.registry.clone import how_to_add
 from hyperbench.search import Choice, Range, SearchSpace, Setting
 from hyperbench.seeding import child_seed
 
@@ -119,7 +120,7 @@ def require_optuna() -> None:
     if util.find_spec("optuna") is None:
         raise HyperbenchError(
             "Tuning needs the package 'optuna', which is not installed. "
-            "Install it with: pip install hyperbench-rl[tune]"
+            + how_to_add("optuna", "tune")
         )
 
 

@@ -40,10 +40,20 @@ def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console)
     console.print(grid, highlight=False)
 
 
-def print_left_out(event: Event) -> None:
-    """Say on standard error why a family is not planned."""
-    text = f"{event.run} is left out: {event.message}"
-    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+class LeftOut:
+    """Says on standard error what is not planned and why; an ``events.Notify``.
+
+    Attributes:
+        number: how much it has told of.
+    """
+
+    number = 0
+
+    def __call__(self, event: Event) -> None:
+        """Tell of one family or method."""
+        self.number += 1
+        text = f"{event.run} is left out: {event.message}"
+        Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _that_fit(table: Table, width: int) -> Iterator[RichTable]:

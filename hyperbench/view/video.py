@@ -16,6 +16,7 @@ import numpy.typing as npt
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
+from hyperbench.registry.clone import how_to_add
 from hyperbench.rollout import EpisodeProgress, EpisodeTable, rollout
 from hyperbench.task import TaskSpec
 from hyperbench.threads import single_threaded
@@ -69,7 +70,7 @@ def check_output(output: Path) -> None:
     except ImportError as error:
         raise HyperbenchError(
             "Films need the package 'imageio-ffmpeg', which is not installed. "
-            "Install it with: pip install 'hyperbench-rl[video]'"
+            + how_to_add("imageio-ffmpeg", "video")
         ) from error
 
 

@@ -12,7 +12,7 @@ from hyperbench_baselines.conditional import Conditional
 from hyperbench_baselines.hypogen import Hypogen
 
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import PluginError, ProtocolError
+from hyperbench.errors import PluginError
 from hyperbench.hookspecs import FamilyEntry, SuiteEntry, hookimpl
 from hyperbench.measuring.cloning import cloning_losses
 from hyperbench.measuring.plan import plan
@@ -67,7 +67,7 @@ def test_a_family_that_cannot_be_split_does_not_end_the_suite(make_registry):
 
 
 def test_where_no_family_can_be_split_each_is_named(make_registry):
-    with pytest.raises(ProtocolError, match=r"testing/few-v1: .* at least 3 tasks, found 2"):
+    with pytest.raises(PluginError, match=r"testing/few-v1: .* at least 3 tasks, found 2"):
         plan(make_registry(Few), ["expert"], "testing", QUICK)
 
 

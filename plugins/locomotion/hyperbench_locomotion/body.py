@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 from xml.etree import ElementTree
 
-import mujoco
 import numpy as np
+from hyperbench_mujoco import mujoco
 
 from hyperbench_locomotion.mjcf import Element
 from hyperbench_locomotion.physics import Array, Physics

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import mujoco
 import numpy as np
+from hyperbench_mujoco import mujoco
 
 from hyperbench_locomotion.body import Body
 from hyperbench_locomotion.mjcf import Element, add, add_camera, add_capsule, add_floor, stage

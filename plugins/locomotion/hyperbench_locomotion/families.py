@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mujoco
 import numpy as np
+from hyperbench_mujoco import mujoco
 
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import MLPPolicies

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
+from hyperbench_mujoco import mujoco
 
 from hyperbench_locomotion.body import Body
 from hyperbench_locomotion.mjcf import (

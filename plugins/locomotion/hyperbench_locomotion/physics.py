@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-import mujoco
-import mujoco.rollout
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco import mujoco
 from hyperbench_mujoco.turns import CARRIED, Indices, Turns
+from mujoco.rollout import Rollout
 
 Array = npt.NDArray[np.float64]
 
@@ -89,7 +89,7 @@ class RolloutPhysics(Physics):
         super().__init__(models, num_threads)
         model = self.models[0]
         # A pool of one thread only adds a hand-over: with 0 the caller's thread does the work.
-        self._rollout = mujoco.rollout.Rollout(nthread=self.num_threads if num_threads > 1 else 0)
+        self._rollout = Rollout(nthread=self.num_threads if num_threads > 1 else 0)
         self._data = [mujoco.MjData(model) for _ in range(self.num_threads)]
         num_state = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS.value)
         # A row is time, qpos, qvel; these bodies have no activations.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from hyperbench_mujoco import mujoco
 
 from hyperbench.vector import Observations, Seed, StreamedVectorEnv
 from hyperbench_locomotion.body import Body

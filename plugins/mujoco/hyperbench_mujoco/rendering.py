@@ -10,12 +10,12 @@ from abc import abstractmethod
 from contextlib import suppress
 from ctypes.util import find_library
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from hyperbench.errors import HyperbenchError
+from hyperbench.errors import HyperbenchError, one_line
 from hyperbench.vector import SingleEnv
+from hyperbench_mujoco import mujoco, why_not_drawn
 
 Picture = npt.NDArray[np.uint8]
 
@@ -113,6 +113,12 @@ class PaintedEnv(SingleEnv):
 
 
 def _choose_backend() -> None:
+    if why_not_drawn is not None:
+        raise HyperbenchError(
+            f"Cannot draw: MuJoCo cannot be used with MUJOCO_GL={os.environ.get('MUJOCO_GL')} "
+            f"({one_line(why_not_drawn)}). Set MUJOCO_GL to egl or osmesa, and install its "
+            "library, libegl1 or libosmesa6."
+        )
     # MuJoCo chose its OpenGL backend when it was imported: by MUJOCO_GL, else GLFW, which needs a
     # display. Where neither is given only EGL and OSMesa can work, and as PyOpenGL is bound to
     # whichever is imported first, OSMesa cannot be tried once EGL has failed.

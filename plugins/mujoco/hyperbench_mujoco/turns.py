@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
+
+from hyperbench_mujoco import mujoco
 
 Indices = npt.NDArray[np.int64]
 Simulation = TypeVar("Simulation")

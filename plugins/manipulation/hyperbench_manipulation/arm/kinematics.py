@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco import mujoco
 
 from hyperbench_manipulation.arm.links import JOINT_LIMITS, NUM_JOINTS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import cos, sin, sqrt
 from typing import Any
 
-import mujoco
+from hyperbench_mujoco import mujoco
 
 from hyperbench_manipulation.arm.links import FINGERS, FLANGE, HAND_TURN, LINKS, TOOL
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-import mujoco
 import numpy as np
+from hyperbench_mujoco import mujoco
 from hyperbench_mujoco.turns import CARRIED, Turns
 
 from hyperbench_manipulation.arm.kinematics import Array

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco import mujoco
 from hyperbench_mujoco.rendering import PaintedEnv, Painter
 
 from hyperbench_manipulation.sawyer.vector_env import SawyerVectorEnv

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco import mujoco
 from hyperbench_mujoco.turns import Indices, Turns
 
 from hyperbench_manipulation.sawyer.tasks import CRANK_RADIUS, Array, Beyond, Near, Point

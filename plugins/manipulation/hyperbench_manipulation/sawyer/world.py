@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
+from hyperbench_mujoco import mujoco
 from hyperbench_mujoco.turns import CARRIED
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
