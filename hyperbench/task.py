@@ -175,7 +175,7 @@ class TaskSpec:
 
 
 def told_apart(tasks: Sequence[TaskSpec]) -> tuple[TaskSpec, ...]:
-    """The same tasks, with as many digits in their labels as tell their values apart.
+    """Give the labels of tasks as many digits as tell their values apart.
 
     Args:
         tasks: of one spec space.

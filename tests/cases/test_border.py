@@ -329,3 +329,14 @@ def test_observations_in_small_units_are_not_taken_for_standing_still():
 
     np.testing.assert_allclose(in_units(2.0**-17), in_units(1.0), rtol=1e-4, atol=1e-5)
     assert np.isfinite(in_units(0.0)).all()
+
+
+def test_what_is_of_order_one_is_normalised_as_ever(pointmass, tmp_path):
+    """To the last bit, or finished runs would not be those of this code."""
+    found = dataset(pointmass, 1, tmp_path)
+    prepare(pointmass, found)
+    demonstrations = load(pointmass, found, pointmass.tasks)
+    seen = np.concatenate([demonstrations.observations(t) for t in range(len(pointmass.tasks))])
+    assert np.abs(seen).max() > 1
+    std = np.maximum(seen.astype(np.float64).std(axis=0), 1e-3).astype(np.float32)
+    np.testing.assert_array_equal(Normalizer.of(demonstrations).observation_std, std)
