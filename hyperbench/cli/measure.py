@@ -17,6 +17,7 @@ from hyperbench.cli.options import (
     Suite,
     Threads,
     data_dir_or_cache,
+    debugging,
     goes_on,
     protocol_named,
     read_config,
@@ -25,6 +26,7 @@ from hyperbench.cli.options import (
 
 @app.command()
 def run(
+    context: typer.Context,
     method: Annotated[
         list[str],
         typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
@@ -76,6 +78,14 @@ def run(
             help="Runs at a time; 0 takes the cores. Results do not depend on it.",
         ),
     ] = 0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="HYPERBENCH_TIMEOUT",
+            min=0,
+            help="Seconds after which a run is stopped and counts as failed; 0 is never.",
+        ),
+    ] = 0,
     output_dir: Annotated[
         Path, typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For runs.")
     ] = Path("runs"),
@@ -109,10 +119,12 @@ def run(
             shuffled_spec=shuffled_spec,
             device=device,
             num_jobs=jobs,
+            timeout=timeout or None,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             dry_run=dry_run,
             as_json=as_json,
+            debug=debugging(context),
         )
     if failed:
         raise typer.Exit(1)
@@ -120,6 +132,7 @@ def run(
 
 @app.command()
 def tune(
+    context: typer.Context,
     method: Annotated[
         str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
     ],
@@ -161,11 +174,13 @@ def tune(
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             num_threads=threads,
+            debug=debugging(context),
         )
 
 
 @app.command()
 def prepare(
+    context: typer.Context,
     suite: Suite,
     protocol: Protocol = "quick-v1",
     data_dir: DataDir = None,
@@ -174,4 +189,13 @@ def prepare(
     """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
     from hyperbench.commands.prepare import prepare_command
 
-    prepare_command(suite, protocol_named(protocol), data_dir_or_cache(data_dir), threads)
+    with goes_on("Finished families"):
+        failed = prepare_command(
+            suite,
+            protocol_named(protocol),
+            data_dir_or_cache(data_dir),
+            threads,
+            debugging(context),
+        )
+    if failed:
+        raise typer.Exit(1)

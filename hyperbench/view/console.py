@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from typing import IO, cast
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from hyperbench.events import Event
+from hyperbench.events import Event, LenientStream
 from hyperbench.table import Table
 
 _PADDING = 3
@@ -23,6 +25,11 @@ def standard_output() -> Console:
     """Where results go; as wide as a table needs where there is no terminal to fit."""
     console = Console()
     return console if console.is_terminal else Console(width=160)
+
+
+def standard_error() -> Console:
+    """Where progress goes; it falls silent where that cannot be written."""
+    return Console(file=cast(IO[str], LenientStream(lambda: sys.stderr)))
 
 
 def print_table(table: Table, console: Console) -> None:
@@ -43,7 +50,7 @@ def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console)
 def print_left_out(event: Event) -> None:
     """Say on standard error why a family is not planned."""
     text = f"{event.run} is left out: {event.message}"
-    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+    standard_error().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _that_fit(table: Table, width: int) -> Iterator[RichTable]:
