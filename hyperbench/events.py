@@ -107,7 +107,7 @@ class LenientStream:
             try:
                 stream.write(text)
             except (OSError, ValueError):
-                _silence(stream)
+                silence(stream)
         return len(text)
 
     def flush(self) -> None:
@@ -117,14 +117,17 @@ class LenientStream:
             try:
                 stream.flush()
             except (OSError, ValueError):
-                _silence(stream)
+                silence(stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._find(), name)
 
 
-def _silence(stream: TextIO) -> None:
-    """Send to nowhere what a stream still holds, which Python would try to write at its end."""
+def silence(stream: TextIO) -> None:
+    """Send to nowhere what a stream that cannot be written still holds.
+
+    Python would try to write it when it ends, and end with another status.
+    """
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -21,6 +21,7 @@ from hyperbench.run import Run
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
 from hyperbench.view.console import (
+    output_that_may_fail,
     print_left_out,
     print_listing,
     standard_error,
@@ -83,11 +84,12 @@ def run_command(
         site = Site(output_dir.absolute(), data_dir.absolute(), timeout=timeout)
         _execute(pending, site, num_jobs, debug)
     boards = make_boards([output_dir / run.key for run in runs])
-    if as_json:
-        print(json_text(boards), end="")
-    else:
-        print_boards(boards, out)
-        out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
+    with output_that_may_fail(f"hyperbench leaderboard {output_dir.resolve()}"):
+        if as_json:
+            print(json_text(boards), end="")
+        else:
+            print_boards(boards, out)
+            out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
     _tell_failures(runs, output_dir.absolute(), debug)
     return sum(len(board.failures) for board in boards)
 

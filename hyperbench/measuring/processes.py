@@ -1,6 +1,6 @@
 """Worker processes of this machine: one that dies or is late costs the one item that it held.
 
-Why not a pool of a library: docs/decisions/006-workers-of-our-own.md.
+Why not a pool of a library: docs/decisions/007-workers-of-our-own.md.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ class Processes:
         for said, content in worker.told():
             match said:
                 case "ready":
-                    worker.is_ready, self._num_failed_starts = True, 0
+                    worker.is_ready = True
                 case "begun":
-                    worker.begun = time.monotonic()
+                    worker.begun, self._num_failed_starts = time.monotonic(), 0
                 case "event":
                     # What watches may fail, and the next event is told all the same.
                     with suppress(Exception):
