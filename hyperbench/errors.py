@@ -43,6 +43,10 @@ class DataError(HyperbenchError):
     """Demonstrations or records that are missing, altered or unreadable."""
 
 
+class NoRoomError(DataError):
+    """A place that cannot be written, e.g. because its disk is full; nobody's code is to blame."""
+
+
 class PluginError(HyperbenchError):
     """A plugin that cannot be loaded or that contradicts another one."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TextIO
 
 Status = Literal["running", "ok", "failed"]
 
@@ -84,3 +85,50 @@ class Listeners:
                 self._listeners.remove(listener)
                 name = getattr(listener, "__qualname__", type(listener).__qualname__)
                 self.failures.append(f"{name} watches no longer: {type(error).__name__}: {error}")
+
+
+class LenientStream:
+    """A text stream that falls silent when it cannot be written, as on a full disk.
+
+    What is told while work is going on is nobody's result: a log that is full, or a terminal that
+    was closed, must not end the work.
+
+    Args:
+        find: gives the stream, asked anew each time; it may be None, as ``sys.stderr`` may be.
+    """
+
+    def __init__(self, find: Callable[[], TextIO | None]) -> None:
+        self._find = find
+
+    def write(self, text: str) -> int:
+        """Write, or drop what cannot be written; gives the text's length."""
+        stream = self._find()
+        if stream is not None:
+            try:
+                stream.write(text)
+            except (OSError, ValueError):
+                silence(stream)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or drop what cannot be written."""
+        stream = self._find()
+        if stream is not None:
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                silence(stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._find(), name)
+
+
+def silence(stream: TextIO) -> None:
+    """Send to nowhere what a stream that cannot be written still holds.
+
+    Python would try to write it when it ends, and end with another status.
+    """
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

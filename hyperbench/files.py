@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hyperbench.errors import DataError
+from hyperbench.errors import DataError, NoRoomError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def sha256_file(path: Path) -> str:
@@ -32,7 +36,7 @@ def new_folder(folder: Path, remedy: str) -> Iterator[Path]:
         The draft to write into.
 
     Raises:
-        DataError: the place cannot be written.
+        NoRoomError: the place cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +51,10 @@ def new_folder(folder: Path, remedy: str) -> Iterator[Path]:
         if folder.is_dir():
             folder.rename(replaced)
         draft.rename(folder)
-    except OSError as error:
-        raise _cannot_write(folder, error, remedy) from error
+    except Exception as error:
+        if isinstance(error, OSError) or is_no_room(error):
+            raise _cannot_write(folder, error, remedy) from error
+        raise
     finally:
         if replaced.exists() and not folder.exists():
             replaced.rename(folder)
@@ -76,12 +82,19 @@ def check_writable(folder: Path, remedy: str) -> None:
         ) from error
 
 
-def _cannot_write(folder: Path, error: OSError, remedy: str) -> DataError:
-    return DataError(f"{folder} cannot be written: {_reason(folder, error)}. {remedy}")
+def is_no_room(error: BaseException) -> bool:
+    """Whether an error is the disk's, or says so in a library's own words."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _NO_ROOM
+    return any(os.strerror(number) in str(error) for number in _NO_ROOM)
 
 
-def _reason(folder: Path, error: OSError) -> str:
+def _cannot_write(folder: Path, error: Exception, remedy: str) -> NoRoomError:
+    return NoRoomError(f"{folder} cannot be written: {_reason(folder, error)}. {remedy}")
+
+
+def _reason(folder: Path, error: Exception) -> str:
     for place in (folder, *folder.parents):
         if place.is_symlink() and not place.exists():  # the system says that it exists
             return f"{place} is a link to {place.readlink()}, where nothing is"
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)

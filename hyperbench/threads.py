@@ -49,9 +49,15 @@ def _granted(root: Path = Path("/")) -> float:
     return min(shares)
 
 
+_SAID_TO_NEW_ONES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Environment variables that libraries read while they are imported."""
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Let linear algebra use one thread, and check that it does.
+
+    That holds for what is imported inside, too, which keeps its one thread after it.
 
     One thread makes sums, and so results, independent of the machine's load, and is faster for the
     small matrices of these policies.
@@ -61,14 +67,20 @@ def single_threaded() -> Iterator[None]:
     """
     torch = sys.modules.get("torch")  # only a method that has imported it needs the setting
     before = torch.get_num_threads() if torch is not None else None
+    environment = {name: os.environ.get(name) for name in _SAID_TO_NEW_ONES}
     with threadpool_limits(limits=1):
         if torch is not None:
             torch.set_num_threads(1)
         busy = [pool["prefix"] for pool in threadpool_info() if pool["num_threads"] > 1]
         if busy or (torch is not None and torch.get_num_threads() != 1):
             raise RuntimeError(f"{busy or ['torch']} did not accept a single thread")
+        os.environ.update(dict.fromkeys(_SAID_TO_NEW_ONES, "1"))
         try:
             yield
         finally:
+            for name, value in environment.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
             if torch is not None:
                 torch.set_num_threads(before)

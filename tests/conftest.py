@@ -1,5 +1,7 @@
 """Fixtures that several test files share; tests cannot import each other."""
 
+from contextlib import contextmanager, nullcontext
+
 import hypothesis
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hyperbench_pointmass.family import GoalDrag
 
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.family import FamilyInfo
+from hyperbench.measuring.executors import Here
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.provenance import Provenance
 from hyperbench.records.record import RunRecord, SplitEntry, TaskEntry
@@ -28,6 +31,28 @@ PROVENANCE = Provenance(
     commit=None,
     dirty=None,
 )
+
+
+@pytest.fixture(scope="session")
+def workerless():
+    """As a context: commands work in this process, which has imported all they need."""
+
+    @contextmanager
+    def here():
+        with pytest.MonkeyPatch.context() as patch:
+            for command in ("run", "prepare", "tune"):
+                name = f"hyperbench.commands.{command}.Processes"
+                patch.setattr(name, lambda _: nullcontext(Here()))
+            yield
+
+    return here
+
+
+@pytest.fixture
+def in_this_process(workerless):
+    """Let the commands of a test work in this process."""
+    with workerless():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def no_data(somewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], in_this_process: None):
     """Run a command in this process; gives exit code, standard output and error."""
 
     def run(*arguments: str) -> tuple[int, str, str]:

@@ -20,7 +20,7 @@ from hyperbench.measuring.conductor import (
     Wanted,
     ensure_demonstrations,
     execute,
-    record_lost,
+    record_failure,
 )
 from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
@@ -304,7 +304,7 @@ def test_a_failing_run_does_not_stop_the_others(go, registry, places) -> None:
 
 def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:
     run, _ = go()
-    record_lost(run, "the worker process died", places, registry=registry)
+    record_failure(run, "the worker process died", places, ignore, registry=registry)
     assert "worker process died" in StoredRun.read(places.runs / run.key).record.error
 
 

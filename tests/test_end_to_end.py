@@ -25,7 +25,7 @@ FORMATS = {
 
 
 @pytest.fixture
-def hyperbench(tmp_path, demonstrations_dir, monkeypatch):
+def hyperbench(tmp_path, demonstrations_dir, monkeypatch, in_this_process):
     """Run a command line as a shell in an empty folder would; its output if it succeeds."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(demonstrations_dir))

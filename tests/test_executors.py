@@ -28,7 +28,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def here(*arguments: str) -> Result:
-    """Run a command in this process, which has imported all that it needs."""
+    """Give a command in this process, which has imported all that it needs."""
     done = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done
@@ -48,22 +48,23 @@ def board(runs: Path) -> tuple[str, list[dict[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def one_worker(data_dir: Path, tmp_path_factory: pytest.TempPathFactory):
-    runs = tmp_path_factory.mktemp("one")
-    arguments = ("--jobs", "1", "--output-dir", str(runs), "--data-dir", str(data_dir))
-    here(*RUN, *arguments)
+def no_worker(data_dir: Path, tmp_path_factory: pytest.TempPathFactory, workerless):
+    runs = tmp_path_factory.mktemp("none")
+    arguments = ("--output-dir", str(runs), "--data-dir", str(data_dir))
+    with workerless():
+        here(*RUN, *arguments)
     return board(runs)
 
 
-def test_two_workers_give_the_same_table(one_worker, data_dir: Path, tmp_path: Path) -> None:
+def test_two_workers_give_the_same_table_as_none(no_worker, data_dir: Path, tmp_path: Path) -> None:
     arguments = ("--jobs", "2", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
     assert "[6/6]" in here(*RUN, *arguments).stderr
-    assert board(tmp_path) == one_worker
+    assert board(tmp_path) == no_worker
 
 
 @pytest.mark.thorough  # a run that is finished and one that is not are told apart elsewhere
 def test_killed_half_way_and_started_again_gives_the_same_table(
-    one_worker, data_dir: Path, tmp_path: Path
+    no_worker, data_dir: Path, tmp_path: Path
 ) -> None:
     arguments = ("--jobs", "1", "--output-dir", str(tmp_path), "--data-dir", str(data_dir))
     process = subprocess.Popen(
@@ -78,7 +79,7 @@ def test_killed_half_way_and_started_again_gives_the_same_table(
     finished = len(list(tmp_path.glob("*/record.json")))
     assert finished < 6
     assert f"{finished} of 6 runs are finished" in here(*RUN, *arguments).stderr
-    assert board(tmp_path) == one_worker
+    assert board(tmp_path) == no_worker
 
 
 @pytest.mark.thorough  # waits for fits that never end

@@ -25,7 +25,6 @@ from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring import conductor
 from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
 from hyperbench.measuring.dataset import Dataset
 from hyperbench.measuring.executors import Here, Site
@@ -142,26 +141,6 @@ def run(registry: Registry, tmp_path: Path) -> Callable[..., tuple[Run, RunRecor
         return chosen, record
 
     return go
-
-
-def test_a_method_is_imported_before_threads_are_limited(run, monkeypatch) -> None:
-    """In a worker torch comes with it, and would keep all its threads: other sums."""
-    order: list[str] = []
-    find, limit = Registry.method_class, conductor.single_threaded
-
-    def method_class(self, name):
-        order.append("import")
-        return find(self, name)
-
-    def single_threaded():
-        order.append("limit")
-        return limit()
-
-    monkeypatch.setattr(Registry, "method_class", method_class)
-    monkeypatch.setattr(conductor, "single_threaded", single_threaded)
-
-    run()
-    assert order[-3:] == ["import", "limit", "import"]
 
 
 def demonstrated(things: list[object]) -> list[int]:

@@ -338,7 +338,13 @@ def test_a_space_that_names_no_field_is_refused() -> None:
 
 
 @pytest.fixture
-def say(data_dir, tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def say(
+    data_dir,
+    tmp_path,
+    in_this_process,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(data_dir))
 

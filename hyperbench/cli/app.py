@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -25,7 +26,8 @@ def main() -> None:
     except HyperbenchError as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(f"Error: {error}", err=True)
+        with suppress(OSError):
+            typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
 
 

@@ -17,6 +17,7 @@ from hyperbench.cli.options import (
     Suite,
     Threads,
     data_dir_or_cache,
+    debugging,
     expand,
     goes_on,
     protocol_named,
@@ -26,6 +27,7 @@ from hyperbench.cli.options import (
 
 @app.command()
 def run(
+    context: typer.Context,
     method: Annotated[
         list[str],
         typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
@@ -75,6 +77,14 @@ def run(
             envvar="HYPERBENCH_JOBS",
             min=0,
             help="Runs at a time; 0 takes the cores. Results do not depend on it.",
+        ),
+    ] = 0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="HYPERBENCH_TIMEOUT",
+            min=0,
+            help="Seconds after which a run is stopped and counts as failed; 0 is never.",
         ),
     ] = 0,
     output_dir: Annotated[
@@ -129,12 +139,14 @@ def run(
             shuffled_spec=shuffled_spec,
             device=device,
             num_jobs=jobs,
+            timeout=timeout or None,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             keep=keep,
             again=again,
             dry_run=dry_run,
             as_json=as_json,
+            debug=debugging(context),
         )
     if failed:
         raise typer.Exit(1)
@@ -142,6 +154,7 @@ def run(
 
 @app.command()
 def tune(
+    context: typer.Context,
     method: Annotated[
         str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
     ],
@@ -191,6 +204,7 @@ def tune(
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             num_threads=threads,
+            debug=debugging(context),
         )
     if left_out:
         raise typer.Exit(1)
@@ -198,6 +212,7 @@ def tune(
 
 @app.command()
 def prepare(
+    context: typer.Context,
     suite: Suite,
     protocol: Protocol = "quick-v1",
     data_dir: DataDir = None,
@@ -206,5 +221,13 @@ def prepare(
     """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
     from hyperbench.commands.prepare import prepare_command
 
-    if prepare_command(suite, protocol_named(protocol), data_dir_or_cache(data_dir), threads):
+    with goes_on("Finished families"):
+        failed = prepare_command(
+            suite,
+            protocol_named(protocol),
+            data_dir_or_cache(data_dir),
+            threads,
+            debugging(context),
+        )
+    if failed:
         raise typer.Exit(1)

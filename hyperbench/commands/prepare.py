@@ -2,58 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
-from hyperbench.measuring.executors import Here, Site
+from hyperbench.errors import HyperbenchError
+from hyperbench.measuring.conductor import Wanted
+from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.plan import families_of
+from hyperbench.measuring.preparing import Prepared, prepare_all
+from hyperbench.measuring.processes import Processes
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
-from hyperbench.view.console import LeftOut, standard_output
+from hyperbench.view.console import LeftOut, standard_error, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 
-def prepare_command(suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int) -> int:
+def prepare_command(
+    suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int, debug: bool
+) -> int:
     """Make the demonstrations of a suite's families.
 
     Returns:
-        How many of them cannot be made.
+        How many families have none.
     """
-    left_out = LeftOut()
     site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
-    for family in families_of(installed(), suite, left_out):
-        prepare_family(Wanted(family.info.id, protocol), site)
-    return left_out.number
-
-
-def prepare_family(wanted: Wanted, site: Site, quiet: bool = False) -> None:
-    """Make a family's demonstrations unless sound ones are there, and tell.
-
-    Args:
-        wanted: which.
-        site: where they belong.
-        quiet: whether to tell only of what had to be made again.
-    """
-    id_ = wanted.family
-    with progress_display({id_: id_}, err) as notify:
-        [outcome] = Here().map(ensure_demonstrations, [wanted], site, notify)
-    assert outcome.result is not None  # noqa: S101 -- what runs here is not lost
-    found, problem = outcome.result
-    if problem not in (None, "missing"):
-        err.print(f"Demonstrations of {id_} were {problem}. They were made again.")
-    if not quiet:
-        size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
-        state = "sound" if problem is None else "made"
-        num_tasks = len(installed().make_family(id_).tasks)
-        num_episodes = num_tasks * int(found.identity["num_episodes"])
+    left_out = LeftOut()
+    families = families_of(installed(), suite, left_out)
+    wanted = [Wanted(family.info.id, protocol) for family in families]
+    with Processes(1) as executor:
+        done = prepare_families(wanted, executor, site, debug)
+    for prepared in done:
+        if prepared.found is None:
+            continue
+        size = sum(path.stat().st_size for path in (prepared.found.folder / "data").iterdir())
+        state = "sound" if prepared.problem is None else "made"
+        num_tasks = len(installed().make_family(prepared.family).tasks)
+        num_episodes = num_tasks * int(prepared.found.identity["num_episodes"])
         out.print(
-            f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
+            f"{prepared.family}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in "
+            f"{prepared.found.folder}",
             highlight=False,
             soft_wrap=True,
         )
+    return left_out.number + sum(prepared.found is None for prepared in done)
+
+
+def prepare_families(
+    wanted: Sequence[Wanted], executor: Executor, site: Site, debug: bool = False
+) -> list[Prepared]:
+    """Make demonstrations unless sound ones are there, and tell what is not as it should be.
+
+    Args:
+        wanted: of which families.
+        executor: lets the experts play.
+        site: where demonstrations belong.
+        debug: whether to show the traceback of an expert that fails.
+    """
+    with progress_display({each.family: each.family for each in wanted}, err) as notify:
+        done = list(prepare_all(wanted, executor, site, notify))
+    for prepared in done:
+        if prepared.failure is not None:
+            said = f"{prepared.family} has no demonstrations: {prepared.failure}"
+            if debug and prepared.traceback:
+                said += f"\n{prepared.traceback}"
+            err.print(said, highlight=False, markup=False, soft_wrap=True)
+        elif prepared.problem not in (None, "missing"):
+            err.print(
+                f"Demonstrations of {prepared.family} were {prepared.problem}. "
+                "They were made again."
+            )
+    return done
+
+
+def refuse_without(done: Sequence[Prepared]) -> None:
+    """Refuse to go on where a family has no demonstrations.
+
+    Raises:
+        HyperbenchError: one has none.
+    """
+    without = [prepared.family for prepared in done if prepared.found is None]
+    if without:
+        raise HyperbenchError(f"There are no demonstrations of {', '.join(without)}.")

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import json_text
-from hyperbench.commands.prepare import prepare_family
+from hyperbench.commands.prepare import prepare_families
 from hyperbench.errors import HyperbenchError
 from hyperbench.files import check_writable
-from hyperbench.measuring.conductor import Wanted, carry_out
-from hyperbench.measuring.executors import Executor, Here, Processes, Site
+from hyperbench.measuring.conductor import Wanted, carry_out, record_failure
+from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.processes import Processes
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
+from hyperbench.records.store import RECORD, StoredRun
 from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
-from hyperbench.view.console import LeftOut, print_listing, standard_output
+from hyperbench.view.console import (
+    LeftOut,
+    output_that_may_fail,
+    print_listing,
+    standard_error,
+    standard_output,
+)
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 
 def run_command(
@@ -44,12 +47,14 @@ def run_command(
     shuffled_spec: bool,
     device: str,
     num_jobs: int,
+    timeout: float | None,
     output_dir: Path,
     data_dir: Path,
     keep: bool,
     again: bool,
     dry_run: bool,
     as_json: bool,
+    debug: bool,
 ) -> int:
     """Plan, execute what is not finished, and show the board.
 
@@ -92,14 +97,16 @@ def run_command(
     _tell(found, pending, output_dir)
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
-        site = Site(output_dir.absolute(), data_dir.absolute(), num_cores())
-        _execute(pending, site, num_jobs, keep)
+        site = Site(output_dir.absolute(), data_dir.absolute(), timeout=timeout)
+        _execute(pending, site, num_jobs, keep=keep, debug=debug)
     boards = make_boards([output_dir / run.key for run in runs])
-    if as_json:
-        print(json_text(boards), end="")
-    else:
-        print_boards(boards, out)
-        out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
+    with output_that_may_fail(f"hyperbench leaderboard {output_dir.resolve()}"):
+        if as_json:
+            print(json_text(boards), end="")
+        else:
+            print_boards(boards, out)
+            out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
+    _tell_failures(runs, output_dir.absolute(), debug)
     return left_out.number + sum(len(board.failures) for board in boards)
 
 
@@ -142,28 +149,45 @@ def _tell(found: Sequence[Standing], pending: Sequence[Run], folder: Path) -> No
         err.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _execute(pending: list[Run], site: Site, num_jobs: int, keep: bool) -> None:
+def _execute(pending: Sequence[Run], site: Site, num_jobs: int, *, keep: bool, debug: bool) -> None:
+    """Carry out runs, in processes that may end as they like; this one keeps the books."""
     num_jobs = min(num_jobs or num_cores(), len(pending))
-    num_threads = max(1, num_cores() // num_jobs)
     learning = {run.family: run.protocol for run in pending if not run.is_arm}
-    for family, protocol in learning.items():
-        prepare_family(Wanted(family, protocol, keep), site, quiet=True)
-    executor: Executor = Here() if num_jobs == 1 else Processes(num_jobs)
     labels = {run.key: run.label for run in pending}
-    with _kept_for_the_board(), progress_display(labels, err) as notify:
-        for _ in carry_out(pending, executor, replace(site, num_threads=num_threads), notify):
-            pass
+    with Processes(num_jobs) as executor:
+        done = prepare_families(
+            [Wanted(family, protocol, keep) for family, protocol in learning.items()],
+            executor,
+            _shared(site, min(num_jobs, len(learning) or 1)),
+            debug,
+        )
+        without = {prepared.family: prepared for prepared in done if prepared.found is None}
+        with progress_display(labels, err) as notify:
+            able = []
+            for run in pending:
+                prepared = without.get(run.family)
+                if run.is_arm or prepared is None:
+                    able.append(run)
+                    continue
+                why = f"no demonstrations of {run.family}: {prepared.failure}"
+                record_failure(run, why, site, notify, traceback=prepared.traceback)
+            for _ in carry_out(able, executor, _shared(site, num_jobs), notify):
+                pass
 
 
-@contextmanager
-def _kept_for_the_board() -> Iterator[None]:
-    """Send what methods and libraries print to standard error: whoever pipes wants the board."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)  # for extension modules and workers, which do not go by sys.stdout
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+def _shared(site: Site, num_jobs: int) -> Site:
+    """The site with the physics threads of each of so many workers."""
+    return replace(site, num_threads=max(1, num_cores() // num_jobs))
+
+
+def _tell_failures(runs: Sequence[Run], output_dir: Path, debug: bool) -> None:
+    """Say where each failed run has its record, with its traceback."""
+    for run in runs:
+        record = StoredRun.read(output_dir / run.key).record
+        if record.status != "failed":
+            continue
+        hint = "" if debug or not record.traceback else "; --debug shows its traceback"
+        said = f"{run.label} failed: see {output_dir / run.key / RECORD}{hint}"
+        if debug and record.traceback:
+            said += f"\n{record.traceback}"
+        err.print(said, highlight=False, markup=False, soft_wrap=True)

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hyperbench.commands.prepare import prepare_family
+from hyperbench.commands.prepare import prepare_families, refuse_without
 from hyperbench.errors import HyperbenchError
 from hyperbench.files import check_writable
 from hyperbench.measuring.conductor import Wanted
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.processes import Processes
 from hyperbench.measuring.settings import settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
@@ -26,13 +26,13 @@ from hyperbench.search import Setting
 from hyperbench.threads import num_cores
 from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
 from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
-from hyperbench.view.console import LeftOut, standard_output
+from hyperbench.view.console import LeftOut, standard_error, standard_output
 from hyperbench.view.progress import progress_display
 
 _NUM_TRIALS_SHOWN = 10
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 
 def study_folder(output_dir: Path, method: str, key: str) -> Path:
@@ -53,6 +53,7 @@ def tune_command(
     output_dir: Path,
     data_dir: Path,
     num_threads: int,
+    debug: bool,
 ) -> int:
     """Begin or continue a study and show its best trials.
 
@@ -99,20 +100,22 @@ def tune_command(
     pending = range(len(study.trials), num_trials)
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
-        for family in study.families:
-            prepare_family(Wanted(family, rules), site, quiet=True)
-        cases = [make_case(run, registry, data_dir, site.num_threads) for run in runs]
-        labels = {str(number): f"trial {number}" for number in pending}
-        with progress_display(labels, err) as notify:
-            study = continue_study(
-                study,
-                cases,
-                registry,
-                folder,
-                num_trials=num_trials,
-                site=site,
-                notify=notify,
-            )
+        with Processes(1) as executor:
+            wanted = [Wanted(family, rules) for family in study.families]
+            refuse_without(prepare_families(wanted, executor, site, debug))
+            cases = [make_case(run, registry, data_dir, site.num_threads) for run in runs]
+            labels = {str(number): f"trial {number}" for number in pending}
+            with progress_display(labels, err) as notify:
+                study = continue_study(
+                    study,
+                    cases,
+                    registry,
+                    folder,
+                    num_trials=num_trials,
+                    site=site,
+                    notify=notify,
+                    executor=executor,
+                )
     _print_study(study)
     out.print(f"Study: {folder.resolve() / STUDY}", highlight=False, soft_wrap=True)
     if not study.ranked:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import PluginError, one_line, traceback_of
+from hyperbench.errors import NoRoomError, PluginError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
@@ -104,9 +104,7 @@ def carry_out(
         if outcome.result is not None:
             yield outcome.result
         else:
-            record = record_lost(outcome.item, outcome.lost or "lost", site)
-            emit(notify, record.key, "lost", status=record.status, message=record.error or "")
-            yield record
+            yield record_failure(outcome.item, outcome.lost or "lost", site, notify)
 
 
 def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None = None) -> RunRecord:
@@ -122,51 +120,46 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
         The record that was written.
 
     Raises:
-        DataError: the record cannot be written.
+        DataError: the record cannot be written; that is not booked on the run.
     """
     registry = registry or installed()
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
     seeds = judged_seeds(split, run.protocol)
     try:
-        with restored():
-            if not run.is_arm:
-                # Before threads are limited: a worker has not imported torch yet, and what comes
-                # later is not limited.
-                registry.method_class(run.method)
-            # Before the fit, which may last: of the code as it was imported.
+        with restored(), single_threaded():
+            # Before the fit, which may last: of the code as it is imported.
             fingerprints = registry.fingerprints(run.family, run.method)
             memory = PeakMemory(run.device)
-            with single_threaded():
-                measured = _measured(run, family, split, seeds, site, notify, registry)
-                not_stored = _obstacle(measured.policies, registry)
-                record = RunRecord(
-                    status="ok",
-                    not_stored=not_stored,
-                    cost=measured.cost.model_copy(
-                        update={
-                            "peak_memory": memory.of_process(),
-                            "peak_gpu_memory": memory.of_gpu(),
-                        }
-                    ),
-                    fit=measured.fit,
-                    fingerprints=fingerprints,
-                    num_support=measured.num_support,
-                    num_target_rollouts=measured.num_target_rollouts,
-                    num_clipped=measured.table.num_clipped,
-                    **_shared_entries(run, family, split, registry),
-                )
-                policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
-                stored = write_record(
-                    site.runs, record, measured.table, policies, measured.generator
-                )
-                written = stored.record
-    except (KeyboardInterrupt, GeneratorExit):
+            measured = _measured(run, family, split, seeds, site, notify, registry)
+            not_stored = _obstacle(measured.policies, registry)
+            record = RunRecord(
+                status="ok",
+                not_stored=not_stored,
+                cost=measured.cost.model_copy(
+                    update={
+                        "peak_memory": memory.of_process(),
+                        "peak_gpu_memory": memory.of_gpu(),
+                    }
+                ),
+                fit=measured.fit,
+                fingerprints=fingerprints,
+                num_support=measured.num_support,
+                num_target_rollouts=measured.num_target_rollouts,
+                num_clipped=measured.table.num_clipped,
+                **_shared_entries(run, family, split, registry),
+            )
+            policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
+            stored = write_record(site.runs, record, measured.table, policies, measured.generator)
+    except (KeyboardInterrupt, GeneratorExit, NoRoomError):
         raise
     except BaseException as error:  # whatever a method or a world raises, or how it leaves
-        written = _record_failure(run, family, split, site, error, registry)
-    emit(notify, run.key, "judging", status=written.status, message=written.error or "")
-    return written
+        where = traceback_of(error)
+        return record_failure(
+            run, one_line(error), site, notify, traceback=where, registry=registry
+        )
+    emit(notify, run.key, "judging", status="ok")
+    return stored.record
 
 
 def _measured(
@@ -223,14 +216,33 @@ def _obstacle(policies: PolicyBatch | None, registry: Registry) -> str | None:
     return None
 
 
-def record_lost(
-    run: Run, reason: str, site: Site, *, registry: Registry | None = None
+def record_failure(
+    run: Run,
+    error: str,
+    site: Site,
+    notify: Notify,
+    *,
+    traceback: str | None = None,
+    registry: Registry | None = None,
 ) -> RunRecord:
-    """Write the record of a run whose worker was lost, e.g. for lack of memory."""
+    """Write the record of a run that failed, or whose worker was lost, and tell.
+
+    Args:
+        run: which.
+        error: why, in one line.
+        site: where records go.
+        notify: told that the run failed.
+        traceback: where it failed, if that is known.
+        registry: resolves the run's names; the installed one if not given.
+    """
     registry = registry or installed()
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
-    return _record_failure(run, family, split, site, RuntimeError(reason), registry)
+    shared = _shared_entries(run, family, split, registry)
+    record = RunRecord(status="failed", error=error, traceback=traceback, **shared)
+    written = write_record(site.runs, record).record
+    emit(notify, run.key, "failing", status="failed", message=error)
+    return written
 
 
 def measure(
@@ -301,15 +313,3 @@ def _shared_entries(
         "split": SplitEntry.of(split),
         "provenance": provenance(registry.packages_of(run.family, run.method), run.device),
     }
-
-
-def _record_failure(
-    run: Run, family: TaskFamily, split: Split, site: Site, error: BaseException, registry: Registry
-) -> RunRecord:
-    record = RunRecord(
-        status="failed",
-        error=one_line(error),
-        traceback=traceback_of(error),
-        **_shared_entries(run, family, split, registry),
-    )
-    return write_record(site.runs, record).record

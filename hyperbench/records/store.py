@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from hyperbench.errors import DataError
-from hyperbench.files import new_folder, sha256_file
+from hyperbench.files import is_no_room, new_folder, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
@@ -220,7 +220,7 @@ def write_record(
         The run, its record with its checksums, its own included.
 
     Raises:
-        DataError: the folder cannot be written.
+        NoRoomError: the folder cannot be written.
     """
     folder = runs_dir / record.key
     with new_folder(folder, "Choose another place with --output-dir.") as draft:
@@ -235,7 +235,12 @@ def write_record(
             save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
         if generator is not None:
             (draft / GENERATOR).mkdir()
-            generator.save(draft / GENERATOR)
+            try:
+                generator.save(draft / GENERATOR)
+            except OSError as error:
+                if is_no_room(error):
+                    raise
+                raise RuntimeError(f"{record.method} cannot be saved: {error}") from error
         files = sorted(path for path in draft.rglob("*") if path.is_file())
         for file in files:
             file.chmod(0o644)  # safetensors lets only the owner read; a record is shared

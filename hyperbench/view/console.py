@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TextIO, cast
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from hyperbench.events import Event
+from hyperbench.errors import HyperbenchError
+from hyperbench.events import Event, LenientStream, silence
 from hyperbench.table import Table
 
 _PADDING = 3
@@ -23,6 +28,42 @@ def standard_output() -> Console:
     """Where results go; as wide as a table needs where there is no terminal to fit."""
     console = Console()
     return console if console.is_terminal else Console(width=160)
+
+
+def standard_error() -> Console:
+    """Where progress goes; it falls silent where that cannot be written."""
+
+    def find() -> TextIO | None:
+        # While bars are drawn, rich puts a proxy in its place, which writes to this console.
+        found: TextIO | None = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+        return found
+
+    return Console(file=cast(IO[str], LenientStream(find)))
+
+
+@contextmanager
+def output_that_may_fail(again: str) -> Iterator[None]:
+    """Tell how to see a result again that standard output does not take.
+
+    A terminal that was closed asks for none.
+
+    Args:
+        again: the command that shows it.
+
+    Raises:
+        HyperbenchError: standard output cannot be written, e.g. because its disk is full.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever closed the pipe has seen enough
+    except OSError as error:
+        silence(sys.stdout)
+        if error.errno != errno.EIO:
+            raise HyperbenchError(
+                f"The result cannot be shown: {error.strerror or error}. Show it with: {again}"
+            ) from error
 
 
 def print_table(table: Table, console: Console) -> None:
@@ -53,7 +94,7 @@ class LeftOut:
         """Tell of one family or method."""
         self.number += 1
         text = f"{event.run} is left out: {event.message}"
-        Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+        standard_error().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _that_fit(table: Table, width: int) -> Iterator[RichTable]:

@@ -49,7 +49,8 @@ class LiveProgress:
                 self._progress.remove_task(self._bars.pop(event.run))
             self._progress.advance(self._total)
             if event.status == "failed":
-                self._progress.console.print(f"[red]failed[/]  {escape(label)}")
+                why = escape(f"{label}: {event.message}")
+                self._progress.console.print(f"[red]failed[/]  {why}", highlight=False)
             return
         if event.run not in self._bars:
             self._bars[event.run] = self._progress.add_task("", total=None, loss="")
@@ -93,6 +94,8 @@ class PlainProgress:
             if event.status != "running":
                 self._num_ended += 1
                 line = f"[{self._num_ended}/{len(self._labels)}] {label}: {stage}"
+                if event.message:
+                    line += f": {event.message}"
             else:
                 line = f"{label}: {stage}"
                 if event.step and event.num_steps:

@@ -64,7 +64,7 @@ def test_no_gap_is_held_out(family):
 
 
 @pytest.fixture
-def hyperbench(tmp_path, demonstrations_dir, monkeypatch):
+def hyperbench(tmp_path, demonstrations_dir, monkeypatch, in_this_process):
     """Run a command line in this process, where the example is installed; give what it prints."""
     info = tmp_path / "site" / f"hyperbench_example-{PROJECT['version']}.dist-info"
     info.mkdir(parents=True)
