@@ -20,6 +20,7 @@ from hyperbench.records.record import Cost, SplitEntry, TaskEntry
 from hyperbench.records.store import find_runs, write_record
 from hyperbench.report import charts, series
 from hyperbench.report import content as content_module
+from hyperbench.report.board_charts import cost_charts
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
@@ -403,5 +404,8 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
     page = render_page(contents(), {})
     assert "Success rate over source tasks in toy/size-v1" in page
     assert "<b>Success against time to fit</b>" in page
+    few, *_ = contents()  # a single point, around which an axis would go far below no success
+    (chart,) = cost_charts(few.board, styles([few.board])).values()
+    assert chart["layout"]["yaxis"]["range"] == pytest.approx([-0.04, 1.04])
     names = [path.name for path in write_figures(contents(), tmp_path / "pdf")]
     assert names[-1] == "few-v1-toy-size-v1.pdf"

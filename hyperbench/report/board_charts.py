@@ -102,7 +102,10 @@ def _cost_chart(board: Board, styles: Mapping[str, Style], name: str, title: str
         "layout": {
             "hovermode": "closest",
             "xaxis": {"title": {"text": title}, "type": "log", **_decades(ends)},
-            "yaxis": {"title": {"text": board.headline.axis}},
+            "yaxis": {
+                "title": {"text": board.headline.axis},
+                "range": numbers(headline_range(board, name)),
+            },
         },
     }
 
@@ -119,6 +122,18 @@ def costed(board: Board, name: str) -> list[tuple[str, float, Estimate]]:
         for method, cost, headline in found
         if cost and headline.value is not None
     ]
+
+
+def headline_range(board: Board, name: str) -> tuple[float, float]:
+    """What the headline's axis shows where it is set against a cost: 0 to 1, and what lies beyond.
+
+    Left to itself an axis is as wide around a single point as it likes, below no success, too.
+    """
+    headlines = [headline for _, _, headline in costed(board, name)]
+    shown = [end for found in headlines for end in (found.value or 0.0, *(found.interval or ()))]
+    low, high = min([0.0, *shown]), max([1.0, *shown])
+    margin = 0.04 * (high - low)
+    return low - margin, high + margin
 
 
 def cost_charts(board: Board, styles: Mapping[str, Style]) -> dict[str, Chart]:

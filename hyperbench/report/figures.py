@@ -142,6 +142,7 @@ def _cost(content: BoardContent, looks: Mapping[str, Style], name: str, title: s
     axes.set_xscale("log")
     axes.set_xlabel(title)
     axes.set_ylabel(content.board.headline.axis)
+    axes.set_ylim(*board_charts.headline_range(content.board, name))
     draw_legend(figure, axes)
     return figure
 
