@@ -112,7 +112,7 @@ def rollout(
     with closing(
         family.make_vec([task for task in tasks for _ in range(num_episodes)], num_threads)
     ) as env:
-        names = [task.label for task in tasks for _ in range(num_episodes)]
+        names = np.repeat([task.label for task in tasks], num_episodes).tolist()
         episodes = Episodes(env, family.observation_space, f"Family {info.id}", names)
         policies.reset()
         episodes.reset(seeds.ravel().tolist())
@@ -141,8 +141,8 @@ def rollout(
                 )
             # What a finished episode's simulation still does is nobody's business.
             _refuse_non_finite(actions, running, family, tasks, step)
-            num_clipped += int((bounds.exceeded(actions).ravel() & running).sum())
-            actions = bounds.clipped(actions)
+            actions, exceeded = bounds.clipped(actions)
+            num_clipped += int((exceeded.ravel() & running).sum())
             executed = actions.reshape(seeds.size, -1)
             if noise is not None:
                 executed = noise.added(executed, step)
@@ -211,18 +211,24 @@ class _Bounds:
 
     def __init__(self, space: spaces.Box) -> None:
         self._low, self._high = space.low, space.high
+        # What lies within the narrowest of them needs no look at each: the usual case.
+        self._narrow = space.low.max(initial=-np.inf), space.high.min(initial=np.inf)
         slack = self._ROUNDING * (space.high - space.low)
         self._least, self._most = space.low - slack, space.high + slack
 
-    def exceeded(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Which actions (..., action_dim) exceed them, (...); NaN does not."""
-        beyond = (actions < self._least) | (actions > self._most)
-        return np.asarray(beyond.any(axis=-1))
+    def clipped(self, actions: npt.NDArray[Any]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Put actions within them; those that are already stay what they are.
 
-    def clipped(self, actions: npt.NDArray[Any]) -> FloatArray:
-        """Actions (..., action_dim) within them; those that are already stay what they are."""
-        within: FloatArray = np.clip(actions, self._low, self._high)
-        return within
+        Args:
+            actions: (..., action_dim).
+
+        Returns:
+            Actions, and (...) which of them exceeded the bounds by more than rounding.
+        """
+        if self._narrow[0] <= actions.min() and actions.max() <= self._narrow[1]:
+            return actions, np.zeros(actions.shape[:-1], dtype=bool)
+        exceeded = (actions < self._least) | (actions > self._most)
+        return np.clip(actions, self._low, self._high), np.asarray(exceeded.any(axis=-1))
 
 
 class _ExecutionNoise:

@@ -128,14 +128,15 @@ class Episodes:
         found = self._entries.get(key)
         finals = self._infos.get("final_info") if self._final.any() else None
         for rows, infos in ((self._played & ~self._final, self._infos), (self._final, finals)):
-            if rows.any():
-                values = self._entry(key, infos, rows)
-                # In a type that holds both: a 0.5 must not become True beside booleans.
-                kind = (
-                    values.dtype if found is None else np.promote_types(found.dtype, values.dtype)
-                )
-                found = (values if found is None else found).astype(kind)
-                found[rows] = values[rows]
+            if not rows.any():
+                continue
+            values = self._entry(key, infos, rows)
+            if found is None or rows.all():
+                found = values.copy()
+                continue
+            # In a type that holds both: a 0.5 must not become True beside booleans.
+            found = found.astype(np.promote_types(found.dtype, values.dtype))
+            found[rows] = values[rows]
         if found is None:
             raise ValueError(f"No episode shows {key!r}: all are over.")
         self._entries[key] = found
