@@ -96,7 +96,10 @@ class Registry:
         self._refuse_absent_suite(asked.partition("/")[0])
         if "/" in asked:
             raise UnknownNameError("family", asked, self.families)
-        raise UnknownNameError("suite", asked, self.suites, self._failure_hint())
+        hint = self._failure_hint()
+        if self._clone is None and not hint:
+            hint = "Suites come with packages; hyperbench's own lie in its source tree, in plugins/."
+        raise UnknownNameError("suite", asked, self.suites, hint)
 
     def method_named(self, asked: str) -> str:
         """The name that the method asked for is known by.
