@@ -177,7 +177,7 @@ def test_unknown_suite():
     message = (
         "Unknown suite 'locomtion'. Did you mean 'locomotion'?  "
         "Installed: locomotion, pointmass, tracking."
-        " Suites come with packages; hyperbench's own lie in its source tree, in plugins/."
+        " Suites come with packages; hyperbench's own lie in plugins/ of its source tree."
     )
     with pytest.raises(UnknownNameError, match=exactly(message)):
         registry.select_families("locomtion")
@@ -200,7 +200,7 @@ def test_without_a_clone_no_name_to_install_is_guessed_at(registry):
     with pytest.raises(UnknownNameError) as caught:
         registry.select_families("manipulation")
     assert str(caught.value).startswith("Unknown suite 'manipulation'.  Installed: ")
-    assert str(caught.value).endswith("hyperbench's own lie in its source tree, in plugins/.")
+    assert str(caught.value).endswith("hyperbench's own lie in plugins/ of its source tree.")
     assert "pip" not in str(caught.value)
 
 

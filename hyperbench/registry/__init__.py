@@ -98,7 +98,7 @@ class Registry:
             raise UnknownNameError("family", asked, self.families)
         hint = self._failure_hint()
         if self._clone is None and not hint:
-            hint = "Suites come with packages; hyperbench's own lie in its source tree, in plugins/."
+            hint = "Suites come with packages; hyperbench's own lie in plugins/ of its source tree."
         raise UnknownNameError("suite", asked, self.suites, hint)
 
     def method_named(self, asked: str) -> str:
