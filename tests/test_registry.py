@@ -159,7 +159,8 @@ def test_broken_plugin_is_listed_and_breaks_nothing_else(loaded, failure):
 
 @pytest.fixture(scope="module")
 def registry():
-    families = [POINTMASS, *(FamilyEntry(f"walk/run-v{v}", "x:Y", "") for v in (2, 10, 9))]
+    versions = (2, 10, 9, "ery-fast")
+    families = [POINTMASS, *(FamilyEntry(f"walk/run-v{v}", "x:Y", "") for v in versions)]
     suites = [
         suite("pointmass", POINTMASS.id),
         suite("locomotion", "walk/run-v9", POINTMASS.id),
