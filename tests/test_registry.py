@@ -159,7 +159,8 @@ def test_broken_plugin_is_listed_and_breaks_nothing_else(loaded, failure):
 
 @pytest.fixture(scope="module")
 def registry():
-    families = [POINTMASS, *(FamilyEntry(f"walk/run-v{v}", "x:Y", "") for v in (2, 10, 9))]
+    versions = (2, 10, 9, "ery-fast")
+    families = [POINTMASS, *(FamilyEntry(f"walk/run-v{v}", "x:Y", "") for v in versions)]
     suites = [
         suite("pointmass", POINTMASS.id),
         suite("locomotion", "walk/run-v9", POINTMASS.id),
@@ -177,6 +178,7 @@ def test_unknown_suite():
     message = (
         "Unknown suite 'locomtion'. Did you mean 'locomotion'?  "
         "Installed: locomotion, pointmass, tracking."
+        " Suites come with packages; hyperbench's own lie in plugins/ of its source tree."
     )
     with pytest.raises(UnknownNameError, match=exactly(message)):
         registry.select_families("locomtion")
@@ -199,6 +201,7 @@ def test_without_a_clone_no_name_to_install_is_guessed_at(registry):
     with pytest.raises(UnknownNameError) as caught:
         registry.select_families("manipulation")
     assert str(caught.value).startswith("Unknown suite 'manipulation'.  Installed: ")
+    assert str(caught.value).endswith("hyperbench's own lie in plugins/ of its source tree.")
     assert "pip" not in str(caught.value)
 
 

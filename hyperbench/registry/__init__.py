@@ -92,14 +92,18 @@ class Registry:
         """
         if suite := self.suites.asked(asked):
             return tuple(self._of_suite(suite, id_) for id_ in self.suites[suite].families)
-        versions = [id_ for id_ in self.families.spellings if id_.rpartition("-v")[0] == asked]
-        newest = max(versions, key=lambda id_: int(id_.rpartition("-v")[2]), default=asked)
+        parts = (id_.rpartition("-v") for id_ in self.families.spellings)
+        versions = [int(end) for name, _, end in parts if name == asked and end.isdecimal()]
+        newest = f"{asked}-v{max(versions)}" if versions else asked
         if family := self.families.asked(newest):
             return (family,)
         self._refuse_absent_suite(asked.partition("/")[0])
         if "/" in asked:
             raise UnknownNameError("family", asked, self.families)
-        raise UnknownNameError("suite", asked, self.suites, self._failure_hint())
+        hint = self._failure_hint()
+        if self._clone is None and not hint:
+            hint = "Suites come with packages; hyperbench's own lie in plugins/ of its source tree."
+        raise UnknownNameError("suite", asked, self.suites, hint)
 
     def method_named(self, asked: str) -> str:
         """The name that the method asked for is known by.

@@ -54,7 +54,8 @@ def styles(boards: Iterable[Board]) -> dict[str, Style]:
             method,
             f"m{i % len(LIGHT)}",
             _DASHES[i // _NUM_DISTINCT % len(_DASHES)],
-            _MARKERS[i % len(_MARKERS)],
+            # Moved on with each round of colours: costs are drawn without lines.
+            _MARKERS[(i + i // len(LIGHT)) % len(_MARKERS)],
             is_control=False,
             shown=True,
         )
