@@ -43,6 +43,14 @@ class DataError(HyperbenchError):
     """Demonstrations or records that are missing, altered or unreadable."""
 
 
+class StorageError(DataError):
+    """A place that cannot be written or read, whatever is kept there: full, closed, gone."""
+
+
+class NewerRecordError(DataError):
+    """A record of a newer version of hyperbench, which must not be replaced."""
+
+
 class PluginError(HyperbenchError):
     """A plugin that cannot be loaded or that contradicts another one."""
 

@@ -63,7 +63,7 @@ def info_command(
         entry = registry.methods[name]
         config = registry.method_class(name).Config
         about = escape(f"version {entry.version}, {entry.track}: {entry.summary}")
-        out.print(f"\n[bold]Method {name}[/], {about}")
+        out.print(f"\n[bold]Method {escape(name)}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
         rows = [
             (setting, str(field.get_default()), " ".join((field.description or "").split()))

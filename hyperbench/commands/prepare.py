@@ -39,7 +39,8 @@ def prepare_family(wanted: Wanted, site: Site, quiet: bool = False) -> None:
     assert outcome.result is not None  # noqa: S101 -- what runs here is not lost
     found, problem = outcome.result
     if problem not in (None, "missing"):
-        err.print(f"Demonstrations of {id_} were {problem}. They were made again.")
+        line = f"Demonstrations of {id_} were {problem}. They were made again."
+        err.print(line, highlight=False, markup=False, soft_wrap=True)
     if not quiet:
         size = sum(path.stat().st_size for path in (found.folder / "data").iterdir())
         state = "sound" if problem is None else "made"
@@ -48,5 +49,6 @@ def prepare_family(wanted: Wanted, site: Site, quiet: bool = False) -> None:
         out.print(
             f"{id_}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in {found.folder}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )

@@ -19,7 +19,9 @@ def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence
     out = standard_output()
     for folder in publish(folders, boards_dir, installed(), methods):
         boards = make_boards(find_runs([folder / RECORDS]))
-        out.print(f"{folder / TABLE}: {_summary(boards)}", highlight=False, markup=False)
+        out.print(
+            f"{folder / TABLE}: {_summary(boards)}", highlight=False, markup=False, soft_wrap=True
+        )
         for note in sorted({note for board in boards for note in board.notes}):
             out.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 

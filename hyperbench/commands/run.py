@@ -74,6 +74,8 @@ def run_command(
             f"{len(runs) - len(pending)} of {len(runs)} runs are finished in {output_dir} and are "
             "not repeated.",
             highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
     if pending:
         check_writable(output_dir, "Choose another folder with --output-dir.")
@@ -83,7 +85,8 @@ def run_command(
         print(json_text(boards), end="")
     else:
         print_boards(boards, out)
-        out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
+        line = f"Records: {output_dir.resolve()}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
     return sum(len(board.failures) for board in boards)
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import one_line, traceback_of
+from hyperbench.errors import StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
@@ -117,7 +117,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
         The record that was written.
 
     Raises:
-        DataError: the record cannot be written.
+        StorageError: the record cannot be written, or demonstrations cannot be read.
     """
     registry = registry or installed()
     family = registry.make_family(run.family)
@@ -146,7 +146,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
                     site.runs, record, measured.table, policies, measured.generator
                 )
                 written = stored.record
-    except (KeyboardInterrupt, GeneratorExit):
+    except (KeyboardInterrupt, GeneratorExit, StorageError):  # a full disk is nobody's failure
         raise
     except BaseException as error:  # whatever a method or a world raises, or how it leaves
         written = _record_failure(run, family, split, site, error, registry)

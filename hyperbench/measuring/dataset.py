@@ -6,24 +6,39 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hyperbench.demonstration import Demonstrations, Episode
-from hyperbench.errors import DataError
+from hyperbench.errors import DataError, HyperbenchError, one_line
 from hyperbench.family import TaskFamily
-from hyperbench.files import new_folder, sha256_file
+from hyperbench.files import (
+    check_writable,
+    new_folder,
+    read_file,
+    reading,
+    require_room,
+    sha256_file,
+)
 from hyperbench.policy import ARITHMETIC
 from hyperbench.rollout import EpisodeProgress, EpisodeTable, episode_seeds, rollout
 from hyperbench.seeding import content_hash
 from hyperbench.task import FloatArray, TaskSpec
 
+if TYPE_CHECKING:
+    from minari.data_collector import EpisodeBuffer
+
 MANIFEST = "manifest.json"
 _SEED_ROOT = 0
 """Demonstrations are part of the benchmark: their seeds are the same for everybody."""
 _FORMAT_VERSION = 1
+_HDF5_BYTES = 16_000
+"""What HDF5 needs of its own for an episode, at most."""
+_REMEDY = "Choose another place with --data-dir."
+_DATA = ("data/*.hdf5", "data/*.json")
 
 
 @dataclass(frozen=True)
@@ -45,24 +60,43 @@ class Dataset:
 
     def problem(self) -> str | None:
         """Why these files must not be used: missing, for something else, altered; None if sound."""
+        path = self.folder / MANIFEST
         try:
-            manifest = json.loads((self.folder / MANIFEST).read_text())
+            manifest = _Manifest.model_validate_json(read_file(path))
         except FileNotFoundError:
             return "missing"
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-            return f"unreadable: {self.folder / MANIFEST}"
-        if manifest.get("identity") != self.identity:
+        except (OSError, DataError, ValidationError):
+            return f"unreadable: {path}"
+        if manifest.identity != self.identity:
             return f"made for something else than {self.identity['family']} as installed"
-        checksums = manifest.get("sha256") or {}
-        listed = {self.folder / name for name in checksums}
-        present = set((self.folder / "data").glob("*"))
-        if listed != present or not listed:
-            odd = sorted(str(path) for path in listed ^ present)
-            return f"incomplete: manifest and folder disagree on {', '.join(odd) or 'everything'}"
-        for name, expected in checksums.items():
-            if sha256_file(self.folder / name) != expected:
+        # What else lies there, such as a desktop's or a network disk's own files, nobody reads.
+        if odd := {self.folder / name for name in manifest.sha256} ^ self._files():
+            named = ", ".join(sorted(str(path) for path in odd))
+            return f"incomplete: manifest and folder disagree on {named}"
+        if not manifest.sha256:
+            return "incomplete: its manifest lists no file"
+        for name, expected in manifest.sha256.items():
+            try:
+                found = sha256_file(self.folder / name)
+            except OSError as error:
+                return f"unreadable: {self.folder / name}: {error.strerror}"
+            if found != expected:
                 return f"corrupt: the checksum of {self.folder / name} differs from its manifest"
         return None
+
+    def _files(self) -> set[Path]:
+        """The files that Minari reads."""
+        found = (path for pattern in _DATA for path in self.folder.glob(pattern))
+        return {path for path in found if not path.name.startswith(".")}
+
+
+class _Manifest(BaseModel):
+    """What ``manifest.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identity: dict[str, Any]
+    sha256: dict[str, str]
 
 
 def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
@@ -110,6 +144,7 @@ def prepare(
     Raises:
         DataError: the folder cannot be written.
     """
+    check_writable(found.folder.parent, _REMEDY)
     num_episodes = int(found.identity["num_episodes"])
     recorder = _Recorder(family.info.horizon)
     table = rollout(
@@ -122,13 +157,15 @@ def prepare(
         watch=recorder,
         progress=progress,
     )
-    with new_folder(found.folder, "Choose another place with --data-dir.") as draft:
+    with new_folder(found.folder, _REMEDY, (MANIFEST, *_DATA)) as draft:
         _write(draft, family, table, recorder)
         checksums = {
-            str(path.relative_to(draft)): sha256_file(path) for path in sorted(draft.glob("data/*"))
+            path.relative_to(draft).as_posix(): sha256_file(path)
+            for path in sorted(draft.glob("data/*"))
         }
         manifest = {"identity": found.identity, "sha256": checksums}
-        (draft / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        text = json.dumps(manifest, indent=2) + "\n"
+        (draft / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demonstrations:
@@ -143,10 +180,33 @@ def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demon
             f"Demonstrations of {family.info.id} are {problem}. "
             f"Make them with: hyperbench prepare --suite {family.info.id}"
         )
-    from minari import MinariDataset
-
     wanted = {task.key for task in tasks}
-    stored = MinariDataset(found.folder / "data")
+    data = found.folder / "data"
+    try:
+        with reading(data):
+            episodes = _read(data, wanted)
+    except HyperbenchError:
+        raise
+    except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs
+        raise DataError(f"{data} holds no demonstrations: {one_line(error)}") from error
+    return Demonstrations(
+        tuple(tasks),
+        tuple(tuple(episodes[task.key]) for task in tasks),
+        family.action_space.low.astype(np.float32),
+        family.action_space.high.astype(np.float32),
+    )
+
+
+def _read(data: Path, wanted: set[str]) -> dict[str, list[Episode]]:
+    """The episodes of some tasks, by their keys."""
+    from minari import MinariDataset
+    from minari.dataset.minari_storage import MinariStorage
+
+    said = MinariStorage.read_raw_metadata(data)
+    # Where a space is missing, Minari makes the environment that is named, whatever that runs.
+    if not {"observation_space", "action_space"} <= said.keys() or "env_spec" in said:
+        raise DataError(f"{data} is of another kind than `hyperbench prepare` writes.")
+    stored = MinariDataset(data)
     episodes: dict[str, list[Episode]] = {key: [] for key in wanted}
     metadata = list(stored.storage.get_episode_metadata(range(stored.total_episodes)))
     chosen = [i for i, entry in enumerate(metadata) if entry["options"]["task"] in wanted]
@@ -160,12 +220,7 @@ def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demon
                 seed=int(metadata[i]["seed"]),
             )
         )
-    return Demonstrations(
-        tuple(tasks),
-        tuple(tuple(episodes[task.key]) for task in tasks),
-        family.action_space.low.astype(np.float32),
-        family.action_space.high.astype(np.float32),
-    )
+    return episodes
 
 
 class _Recorder:
@@ -220,6 +275,8 @@ def _write(draft: Path, family: TaskFamily, table: EpisodeTable, recorder: _Reco
                     truncations=ends & (not terminated),
                 )
             )
+    # On a full disk HDF5 may end the process.
+    require_room(draft, sum(map(_size, buffers)))
     storage.update_episodes(buffers)
     storage.update_metadata(
         {
@@ -228,3 +285,12 @@ def _write(draft: Path, family: TaskFamily, table: EpisodeTable, recorder: _Reco
             "minari_version": minari.__version__,
         }
     )
+
+
+def _size(episode: EpisodeBuffer) -> int:
+    """Bytes that an episode takes in HDF5, or a few more."""
+    arrays = (
+        *(episode.observations, episode.actions),
+        *(episode.rewards, episode.terminations, episode.truncations),
+    )
+    return _HDF5_BYTES + sum(np.asarray(array).nbytes for array in arrays)

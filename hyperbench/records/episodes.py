@@ -24,7 +24,9 @@ def write_episodes(path: Path, table: EpisodeTable) -> None:
         "task": np.repeat([task.key for task in table.tasks], num_episodes),
         "episode": np.tile(np.arange(num_episodes), num_tasks),
     } | {name: values.ravel() for name, values in table.columns().items()}
-    parquet.write_table(pyarrow.table(columns), path)
+    # By a handle: a path may look like a URI, or be no UTF-8.
+    with path.open("wb") as file:
+        parquet.write_table(pyarrow.table(columns), file)
 
 
 def parse_episodes(content: bytes) -> dict[str, npt.NDArray[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from hyperbench.errors import DataError
 from hyperbench.files import new_folder
 from hyperbench.records.record import RunRecord, SplitEntry
-from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.records.store import EPISODES, RUN_FILES, StoredRun, find_runs, runs_below
 
 PROTOCOL, RECORDS = "protocol.json", "records"
 """A committed board is a folder with its protocol and, below ``records/<method>/``, its runs."""
@@ -32,7 +33,7 @@ class Gathered:
     remeasured: tuple[RunRecord, ...]
 
 
-def gather(folders: Iterable[Path]) -> Gathered:
+def gather(folders: Iterable[Path], damaged: list[str] | None = None) -> Gathered:
     """Read runs, each once: what is chosen depends on the records alone, not on their order.
 
     A finished run counts before a failed attempt at it. Of several finished ones the one on a
@@ -40,15 +41,25 @@ def gather(folders: Iterable[Path]) -> Gathered:
 
     Args:
         folders: run folders, as ``store.find_runs`` lists them.
+        damaged: receives what is wrong with each run that cannot be read, which is left out; if
+            not given, such a run is refused.
 
     Raises:
-        DataError: a record is damaged, or two records of one run disagree.
+        DataError: a record or its episodes are damaged, or two records of one run disagree.
     """
     by_key: dict[str, list[StoredRun]] = {}
     splits: dict[tuple[str, str, int], SplitEntry | None] = {}
     with _collector_paused():
         for folder in folders:
-            run = StoredRun.read(folder)
+            try:
+                run = StoredRun.read(folder)
+                if run.record.status == "ok":
+                    run.check(EPISODES)
+            except DataError as error:
+                if damaged is None:
+                    raise
+                damaged.append(str(error))
+                continue
             record = run.record
             # All methods share a split, which is most of a record: kept once, it saves memory.
             place = (record.family, record.protocol.id, record.seeds.split)
@@ -72,12 +83,15 @@ def board_folder(run: Path) -> Path | None:
     return folder if (folder / PROTOCOL).is_file() else None
 
 
-def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
+def merge(
+    folders: Iterable[Path], output: Path, damaged: list[str] | None = None
+) -> tuple[StoredRun, ...]:
     """Collect the runs of several folders in one, where the same command would have put them.
 
     Args:
         folders: with runs in or below them.
         output: of the runs; what it holds already is kept, and must agree as well.
+        damaged: as of ``gather``.
 
     Returns:
         The runs that were copied, as they were.
@@ -86,28 +100,40 @@ def merge(folders: Iterable[Path], output: Path) -> tuple[StoredRun, ...]:
         DataError: a run is damaged, two records of one run disagree, or the output cannot be
             written. Nothing is copied then.
     """
-    sources = find_runs(
-        [*folders, *([output] if output.is_dir() and any(output.iterdir()) else [])]
-    )
-    gathered = gather(sources)
+    sources = {*find_runs(folders), *(runs_below(output).values() if output.is_dir() else ())}
+    gathered = gather(sorted(sources), damaged)
     if gathered.remeasured:
         record = gathered.remeasured[0]
         raise DataError(
             f"Run {record.key} ({record.method} on {record.family}) has another result on a "
             "committed board than where it was measured again. Merge one of them only."
         )
-    copied = tuple(
-        run
-        for run in gathered.runs
-        if run.folder.absolute() != (output / run.record.key).absolute()
-    )
+    copied = []
+    for run in gathered.runs:
+        if run.folder.resolve() == (output / run.record.key).resolve():
+            continue
+        try:
+            run.check()
+        except DataError as error:
+            if damaged is None:
+                raise
+            damaged.append(str(error))
+        else:
+            copied.append(run)
+    remedy = "Choose another place with --output-dir."
     for run in copied:
-        run.check()
-    for run in copied:
-        place = output / run.record.key
-        with new_folder(place, "Choose another place with --output-dir.") as draft:
-            shutil.copytree(run.folder, draft, dirs_exist_ok=True)
-    return copied
+        with new_folder(output / run.record.key, remedy, RUN_FILES) as draft:
+            _copy(run.folder, draft)
+    return tuple(copied)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what a folder holds into another; modes and times, which may be refused, are not."""
+    for place, _, files in os.walk(source):
+        into = target / Path(place).relative_to(source)
+        into.mkdir(exist_ok=True)
+        for name in files:
+            shutil.copyfile(Path(place) / name, into / name)
 
 
 @contextmanager
