@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -13,10 +15,25 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_info
 
 _CORE = "hyperbench-rl"
+_LIBRARIES = {"site-packages", "dist-packages"}
+"""Folders of installed packages, which may lie inside somebody's repository."""
+
+
+class Source(BaseModel):
+    """Which state of its source tree a distribution's code was run from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    commit: str | None = None
+    """Commit of the repository; None for an installed package, unless the installer noted it."""
+    dirty: bool | None = None
+    """Whether the distribution's files had uncommitted changes; None for an installed package."""
+    unknown: str | None = None
+    """Why neither is known although the code lies in a repository; None where they are."""
 
 
 class Provenance(BaseModel):
@@ -35,28 +52,68 @@ class Provenance(BaseModel):
     where the library does not say, and in older records."""
     num_cores: int
     """Cores of the machine."""
+    gpu: str | None = None
+    """Name and driver of the GPU that was used; None where none was."""
     commit: str | None
-    """Commit of the source tree the code was run from; None for an installed package."""
+    """Commit of the source tree hyperbench was run from; None for an installed package."""
     dirty: bool | None
-    """Whether the source tree had uncommitted changes; None for an installed package."""
+    """Whether hyperbench's files had uncommitted changes; None for an installed package."""
+    sources: dict[str, Source] = Field(default_factory=dict)
+    """Per distribution, hyperbench's and those of method and family; empty in older records."""
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Distributions whose code had uncommitted changes."""
+        return tuple(name for name, source in self._known_sources.items() if source.dirty)
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Distributions of which that is not known, and why."""
+        found = self._known_sources.items()
+        return {name: source.unknown for name, source in found if source.unknown is not None}
+
+    @property
+    def _known_sources(self) -> dict[str, Source]:
+        return self.sources or {_CORE: Source(commit=self.commit, dirty=self.dirty)}
 
 
-def provenance(distributions: Iterable[str] = ()) -> Provenance:
+def provenance(
+    packages: Mapping[str, Path | None] | None = None, device: str = "cpu"
+) -> Provenance:
     """Describe this process's surroundings.
 
     Args:
-        distributions: of the method and the family that a result is of.
+        packages: distributions of the method and the family that a result is of, and where their
+            code lies.
+        device: that the result was made on.
     """
-    commit, dirty = _source_tree()
+    places = {_CORE: Path(__file__).parent, **(packages or {})}
+    sources = {name: _source(name, place) for name, place in sorted(places.items())}
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=_versions(tuple(sorted({_CORE, *distributions}))),
+        versions=_versions(tuple(sorted(places))),
         machine=f"{platform.system()} {platform.machine()}, {_processor()}",
         kernels=_kernels(),
         num_cores=os.cpu_count() or 1,
-        commit=commit,
-        dirty=dirty,
+        gpu=None if device == "cpu" else _gpu(),
+        commit=sources[_CORE].commit,
+        dirty=sources[_CORE].dirty,
+        sources=sources,
     )
+
+
+def _gpu() -> str | None:
+    """Name and driver of torch's current GPU."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)  # noqa: S603
+        driver = f"driver {done.stdout.split()[0]}"
+    except (OSError, subprocess.SubprocessError, IndexError):
+        driver = "unknown driver"
+    return f"{torch.cuda.get_device_name()}, {driver}"
 
 
 def _kernels() -> str | None:
@@ -85,7 +142,10 @@ def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
             continue
         versions[found.name] = found.version
         needed = _requirements(found)
-        if found.name == _CORE or canonicalize_name(_CORE) in map(canonicalize_name, needed):
+        # One that was asked for need not say that it is built on hyperbench.
+        if found.name in distributions or canonicalize_name(_CORE) in map(
+            canonicalize_name, needed
+        ):
             waiting += needed
     return dict(sorted(versions.items()))
 
@@ -111,21 +171,37 @@ def _processor() -> str:
 
 
 @cache
-def _source_tree() -> tuple[str | None, bool | None]:
-    """Commit and whether it was changed since, of the tree this file lies in."""
-    here = Path(__file__).resolve().parent
+def _source(distribution: str, place: Path | None) -> Source:
+    """Ask git in which state the code of a distribution is."""
+    if place is None or _LIBRARIES.intersection(place.parts):
+        return Source(commit=_installed_commit(distribution))
+    folder = place if place.is_dir() else place.parent
+    if not any((parent / ".git").exists() for parent in (folder, *folder.resolve().parents)):
+        return Source()
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)  # noqa: S603
+        # Whoever runs the code trusts the repository around it, whoever owns that.
+        command = ["git", "-C", str(folder), "-c", "safe.directory=*", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
         return done.stdout.strip()
 
     try:
-        # An installed package may lie inside somebody else's repository.
-        if not (
-            Path(git("rev-parse", "--show-toplevel")) / "hyperbench" / "provenance.py"
-        ).exists():
-            return None, None
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "*.py"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None
+        # Data count as well: an expert's weights decide what it does.
+        what = place.name if place.is_file() else "."
+        status = git("status", "--porcelain", "--", what, ":(exclude,glob)**/__pycache__/**")
+        return Source(commit=git("rev-parse", "HEAD"), dirty=bool(status))
+    except FileNotFoundError:
+        return Source(unknown="git is not installed")
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or str(error)
+        return Source(unknown=" ".join(said.split()))
+
+
+def _installed_commit(distribution: str) -> str | None:
+    """The commit that an installer noted when it took a package from a repository (PEP 610)."""
+    try:
+        said = json.loads(metadata.distribution(distribution).read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+    commit = said.get("vcs_info", {}).get("commit_id")
+    return None if commit is None else str(commit)

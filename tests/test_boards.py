@@ -275,4 +275,4 @@ def test_the_command_tells_what_is_on_the_board(
     publish_command([tmp_path / "runs"], boards, [])
     told = capsys.readouterr().out
     assert f"{TABLE}: 7 rows of 14 runs" in told.replace("\n", "")
-    assert "Measured with uncommitted changes to hyperbench: edited." in told
+    assert "Measured with uncommitted changes to hyperbench-rl: edited." in told

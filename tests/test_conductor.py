@@ -26,7 +26,7 @@ from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
-from hyperbench.records.store import StoredRun, is_finished
+from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.seeding import child_seed
@@ -274,7 +274,7 @@ def test_a_failing_run_is_a_record_and_is_tried_again(go, places, events, fail, 
     assert named in record.error
     assert "Traceback" in record.traceback
     assert StoredRun.read(places.runs / run.key).record == record
-    assert not is_finished(places.runs / run.key)
+    assert not StoredRun.read(places.runs / run.key).is_finished
     assert (events[-1].run, events[-1].status) == (run.key, "failed")
 
 
@@ -310,12 +310,13 @@ def test_a_lost_worker_leaves_a_failed_record(go, registry, places) -> None:
 
 def test_a_run_is_finished_only_with_all_its_files(go, places) -> None:
     run, record = go()
-    assert is_finished(places.runs / run.key)
+    assert StoredRun.read(places.runs / run.key).is_finished
     assert "generator/spy.json" in record.sha256
     shutil.rmtree(StoredRun(record, places.runs / run.key).generator)
-    assert is_finished(places.runs / run.key)  # only inspecting it needs the generator
+    # Only inspecting it needs the generator.
+    assert StoredRun.read(places.runs / run.key).is_finished
     (places.runs / run.key / "policies.safetensors").unlink()
-    assert not is_finished(places.runs / run.key)
+    assert not StoredRun.read(places.runs / run.key).is_finished
 
 
 def test_what_decides_a_result_decides_the_key(go, registry, places) -> None:

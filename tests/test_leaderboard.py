@@ -257,7 +257,7 @@ def test_uncommitted_changes_are_told(write_run, write_arms, board_of):
     )
     write_run("changed", RETURNS, provenance=changed)
     board, _ = board_of()
-    assert board.notes == ("Measured with uncommitted changes to hyperbench: changed.",)
+    assert board.notes == ("Measured with uncommitted changes to hyperbench-rl: changed.",)
 
 
 def test_what_families_say_of_themselves_is_told_once_for_all(write_run, make_record, board_of):

@@ -29,7 +29,7 @@ def test_distributions_of_method_and_family_bring_their_own(tmp_path, monkeypatc
     declare(tmp_path, "plainlib", ["deeplib"])
     declare(tmp_path, "deeplib")
     monkeypatch.syspath_prepend(tmp_path)
-    found = provenance(["hb-knn", "not-installed"]).versions
+    found = provenance({"hb-knn": None, "not-installed": None}).versions
     assert {name: found.get(name) for name in ("hb-knn", "hb-index", "plainlib")} == {
         "hb-knn": "3.1",
         "hb-index": "3.1",
@@ -41,8 +41,9 @@ def test_distributions_of_method_and_family_bring_their_own(tmp_path, monkeypatc
 
 def test_a_run_records_the_distributions_of_its_method_and_family():
     registry = pytest.importorskip("hyperbench.registry").installed()
-    owners = registry.distributions_of("pointmass/goal-drag-v1", "hypogen")
-    assert set(owners) == {"hyperbench-pointmass", "hyperbench-baselines"}
-    assert registry.distributions_of("pointmass/goal-drag-v1", "random") == (
-        "hyperbench-pointmass",
-    )
+    packages = registry.packages_of("pointmass/goal-drag-v1", "hypogen")
+    assert {name: place.name for name, place in packages.items()} == {
+        "hyperbench-pointmass": "hyperbench_pointmass",
+        "hyperbench-baselines": "hyperbench_baselines",
+    }
+    assert set(registry.packages_of("pointmass/goal-drag-v1", "random")) == {"hyperbench-pointmass"}

@@ -376,6 +376,10 @@ def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) ->
     longer = json.loads(file.read_text())
     assert longer["trials"][:2] == first["trials"]
     assert len(longer["trials"]) == 3
+    file.write_text(json.dumps(longer | {"code": "0" * 16}))
+    code, _, err = say(*COMMAND, "--trials", "3")
+    assert code == 0
+    assert "The code of spec-blind has changed since this study began" in err
 
 
 def test_a_study_in_which_all_failed_is_an_error(say, monkeypatch: pytest.MonkeyPatch) -> None:

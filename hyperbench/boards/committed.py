@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from hyperbench.arms import RESERVED, arms_of
+from hyperbench.boards.code import mixed_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import references, task_table
 from hyperbench.boards.tables import csv_text, markdown_text
@@ -50,7 +51,8 @@ def publish(
 
     Raises:
         HyperbenchError: a run is damaged, belongs to no known protocol, contradicts one that is
-            published, or some of a row's runs are missing. Nothing is written then.
+            published, some of a row's runs are missing, or they are of different code. Nothing is
+            written then.
     """
     runs = gather(find_runs(folders)).runs
     known = {run.record.method for run in runs}
@@ -124,7 +126,9 @@ def _with_published(
             )
     runs = tuple(by_key[key] for key in sorted(by_key))
     for world in by_world(runs):
-        _check_complete([run.record for run in world], protocol)
+        records = [run.record for run in world]
+        _check_complete(records, protocol)
+        _check_code(records)
     return runs
 
 
@@ -152,6 +156,17 @@ def _check_complete(records: Sequence[RunRecord], protocol: EvalProtocol) -> Non
             f"A row of {protocol.id} needs every seed pair and every family of its board, each run "
             f"finished or failed. Missing: {', '.join(missing[:_NUM_NAMED])}{more}. "
             f"Run them with: hyperbench run --protocol {protocol.id}"
+        )
+
+
+def _check_code(records: Sequence[RunRecord]) -> None:
+    """Refuse rows whose runs were made by different code: they are of no one method."""
+    mixed = mixed_rows(records, method_labels(records))
+    if mixed:
+        rows = ", ".join(f"{row} (code of {', '.join(names)})" for row, names in mixed.items())
+        raise DataError(
+            f"Runs of one row were made by different code: {rows}. Measure them again as they are "
+            "installed, with the same command and --again."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hyperbench.boards.code import code_notes
 from hyperbench.boards.row import Board
 from hyperbench.boards.rows import make_rows, missing_notes
 from hyperbench.boards.scores import task_table
@@ -177,9 +178,7 @@ def _origin_notes(runs: Sequence[StoredRun], remeasured: Sequence[RunRecord]) ->
     if unstored:
         why = ", ".join(f"{label} ({reason})" for label, reason in sorted(unstored.items()))
         notes.append(f"Policies not stored: cannot be verified: {why}.")
-    dirty = sorted({labels[record.key] for record in records if record.provenance.dirty})
-    if dirty:
-        notes.append(f"Measured with uncommitted changes to hyperbench: {', '.join(dirty)}.")
+    notes += code_notes(records, labels)
     known = {record.key for record in records}
     again = sorted({record.row_label for record in remeasured if record.key in known})
     if again:

@@ -80,6 +80,18 @@ def run(
         Path, typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For runs.")
     ] = Path("runs"),
     data_dir: DataDir = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            envvar="HYPERBENCH_KEEP",
+            help="Accept finished runs and demonstrations whose code has changed since.",
+        ),
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", envvar="HYPERBENCH_AGAIN", help="Measure finished runs again."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option(envvar="HYPERBENCH_DRY_RUN", help="Show the plan and stop.")
     ] = False,
@@ -111,6 +123,8 @@ def run(
             num_jobs=jobs,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
+            keep=keep,
+            again=again,
             dry_run=dry_run,
             as_json=as_json,
         )

@@ -72,10 +72,21 @@ def tune_command(
         notify=print_left_out,
     )
     runs = [run for run in planned if not run.is_arm]
-    owners = {name for run in runs for name in registry.distributions_of(run.family, method)}
-    study = new_study(runs, search, seed, owners)
+    packages: dict[str, Path | None] = {}
+    for run in runs:
+        packages |= registry.packages_of(run.family, method)
+    code = registry.fingerprints(runs[0].family, method).method
+    study = new_study(runs, search, seed, packages, code)
     folder = study_folder(output_dir, method, study.key)
     study = read_study(folder) or study
+    if None not in (code, study.code) and code != study.code:
+        err.print(
+            f"The code of {method} has changed since this study began, so its trials are not of "
+            "what is installed. Begin anew with another --output-dir.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     site = Site(output_dir.absolute(), data_dir.absolute(), num_threads or num_cores())
     pending = range(len(study.trials), num_trials)
     if pending:

@@ -112,6 +112,13 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
                 highlight=False,
                 soft_wrap=True,
             )
+    noted: dict[str, set[str]] = {}
+    for verdict in verdicts:
+        for note in verdict.notes:
+            noted.setdefault(note, set()).add(_name(verdict))
+    for note, names in sorted(noted.items()):
+        num_runs = f"{len(names)} runs" if len(names) > 1 else "1 run"
+        out.print(f"[yellow]note[/]  {num_runs}: {escape(note)}.", highlight=False, soft_wrap=True)
     played = "all target tasks" if num_tasks is None else f"{num_tasks} target tasks"
     out.print(
         f"Played again: {played} of each run, with all their episodes"

@@ -17,6 +17,7 @@ from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.dataset import Dataset, dataset, load, prepare
 from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.fitting import fit_and_generate
+from hyperbench.measuring.memory import PeakMemory
 from hyperbench.measuring.surroundings import restored
 from hyperbench.policy import STORABLE, PolicyBatch, StorablePolicies
 from hyperbench.protocol import EvalProtocol
@@ -50,10 +51,12 @@ class Wanted:
     Args:
         family: id.
         protocol: says how many episodes there are of each task.
+        keep: whether those count, too, that other code of the family made.
     """
 
     family: str
     protocol: EvalProtocol
+    keep: bool = False
 
 
 def ensure_demonstrations(
@@ -70,13 +73,15 @@ def ensure_demonstrations(
     Returns:
         Where they are, and why they had to be made; None if they were there.
     """
-    family = (registry or installed()).make_family(wanted.family)
+    registry = registry or installed()
+    family = registry.make_family(wanted.family)
+    code = registry.fingerprints(wanted.family).family
     found = dataset(family, wanted.protocol.num_demonstrations, site.data)
-    problem = found.problem()
+    problem = found.problem(None if wanted.keep else code)
     if problem is not None:
         progress = partial(emit, notify, wanted.family, "demonstrations")
         with single_threaded():
-            prepare(family, found, num_threads=site.num_threads, progress=progress)
+            prepare(family, found, code, num_threads=site.num_threads, progress=progress)
         emit(notify, wanted.family, "demonstrations", status="ok")
     return found, problem
 
@@ -129,14 +134,23 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
                 # Before threads are limited: a worker has not imported torch yet, and what comes
                 # later is not limited.
                 registry.method_class(run.method)
+            # Before the fit, which may last: of the code as it was imported.
+            fingerprints = registry.fingerprints(run.family, run.method)
+            memory = PeakMemory(run.device)
             with single_threaded():
                 measured = _measured(run, family, split, seeds, site, notify, registry)
                 not_stored = _obstacle(measured.policies, registry)
                 record = RunRecord(
                     status="ok",
                     not_stored=not_stored,
-                    cost=measured.cost,
+                    cost=measured.cost.model_copy(
+                        update={
+                            "peak_memory": memory.of_process(),
+                            "peak_gpu_memory": memory.of_gpu(),
+                        }
+                    ),
                     fit=measured.fit,
+                    fingerprints=fingerprints,
                     num_support=measured.num_support,
                     num_target_rollouts=measured.num_target_rollouts,
                     **_shared_entries(run, family, split, registry),
@@ -281,7 +295,7 @@ def _shared_entries(
         **dict(run),  # a record begins with all that its run is
         "family_info": family.info,
         "split": SplitEntry.of(split),
-        "provenance": provenance(registry.distributions_of(run.family, run.method)),
+        "provenance": provenance(registry.packages_of(run.family, run.method), run.device),
     }
 
 

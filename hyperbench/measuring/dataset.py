@@ -6,13 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hyperbench.demonstration import Demonstrations, Episode
+from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import DataError, HyperbenchError, one_line
 from hyperbench.family import TaskFamily
 from hyperbench.files import (
@@ -20,23 +19,18 @@ from hyperbench.files import (
     new_folder,
     read_file,
     reading,
-    require_room,
     sha256_file,
 )
+from hyperbench.measuring.storage import Recorder, read_episodes, write_episodes
 from hyperbench.policy import ARITHMETIC
-from hyperbench.rollout import EpisodeProgress, EpisodeTable, episode_seeds, rollout
+from hyperbench.rollout import EpisodeProgress, episode_seeds, rollout
 from hyperbench.seeding import content_hash
-from hyperbench.task import FloatArray, TaskSpec
-
-if TYPE_CHECKING:
-    from minari.data_collector import EpisodeBuffer
+from hyperbench.task import TaskSpec
 
 MANIFEST = "manifest.json"
 _SEED_ROOT = 0
 """Demonstrations are part of the benchmark: their seeds are the same for everybody."""
 _FORMAT_VERSION = 1
-_HDF5_BYTES = 16_000
-"""What HDF5 needs of its own for an episode, at most."""
 _REMEDY = "Choose another place with --data-dir."
 _DATA = ("data/*.hdf5", "data/*.json")
 
@@ -58,8 +52,13 @@ class Dataset:
         """The identity's content hash; part of every run's identity."""
         return content_hash(self.identity)
 
-    def problem(self) -> str | None:
-        """Why these files must not be used: missing, for something else, altered; None if sound."""
+    def problem(self, code: str | None = None) -> str | None:
+        """Why these files must not be used: missing, for something else, altered; None if sound.
+
+        Args:
+            code: fingerprint of the family's; None if it does not matter what made them. Files from
+                before there were fingerprints count as made by any.
+        """
         path = self.folder / MANIFEST
         try:
             manifest = _Manifest.model_validate_json(read_file(path))
@@ -69,6 +68,8 @@ class Dataset:
             return f"unreadable: {path}"
         if manifest.identity != self.identity:
             return f"made for something else than {self.identity['family']} as installed"
+        if code is not None and manifest.code not in (None, code):
+            return f"made by other code than that of {self.identity['family']} as installed"
         # What else lies there, such as a desktop's or a network disk's own files, nobody reads.
         if odd := {self.folder / name for name in manifest.sha256} ^ self._files():
             named = ", ".join(sorted(str(path) for path in odd))
@@ -96,6 +97,7 @@ class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     identity: dict[str, Any]
+    code: str | None = None
     sha256: dict[str, str]
 
 
@@ -129,6 +131,7 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
 def prepare(
     family: TaskFamily,
     found: Dataset,
+    code: str | None = None,
     *,
     num_threads: int = 1,
     progress: EpisodeProgress | None = None,
@@ -138,6 +141,7 @@ def prepare(
     Args:
         family: whose demonstrators play.
         found: where to write, from ``dataset``.
+        code: fingerprint of the family's, to be kept beside.
         num_threads: physics threads.
         progress: told (steps done, horizon).
 
@@ -146,7 +150,7 @@ def prepare(
     """
     check_writable(found.folder.parent, _REMEDY)
     num_episodes = int(found.identity["num_episodes"])
-    recorder = _Recorder(family.info.horizon)
+    recorder = Recorder(family.info.horizon)
     table = rollout(
         family,
         family.tasks,
@@ -158,12 +162,12 @@ def prepare(
         progress=progress,
     )
     with new_folder(found.folder, _REMEDY, (MANIFEST, *_DATA)) as draft:
-        _write(draft, family, table, recorder)
+        write_episodes(draft / "data", family, table, recorder)
         checksums = {
             path.relative_to(draft).as_posix(): sha256_file(path)
             for path in sorted(draft.glob("data/*"))
         }
-        manifest = {"identity": found.identity, "sha256": checksums}
+        manifest = {"identity": found.identity, "code": code, "sha256": checksums}
         text = json.dumps(manifest, indent=2) + "\n"
         (draft / MANIFEST).write_text(text, encoding="utf-8")
 
@@ -184,7 +188,7 @@ def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demon
     data = found.folder / "data"
     try:
         with reading(data):
-            episodes = _read(data, wanted)
+            episodes = read_episodes(data, wanted)
     except HyperbenchError:
         raise
     except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs
@@ -195,102 +199,3 @@ def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demon
         family.action_space.low.astype(np.float32),
         family.action_space.high.astype(np.float32),
     )
-
-
-def _read(data: Path, wanted: set[str]) -> dict[str, list[Episode]]:
-    """The episodes of some tasks, by their keys."""
-    from minari import MinariDataset
-    from minari.dataset.minari_storage import MinariStorage
-
-    said = MinariStorage.read_raw_metadata(data)
-    # Where a space is missing, Minari makes the environment that is named, whatever that runs.
-    if not {"observation_space", "action_space"} <= said.keys() or "env_spec" in said:
-        raise DataError(f"{data} is of another kind than `hyperbench prepare` writes.")
-    stored = MinariDataset(data)
-    episodes: dict[str, list[Episode]] = {key: [] for key in wanted}
-    metadata = list(stored.storage.get_episode_metadata(range(stored.total_episodes)))
-    chosen = [i for i, entry in enumerate(metadata) if entry["options"]["task"] in wanted]
-    for i, episode in zip(chosen, stored.storage.get_episodes(chosen), strict=True):
-        episodes[metadata[i]["options"]["task"]].append(
-            Episode(
-                observations=np.asarray(episode["observations"], np.float32),
-                actions=np.asarray(episode["actions"], np.float32),
-                rewards=np.asarray(episode["rewards"], np.float32),
-                terminated=bool(episode["terminations"][-1]),
-                seed=int(metadata[i]["seed"]),
-            )
-        )
-    return episodes
-
-
-class _Recorder:
-    """Keeps every step of a rollout: arrays (horizon, num_tasks, num_episodes, ...)."""
-
-    def __init__(self, horizon: int) -> None:
-        self._horizon = horizon
-        self._steps: list[tuple[FloatArray, ...]] = []
-
-    def __call__(self, *step: FloatArray) -> None:
-        self._steps.append(tuple(np.array(part, np.float32) for part in step))
-
-    def episode(self, task: int, index: int, length: int) -> tuple[FloatArray, ...]:
-        """Observations (length + 1, obs_dim), actions and rewards of one episode."""
-        steps = self._steps[:length]
-        observations, actions, rewards = (
-            np.stack([step[part][task, index] for step in steps]) for part in range(3)
-        )
-        last = steps[-1][3][task, index]
-        return np.concatenate([observations, last[None]]), actions, rewards
-
-
-def _write(draft: Path, family: TaskFamily, table: EpisodeTable, recorder: _Recorder) -> None:
-    import minari
-    from minari.data_collector import EpisodeBuffer
-    from minari.dataset.minari_storage import MinariStorage
-
-    space = family.observation_space
-    storage = MinariStorage.new(
-        draft / "data",
-        observation_space=spaces.Box(-np.inf, np.inf, space.shape, np.float32),
-        action_space=family.action_space,
-        data_format="hdf5",
-    )
-    buffers: list[EpisodeBuffer] = []
-    for t, task in enumerate(table.tasks):
-        features = dict(zip(task.space.names, task.values, strict=True))
-        for e in range(table.seeds.shape[1]):
-            length = int(table.lengths[t, e])
-            observations, actions, rewards = recorder.episode(t, e, length)
-            terminated = bool(table.terminated[t, e])
-            ends = np.arange(1, length + 1) == length
-            buffers.append(
-                EpisodeBuffer(
-                    id=len(buffers),
-                    seed=int(table.seeds[t, e]),
-                    options={"task": task.key, "features": features},
-                    observations=observations,
-                    actions=actions,
-                    rewards=rewards,
-                    terminations=ends & terminated,
-                    truncations=ends & (not terminated),
-                )
-            )
-    # On a full disk HDF5 may end the process.
-    require_room(draft, sum(map(_size, buffers)))
-    storage.update_episodes(buffers)
-    storage.update_metadata(
-        {
-            "dataset_id": family.info.id,
-            "algorithm_name": f"expert {family.info.expert_version}",
-            "minari_version": minari.__version__,
-        }
-    )
-
-
-def _size(episode: EpisodeBuffer) -> int:
-    """Bytes that an episode takes in HDF5, or a few more."""
-    arrays = (
-        *(episode.observations, episode.actions),
-        *(episode.rewards, episode.terminations, episode.truncations),
-    )
-    return _HDF5_BYTES + sum(np.asarray(array).nbytes for array in arrays)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hyperbench.family import FamilyInfo
 from hyperbench.generator import FitReport
 from hyperbench.provenance import Provenance
+from hyperbench.registry.code import Fingerprints
 from hyperbench.run import Run
 from hyperbench.seeding import content_hash
 from hyperbench.split import Region, Split
@@ -83,6 +84,11 @@ class Cost(_Frozen):
     """Wall-clock time of ``generate`` for all target tasks together."""
     rollout_seconds: float | None = None
     """Wall-clock time of all judged episodes."""
+    peak_memory: int | None = None
+    """Most memory that the run's process held while it lasted, in bytes: Python, libraries and
+    demonstrations included. None where the system does not say, and in older records."""
+    peak_gpu_memory: int | None = None
+    """Most memory that torch held on the GPU, in bytes; None where none was used."""
 
 
 class RunRecord(Run):
@@ -112,6 +118,8 @@ class RunRecord(Run):
     """Checksums of the other files of the run."""
     provenance: Provenance
     """Where and with what the run was made."""
+    fingerprints: Fingerprints = Field(default_factory=Fingerprints)
+    """Hashes of the code that made it; empty in older records."""
     content_sha256: str | None = None
     """Checksum of all the rest of the record; None in records from before there was one."""
 

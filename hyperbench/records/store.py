@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from hyperbench.errors import DataError, NewerRecordError, one_line
+from hyperbench.errors import DataError, one_line
 from hyperbench.files import DRAFT, new_folder, reading, refused_by_disk, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
@@ -215,21 +215,6 @@ def write_record(
         record = record.model_copy(update={"content_sha256": content_checksum(content)})
         (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return StoredRun(record, folder)
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether a folder holds a run that succeeded, with all that it gave, unaltered.
-
-    Raises:
-        NewerRecordError: the run is of a newer version of hyperbench; measured again it would be
-            lost.
-    """
-    try:
-        return StoredRun.read(folder).is_finished
-    except NewerRecordError:
-        raise
-    except DataError:
-        return False
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:

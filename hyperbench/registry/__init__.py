@@ -14,6 +14,7 @@ from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, PolicyKindEntry
 from hyperbench.protocol import PROTOCOLS, EvalProtocol
 from hyperbench.registry.clone import Clone, source_tree
+from hyperbench.registry.code import Fingerprints, fingerprint, package_path
 from hyperbench.registry.plugins import (
     LOAD_PLUGINS,
     Entry,
@@ -25,6 +26,8 @@ from hyperbench.registry.plugins import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hyperbench.family import TaskFamily
     from hyperbench.generator import PolicyGenerator
     from hyperbench.policy import StorablePolicies
@@ -120,6 +123,18 @@ class Registry:
             raise UnknownNameError("protocol", id_, self.protocols, self._failure_hint())
         return self.protocols[id_]
 
+    def family_entry(self, id_: str) -> FamilyEntry:
+        """The family of that id.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+            PluginError: its suite lies in the clone and is not installed.
+        """
+        if id_ not in self.families:
+            self._refuse_absent_suite(id_.partition("/")[0])
+            raise UnknownNameError("family", id_, self.families, self._failure_hint())
+        return self.families[id_]
+
     def make_family(self, id_: str) -> TaskFamily:
         """Make the family of that id.
 
@@ -128,10 +143,7 @@ class Registry:
             PluginError: it, or a package it requires, is not installed or cannot be imported, or
                 its spaces are not flat boxes.
         """
-        if id_ not in self.families:
-            self._refuse_absent_suite(id_.partition("/")[0])
-            raise UnknownNameError("family", id_, self.families, self._failure_hint())
-        entry = self.families[id_]
+        entry = self.family_entry(id_)
         family: TaskFamily = self._resolve(f"Family {id_!r}", entry)(**entry.arguments)
         if family.info.id != id_:
             raise PluginError(
@@ -156,13 +168,35 @@ class Registry:
         found: type[PolicyGenerator] = self._resolve(f"Method {name!r}", self.method_entry(name))
         return found
 
-    def distributions_of(self, family: str, method: str) -> tuple[str, ...]:
-        """Which distributions register a family and a method; nobody registers control arms."""
-        return tuple(
-            plugin.distribution
+    def packages_of(self, family: str, method: str) -> dict[str, Path | None]:
+        """Which distributions register a family and a method, and where their code is.
+
+        Nobody registers control arms. Nothing is imported.
+        """
+        return {
+            plugin.distribution: package_path(target)
             for plugin in self.plugins
-            if any(entry.id == family for entry in plugin.families)
-            or any(entry.name == method for entry in plugin.methods)
+            for target in (
+                *(entry.target for entry in plugin.families if entry.id == family),
+                *(entry.target for entry in plugin.methods if entry.name == method),
+            )
+        }
+
+    def fingerprints(self, family: str, method: str = "") -> Fingerprints:
+        """Hash the code of a family and a method as they are installed; nothing is imported.
+
+        What is no method, such as a control arm, has none.
+
+        Raises:
+            UnknownNameError: nobody registers the family.
+        """
+
+        def of(entry: FamilyEntry | MethodEntry) -> str | None:
+            return fingerprint(entry.target, self._owner(entry).distribution)
+
+        return Fingerprints(
+            method=of(self.methods[method]) if method in self.methods else None,
+            family=of(self.family_entry(family)),
         )
 
     def policy_kind(self, kind: str) -> type[StorablePolicies]:
@@ -188,12 +222,15 @@ class Registry:
             )
         return self.families[id_]
 
-    def _resolve(self, what: str, entry: FamilyEntry | MethodEntry | PolicyKindEntry) -> Any:
-        owner = next(
+    def _owner(self, entry: FamilyEntry | MethodEntry | PolicyKindEntry) -> Plugin:
+        return next(
             plugin
             for plugin in (_OWN, *self.plugins)
             if entry in (*plugin.families, *plugin.methods, *plugin.policy_kinds)
         )
+
+    def _resolve(self, what: str, entry: FamilyEntry | MethodEntry | PolicyKindEntry) -> Any:
+        owner = self._owner(entry)
         for package in getattr(entry, "requires", ()):
             if not _is_importable(package):
                 raise PluginError(

@@ -48,6 +48,8 @@ class Study(_Frozen):
     """Content hash of everything that decides the trials."""
     method: str
     method_version: int
+    code: str | None = None
+    """Fingerprint of the method's code when the study began; None in older studies."""
     overrides: dict[str, Any]
     """Settings that the user fixed."""
     config: dict[str, Any]

@@ -7,7 +7,7 @@ the space, which each method's config declares. Target tasks appear nowhere in t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -59,7 +59,11 @@ def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
 
 
 def new_study(
-    runs: Sequence[Run], search: SearchSpace, seed: int, distributions: Iterable[str] = ()
+    runs: Sequence[Run],
+    search: SearchSpace,
+    seed: int,
+    packages: Mapping[str, Path | None] | None = None,
+    code: str | None = None,
 ) -> Study:
     """Begin a study.
 
@@ -67,7 +71,8 @@ def new_study(
         runs: of one method, one per family and pair of seeds, as planned under a tuning protocol.
         search: the method's search space.
         seed: of the search.
-        distributions: that the method and the families come from.
+        packages: distributions that the method and the families come from, and where they lie.
+        code: fingerprint of the method's.
 
     Raises:
         HyperbenchError: nothing is left to search for.
@@ -93,6 +98,7 @@ def new_study(
         key=content_hash(identity),
         method=first.method,
         method_version=first.method_version,
+        code=code,
         overrides=dict(first.overrides),
         config=dict(first.config),
         search=left,
@@ -100,7 +106,7 @@ def new_study(
         families=tuple(dict.fromkeys(run.family for run in runs)),
         protocol=first.protocol,
         device=first.device,
-        provenance=provenance(distributions),
+        provenance=provenance(packages, first.device),
     )
 
 

@@ -53,6 +53,8 @@ class Verdict(BaseModel):
     stored is not what the check needs."""
     reasons: tuple[str, ...] = ()
     """Why the stamp is not ``verified``, each in a line."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know, whatever the stamp, each in a line."""
     num_judged: int = 0
     """Episodes the run was judged on."""
     num_played: int = 0
@@ -136,11 +138,22 @@ def verify_run(
     elsewhere = _elsewhere(record, registry)
     if tolerance is None:
         tolerance = 0.0 if elsewhere is None else ELSEWHERE_TOLERANCE
-    found = verdict("verified").model_copy(update={"num_judged": seeds.size})
+    found = verdict("verified").model_copy(
+        update={"num_judged": seeds.size, "notes": _code_notes(record, registry)}
+    )
     found = _compared(found, recorded, played, tolerance)
     if found.stamp == "verified" or elsewhere is None:
         return found
     return found.model_copy(update={"reasons": (*found.reasons, f"may be rounding: {elsewhere}")})
+
+
+def _code_notes(record: RunRecord, registry: Registry) -> tuple[str, ...]:
+    """Say of what the code has changed since; whether that moves a result is what playing tells."""
+    differing = registry.fingerprints(record.family, record.method).differing(record.fingerprints)
+    return tuple(
+        f"measured with other code of {getattr(record, name)} than is installed"
+        for name in differing
+    )
 
 
 def _drawn(num_all: int, num_wanted: int | None, seed: int) -> list[int]:
@@ -180,7 +193,7 @@ def _play(
 
 def _elsewhere(record: RunRecord, registry: Registry) -> str | None:
     """Say in what that rounding depends on the record was made elsewhere; None if in nothing."""
-    here = provenance(registry.distributions_of(record.family, record.method))
+    here = provenance(registry.packages_of(record.family, record.method))
     there = record.provenance
     if here.kernels != there.kernels:
         return f"kernels are {there.kernels}, here {here.kernels}"
