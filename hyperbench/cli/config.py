@@ -9,10 +9,21 @@ from typing import Any
 import yaml
 
 from hyperbench.errors import HyperbenchError
+from hyperbench.files import read_file
+
+_DEEPEST = 20
+"""Levels of brackets; an option has two at most."""
+_MOST_BYTES = 2**20
 
 
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's whole numbers: ``020`` is twenty, and ``1:30`` is no number of seconds."""
+
+    def fetch_flow_collection_start(self, *arguments: Any) -> None:
+        # Its time grows with the square of the depth.
+        if self.flow_level >= _DEEPEST:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(*arguments)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         known: set[Any] = set()
@@ -52,8 +63,10 @@ def load_config(path: Path) -> dict[Any, Any]:
         HyperbenchError: it cannot be read, gives an option twice, or is no mapping.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 -- a SafeLoader
-    except (OSError, UnicodeDecodeError, TypeError, yaml.YAMLError) as error:
+        text = read_file(path, _MOST_BYTES).decode()
+        content = yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
+    # A key may be no key, a number no number, a date no day, whatever is below may be too deep.
+    except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise HyperbenchError(f"Config file {path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise HyperbenchError(f"Config file {path} must be a mapping of option names to values.")

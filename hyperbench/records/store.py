@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from hyperbench.errors import DataError, one_line
+from hyperbench.errors import DataError, UnknownNameError, one_line
 from hyperbench.files import DRAFT, new_folder, reading, refused_by_disk, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
@@ -112,9 +113,15 @@ class StoredRun:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 said = (file.metadata() or {}).get("policies", "{}")
             metadata = TypeAdapter(dict[str, str]).validate_json(said)
+            if odd := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+                raise ValueError(f"{odd[0]} is not finite")
         except Exception as error:  # each kind of damage has its own
             raise DataError(f"{path} cannot be read: {one_line(error)}") from error
-        kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
+        try:
+            kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
+        except UnknownNameError as error:
+            error.args = (f"{path}: {error}",)
+            raise
         try:
             return kind.from_arrays(arrays, metadata)
         except Exception as error:  # a kind need not foresee every array

@@ -12,7 +12,13 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.arms import due_rollouts, play_arm
-from hyperbench.errors import DataError, HyperbenchError, ProtocolError, UnknownNameError
+from hyperbench.errors import (
+    DataError,
+    HyperbenchError,
+    NewerRecordError,
+    ProtocolError,
+    UnknownNameError,
+)
 from hyperbench.family import TaskFamily
 from hyperbench.provenance import provenance
 from hyperbench.records.record import RunRecord
@@ -95,7 +101,8 @@ def verify_run(
     try:
         run = StoredRun.read(folder)
     except DataError as error:
-        return Verdict(folder=folder, record=None, stamp="differs", reasons=(str(error),))
+        stamp: Stamp = "unverifiable" if isinstance(error, NewerRecordError) else "differs"
+        return Verdict(folder=folder, record=None, stamp=stamp, reasons=(str(error),))
 
     record = run.record
 

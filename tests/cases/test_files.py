@@ -532,7 +532,8 @@ def takes_the_locales_encoding(call):
         "write_text": True,
         "open": modes and modes[0] in ("r", "w", "a", "x", "r+", "w+", "a+"),
     }
-    return bool(is_text.get(call.func.attr)) and not any(word.arg == "encoding" for word in call.keywords)
+    has_encoding = any(word.arg == "encoding" for word in call.keywords)
+    return bool(is_text.get(call.func.attr)) and not has_encoding
 
 
 def test_text_is_read_and_written_in_utf_8_whatever_the_locale():
