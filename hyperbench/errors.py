@@ -43,8 +43,12 @@ class DataError(HyperbenchError):
     """Demonstrations or records that are missing, altered or unreadable."""
 
 
-class NoRoomError(DataError):
-    """A place that cannot be written, e.g. because its disk is full; nobody's code is to blame."""
+class StorageError(DataError):
+    """A place that cannot be written or read, whatever is kept there: full, closed, gone."""
+
+
+class NewerRecordError(DataError):
+    """A record of a newer version of hyperbench, which must not be replaced."""
 
 
 class PluginError(HyperbenchError):

@@ -168,7 +168,7 @@ def test_nothing_is_left_of_an_interrupted_preparation(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hyperbench.measuring.dataset._write", interrupt)
+    monkeypatch.setattr("hyperbench.measuring.dataset.write_episodes", interrupt)
     found = dataset(family, 1, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         prepare(family, found)

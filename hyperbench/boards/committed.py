@@ -22,10 +22,11 @@ from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.agreement import agree
 from hyperbench.records.gather import PROTOCOL, RECORDS, gather, rounded_note
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import RECORD, StoredRun, find_runs
+from hyperbench.records.store import RECORD, RUN_FILES, StoredRun, find_runs
 from hyperbench.registry import Registry
 
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
+_OURS = (PROTOCOL, REFERENCES, TABLE, VALUES, *(f"{RECORDS}/*/{name}" for name in RUN_FILES))
 _HEADER = "<!-- Made of the records by `hyperbench publish`. Do not edit: publish again. -->\n\n"
 _REMEDY = "Choose another place with --board-dir."
 
@@ -71,7 +72,7 @@ def publish(
     complete = {board: _with_published(board, new, registry) for board, new in by_board.items()}
     with ExitStack() as drafts:
         for board, found in complete.items():
-            draft = drafts.enter_context(new_folder(board, _REMEDY))
+            draft = drafts.enter_context(new_folder(board, _REMEDY, _OURS))
             _write(draft, found, registry.protocol(board.name))
     rounded = list(gathered.rounded)
     for board, new in by_board.items():
@@ -197,6 +198,6 @@ def _write(draft: Path, runs: Sequence[StoredRun], protocol: EvalProtocol) -> No
         for name in (RECORD, *run.check()):
             shutil.copyfile(run.folder / name, place / name)
     (draft / PROTOCOL).write_text(protocol.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    reference_returns(draft).to_parquet(draft / REFERENCES, index=False)
+    (draft / REFERENCES).write_bytes(reference_returns(draft).to_parquet(index=False))
     for name, text in generated_tables(draft).items():
         (draft / name).write_text(text, encoding="utf-8")

@@ -54,21 +54,31 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
 
     Where a family occurs with several family, expert or physics versions, its results are apart, on
     boards that are numbered: no score, not even a pooled one, stands beside one of another world.
+    A run that is damaged is left out, with a note.
 
     Args:
         folders: run folders, as ``store.find_runs`` lists them; their order does not matter.
 
     Raises:
-        DataError: a record or its episodes are damaged, or two records of one run disagree.
+        DataError: no run can be read, or two records of one run disagree.
     """
-    return [make_board(part) for part in board_tables(folders)]
+    return [make_board(part) for part in board_tables(folders, damaged=[])]
 
 
-def board_tables(folders: Iterable[Path]) -> list[BoardTable]:
-    """What the boards are made of; arguments and errors as of ``make_boards``."""
-    gathered = gather(folders)
+def board_tables(folders: Iterable[Path], damaged: list[str] | None = None) -> list[BoardTable]:
+    """What the boards are made of.
+
+    Args:
+        folders: as of ``make_boards``.
+        damaged: as of ``gather``; what it receives is noted.
+
+    Raises:
+        DataError: as of ``make_boards``, or ``damaged`` is not given and a run is damaged.
+    """
+    gathered = gather(folders, damaged)
     if not gathered.runs:
-        raise DataError("No runs to make a board of.")
+        raise DataError("\n".join(damaged or ()) or "No runs to make a board of.")
+    left_out = tuple(f"Left out: {text}" for text in damaged or ())
     boards = by_board(gathered.runs)
     titles = board_titles(boards)
     parts = []
@@ -79,7 +89,7 @@ def board_tables(folders: Iterable[Path]) -> list[BoardTable]:
         for number, runs in enumerate(worlds, start=1):
             families = {run.record.key: labels[run.record.key] for run in runs}
             table = task_table(runs, families)
-            notes = _origin_notes(runs, gathered)
+            notes = (*_origin_notes(runs, gathered), *left_out)
             if len(worlds) == 1:
                 parts.append(BoardTable(title, tuple(runs), families, table, notes))
             else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from hyperbench.errors import DataError
+from hyperbench.files import read_file
 from hyperbench.table import MISSING, Table, markdown_table
 
 PUBLISHED = "published.json"
@@ -85,7 +86,7 @@ def find_literature(folders: Sequence[Path]) -> dict[Path, list[LiteratureTable]
 
 def _read(file: Path) -> list[LiteratureTable]:
     try:
-        return TypeAdapter(list[LiteratureTable]).validate_json(file.read_bytes())
+        return TypeAdapter(list[LiteratureTable]).validate_json(read_file(file))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -114,6 +114,8 @@ TEXT_FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
     "json": json_text,
 }
 """What whole boards can be written as."""
+WITHOUT_NOTES = ("csv", "latex")
+"""Formats that have no place for what a reader must know."""
 
 
 def _jsonable(board: Board) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 
 from hyperbench import __version__
 from hyperbench.errors import HyperbenchError
+from hyperbench.view.encoding import show_everything
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +22,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: errors a user can act on are printed without a traceback and exit with 2."""
+    show_everything()
     try:
         app()
     except HyperbenchError as error:

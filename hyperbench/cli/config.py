@@ -8,7 +8,10 @@ from pathlib import Path
 import yaml
 
 from hyperbench.errors import HyperbenchError
+from hyperbench.files import read_file
 from hyperbench.measuring.settings import YamlLoader
+
+_MOST_BYTES = 2**20
 
 Given = str | list[str] | None
 
@@ -26,7 +29,7 @@ def load_config(path: Path) -> dict[str, Given]:
         HyperbenchError: it cannot be read, gives an option twice, or is no mapping of options.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise HyperbenchError(
             f"Config file {path} is no UTF-8: byte {error.object[error.start]:#04x} at position "

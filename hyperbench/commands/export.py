@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import long_table, score_arrays
-from hyperbench.boards.tables import TEXT_FORMATS
+from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
 from hyperbench.errors import DataError, UnknownNameError
+from hyperbench.files import write_file
 from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.view.boards import print_notes
 
 
 def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
@@ -34,16 +37,16 @@ def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
         raise UnknownNameError("format", format_, (*TEXT_FORMATS, *_SCORE_FORMATS))
     runs = find_runs(folders)
     if format_ in TEXT_FORMATS:
-        content = TEXT_FORMATS[format_](make_boards(runs)).encode()
+        boards = make_boards(runs)
+        content = TEXT_FORMATS[format_](boards).encode()
+        if format_ in WITHOUT_NOTES:
+            print_notes(boards, Console(stderr=True))
     else:
         gathered = gather(runs).runs
         if all(run.record.status == "failed" for run in gathered):
             raise DataError("There are no scores to export: every run failed.")
         content = _SCORE_FORMATS[format_](gathered)
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise DataError(f"{output} cannot be written: {error.strerror}.") from error
+    write_file(output, content)
 
 
 def _parquet(runs: Sequence[StoredRun]) -> bytes:

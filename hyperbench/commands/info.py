@@ -73,7 +73,7 @@ def info_command(
         entry = registry.methods[method]
         config = registry.method_class(method).Config
         about = escape(f"version {entry.version}, {entry.track}: {entry.summary}")
-        out.print(f"\n[bold]Method {method}[/], {about}")
+        out.print(f"\n[bold]Method {escape(method)}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
         rows = [
             (setting, _default(field), " ".join((field.description or "").split()))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
 
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
-from hyperbench.boards.tables import TEXT_FORMATS
-from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
+from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
+from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.files import write_file
 from hyperbench.records.store import find_runs
-from hyperbench.view.boards import print_boards, print_literature
+from hyperbench.view.boards import print_boards, print_literature, print_notes
 from hyperbench.view.console import standard_output
 
 out = standard_output()
@@ -45,17 +47,14 @@ def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | No
         parts = [TEXT_FORMATS[format_](boards)] if boards else []
         return "\n".join([*parts, *(table.markdown for table in published)])
 
-    if output is None:
+    if format_ in WITHOUT_NOTES:
+        print_notes(boards, Console(stderr=True))
+    if output is not None:
+        file = StringIO()
         if format_ == "table":
-            show(out)
-        else:
-            print(text(), end="")
-        return
-    try:
-        with output.open("w", encoding="utf-8") as file:
-            if format_ == "table":
-                show(Console(file=file, width=120))
-            else:
-                file.write(text())
-    except OSError as error:
-        raise DataError(f"{output} cannot be written: {error.strerror}.") from error
+            show(Console(file=file, width=120))
+        write_file(output, file.getvalue() or text())
+    elif format_ == "table":
+        show(out)
+    else:
+        print(text(), end="")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperbench.records.gather import merge
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import standard_error, standard_output
 
 
 def merge_command(folders: Sequence[Path], output_dir: Path) -> None:
-    """Copy runs and tell how many.
+    """Copy runs, tell how many, and which cannot be read.
 
     Raises:
         DataError: as ``gather.merge``.
@@ -19,5 +19,9 @@ def merge_command(folders: Sequence[Path], output_dir: Path) -> None:
     def tell(line: str) -> None:
         standard_output().print(line, highlight=False, markup=False, soft_wrap=True)
 
-    copied = merge(folders, output_dir, lambda note: tell(f"note: {note}"))
+    damaged: list[str] = []
+    copied = merge(folders, output_dir, damaged, lambda note: tell(f"note: {note}"))
+    for text in damaged:
+        line = f"left out: {text}"
+        standard_error().print(line, highlight=False, markup=False, soft_wrap=True)
     tell(f"Copied {len(copied)} runs to {output_dir}.")

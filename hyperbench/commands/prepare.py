@@ -46,6 +46,7 @@ def prepare_command(
             f"{prepared.family}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in "
             f"{prepared.found.folder}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
     return left_out.number + sum(prepared.found is None for prepared in done)
@@ -71,10 +72,9 @@ def prepare_families(
                 said += f"\n{prepared.traceback}"
             err.print(said, highlight=False, markup=False, soft_wrap=True)
         elif prepared.problem not in (None, "missing"):
-            err.print(
-                f"Demonstrations of {prepared.family} were {prepared.problem}. "
-                "They were made again."
-            )
+            said = f"Demonstrations of {prepared.family} were {prepared.problem}."
+            line = f"{said} They were made again."
+            err.print(line, highlight=False, markup=False, soft_wrap=True)
     return done
 
 

@@ -105,7 +105,8 @@ def run_command(
             print(json_text(boards), end="")
         else:
             print_boards(boards, out)
-            out.print(f"Records: {output_dir.resolve()}", highlight=False, soft_wrap=True)
+            line = f"Records: {output_dir.resolve()}"
+            out.print(line, highlight=False, markup=False, soft_wrap=True)
     _tell_failures(runs, output_dir.absolute(), debug)
     return left_out.number + sum(len(board.failures) for board in boards)
 

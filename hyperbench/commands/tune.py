@@ -117,7 +117,8 @@ def tune_command(
                     executor=executor,
                 )
     _print_study(study)
-    out.print(f"Study: {folder.resolve() / STUDY}", highlight=False, soft_wrap=True)
+    line = f"Study: {folder.resolve() / STUDY}"
+    out.print(line, highlight=False, markup=False, soft_wrap=True)
     if not study.ranked:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
     return left_out.number

@@ -88,10 +88,11 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
         row = ("?", "?") if record is None else (record.protocol.id, labels[record.key])
         rows.setdefault(row, []).append(verdict)
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("protocol", "row", "stamp"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("protocol", no_wrap=True)
+    table.add_column("row", overflow="fold")
+    table.add_column("stamp", no_wrap=True)
     for name in ("runs", *_WORST_FIRST, "episodes played", "largest difference"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=name in _WORST_FIRST)
     for (protocol, label), found in sorted(rows.items()):
         stamps = [verdict.stamp for verdict in found]
         stamp = next(stamp for stamp in _WORST_FIRST if stamp in stamps)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import NoRoomError, PluginError, one_line, traceback_of
+from hyperbench.errors import PluginError, StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
@@ -120,7 +120,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
         The record that was written.
 
     Raises:
-        DataError: the record cannot be written; that is not booked on the run.
+        StorageError: the record cannot be written, or demonstrations cannot be read.
     """
     registry = registry or installed()
     family = registry.make_family(run.family)
@@ -151,7 +151,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
             )
             policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
             stored = write_record(site.runs, record, measured.table, policies, measured.generator)
-    except (KeyboardInterrupt, GeneratorExit, NoRoomError):
+    except (KeyboardInterrupt, GeneratorExit, StorageError):  # a full disk is nobody's failure
         raise
     except BaseException as error:  # whatever a method or a world raises, or how it leaves
         where = traceback_of(error)

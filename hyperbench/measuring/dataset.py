@@ -9,21 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hyperbench.demonstration import Demonstrations, Episode
-from hyperbench.errors import DataError
+from hyperbench.demonstration import Demonstrations
+from hyperbench.errors import DataError, HyperbenchError, one_line
 from hyperbench.family import TaskFamily
-from hyperbench.files import new_folder, sha256_file
+from hyperbench.files import (
+    check_writable,
+    new_folder,
+    read_file,
+    reading,
+    sha256_file,
+)
+from hyperbench.measuring.storage import Recorder, read_episodes, write_episodes
 from hyperbench.policy import ARITHMETIC
-from hyperbench.rollout import EpisodeProgress, EpisodeTable, episode_seeds, rollout
+from hyperbench.rollout import EpisodeProgress, episode_seeds, rollout
 from hyperbench.seeding import content_hash
-from hyperbench.task import FloatArray, TaskSpec
+from hyperbench.task import TaskSpec
 
 MANIFEST = "manifest.json"
 _SEED_ROOT = 0
 """Demonstrations are part of the benchmark: their seeds are the same for everybody."""
 _FORMAT_VERSION = 1
+_REMEDY = "Choose another place with --data-dir."
+_DATA = ("data/*.hdf5", "data/*.json")
 
 
 @dataclass(frozen=True)
@@ -50,26 +59,46 @@ class Dataset:
             code: fingerprint of the family's; None if it does not matter what made them. Files from
                 before there were fingerprints count as made by any.
         """
+        path = self.folder / MANIFEST
         try:
-            manifest = json.loads((self.folder / MANIFEST).read_text())
+            manifest = _Manifest.model_validate_json(read_file(path))
         except FileNotFoundError:
             return "missing"
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-            return f"unreadable: {self.folder / MANIFEST}"
-        if manifest.get("identity") != self.identity:
+        except (OSError, DataError, ValidationError):
+            return f"unreadable: {path}"
+        if manifest.identity != self.identity:
             return f"made for something else than {self.identity['family']} as installed"
-        if code is not None and manifest.get("code") not in (None, code):
+        if code is not None and manifest.code not in (None, code):
             return f"made by other code than that of {self.identity['family']} as installed"
-        checksums = manifest.get("sha256") or {}
-        listed = {self.folder / name for name in checksums}
-        present = set((self.folder / "data").glob("*"))
-        if listed != present or not listed:
-            odd = sorted(str(path) for path in listed ^ present)
-            return f"incomplete: manifest and folder disagree on {', '.join(odd) or 'everything'}"
-        for name, expected in checksums.items():
-            if sha256_file(self.folder / name) != expected:
+        # What else lies there, such as a desktop's or a network disk's own files, nobody reads.
+        if odd := {self.folder / name for name in manifest.sha256} ^ self._files():
+            named = ", ".join(sorted(str(path) for path in odd))
+            return f"incomplete: manifest and folder disagree on {named}"
+        if not manifest.sha256:
+            return "incomplete: its manifest lists no file"
+        for name, expected in manifest.sha256.items():
+            try:
+                found = sha256_file(self.folder / name)
+            except OSError as error:
+                return f"unreadable: {self.folder / name}: {error.strerror}"
+            if found != expected:
                 return f"corrupt: the checksum of {self.folder / name} differs from its manifest"
         return None
+
+    def _files(self) -> set[Path]:
+        """The files that Minari reads."""
+        found = (path for pattern in _DATA for path in self.folder.glob(pattern))
+        return {path for path in found if not path.name.startswith(".")}
+
+
+class _Manifest(BaseModel):
+    """What ``manifest.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identity: dict[str, Any]
+    code: str | None = None
+    sha256: dict[str, str]
 
 
 def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
@@ -119,8 +148,9 @@ def prepare(
     Raises:
         DataError: the folder cannot be written.
     """
+    check_writable(found.folder.parent, _REMEDY)
     num_episodes = int(found.identity["num_episodes"])
-    recorder = _Recorder(family.info.horizon)
+    recorder = Recorder(family.info.horizon)
     table = rollout(
         family,
         family.tasks,
@@ -131,13 +161,15 @@ def prepare(
         watch=recorder,
         progress=progress,
     )
-    with new_folder(found.folder, "Choose another place with --data-dir.") as draft:
-        _write(draft, family, table, recorder)
+    with new_folder(found.folder, _REMEDY, (MANIFEST, *_DATA)) as draft:
+        write_episodes(draft / "data", family, table, recorder)
         checksums = {
-            str(path.relative_to(draft)): sha256_file(path) for path in sorted(draft.glob("data/*"))
+            path.relative_to(draft).as_posix(): sha256_file(path)
+            for path in sorted(draft.glob("data/*"))
         }
         manifest = {"identity": found.identity, "code": code, "sha256": checksums}
-        (draft / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        text = json.dumps(manifest, indent=2) + "\n"
+        (draft / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demonstrations:
@@ -152,88 +184,18 @@ def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demon
             f"Demonstrations of {family.info.id} are {problem}. "
             f"Make them with: hyperbench prepare --suite {family.info.id}"
         )
-    from minari import MinariDataset
-
     wanted = {task.key for task in tasks}
-    stored = MinariDataset(found.folder / "data")
-    episodes: dict[str, list[Episode]] = {key: [] for key in wanted}
-    metadata = list(stored.storage.get_episode_metadata(range(stored.total_episodes)))
-    chosen = [i for i, entry in enumerate(metadata) if entry["options"]["task"] in wanted]
-    for i, episode in zip(chosen, stored.storage.get_episodes(chosen), strict=True):
-        episodes[metadata[i]["options"]["task"]].append(
-            Episode(
-                observations=np.asarray(episode["observations"], np.float32),
-                actions=np.asarray(episode["actions"], np.float32),
-                rewards=np.asarray(episode["rewards"], np.float32),
-                terminated=bool(episode["terminations"][-1]),
-                seed=int(metadata[i]["seed"]),
-            )
-        )
+    data = found.folder / "data"
+    try:
+        with reading(data):
+            episodes = read_episodes(data, wanted)
+    except HyperbenchError:
+        raise
+    except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs
+        raise DataError(f"{data} holds no demonstrations: {one_line(error)}") from error
     return Demonstrations(
         tuple(tasks),
         tuple(tuple(episodes[task.key]) for task in tasks),
         family.action_space.low.astype(np.float32),
         family.action_space.high.astype(np.float32),
-    )
-
-
-class _Recorder:
-    """Keeps every step of a rollout: arrays (horizon, num_tasks, num_episodes, ...)."""
-
-    def __init__(self, horizon: int) -> None:
-        self._horizon = horizon
-        self._steps: list[tuple[FloatArray, ...]] = []
-
-    def __call__(self, *step: FloatArray) -> None:
-        self._steps.append(tuple(np.array(part, np.float32) for part in step))
-
-    def episode(self, task: int, index: int, length: int) -> tuple[FloatArray, ...]:
-        """Observations (length + 1, obs_dim), actions and rewards of one episode."""
-        steps = self._steps[:length]
-        observations, actions, rewards = (
-            np.stack([step[part][task, index] for step in steps]) for part in range(3)
-        )
-        last = steps[-1][3][task, index]
-        return np.concatenate([observations, last[None]]), actions, rewards
-
-
-def _write(draft: Path, family: TaskFamily, table: EpisodeTable, recorder: _Recorder) -> None:
-    import minari
-    from minari.data_collector import EpisodeBuffer
-    from minari.dataset.minari_storage import MinariStorage
-
-    space = family.observation_space
-    storage = MinariStorage.new(
-        draft / "data",
-        observation_space=spaces.Box(-np.inf, np.inf, space.shape, np.float32),
-        action_space=family.action_space,
-        data_format="hdf5",
-    )
-    buffers: list[EpisodeBuffer] = []
-    for t, task in enumerate(table.tasks):
-        features = dict(zip(task.space.names, task.values, strict=True))
-        for e in range(table.seeds.shape[1]):
-            length = int(table.lengths[t, e])
-            observations, actions, rewards = recorder.episode(t, e, length)
-            terminated = bool(table.terminated[t, e])
-            ends = np.arange(1, length + 1) == length
-            buffers.append(
-                EpisodeBuffer(
-                    id=len(buffers),
-                    seed=int(table.seeds[t, e]),
-                    options={"task": task.key, "features": features},
-                    observations=observations,
-                    actions=actions,
-                    rewards=rewards,
-                    terminations=ends & terminated,
-                    truncations=ends & (not terminated),
-                )
-            )
-    storage.update_episodes(buffers)
-    storage.update_metadata(
-        {
-            "dataset_id": family.info.id,
-            "algorithm_name": f"expert {family.info.expert_version}",
-            "minari_version": minari.__version__,
-        }
     )

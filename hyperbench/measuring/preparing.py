@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hyperbench.errors import NoRoomError, one_line, traceback_of
+from hyperbench.errors import StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit
 from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
 from hyperbench.measuring.dataset import Dataset
@@ -44,7 +44,7 @@ def prepare_all(
         notify: told how far each family is.
 
     Raises:
-        NoRoomError: demonstrations cannot be written.
+        StorageError: demonstrations cannot be written.
     """
     # A timeout is for runs.
     for outcome in executor.map(_prepared, wanted, replace(site, timeout=None), notify):
@@ -59,7 +59,7 @@ def _prepared(wanted: Wanted, site: Site, notify: Notify) -> Prepared:
     try:
         with restored():
             return Prepared(wanted.family, *ensure_demonstrations(wanted, site, notify))
-    except (KeyboardInterrupt, GeneratorExit, NoRoomError):
+    except (KeyboardInterrupt, GeneratorExit, StorageError):
         raise
     except BaseException as error:  # whatever an expert raises, or how it leaves
         return Prepared(wanted.family, failure=one_line(error), traceback=traceback_of(error))

@@ -18,6 +18,8 @@ from hyperbench.registry import Registry
 NOTHING = ("", "~", "null", "Null", "NULL", "None")
 """How no value is written where a field may have none."""
 
+_DEEPEST = 20
+"""Levels of brackets; a setting has a few."""
 _HOW = "Values are written as in YAML: 3, word, null, [1, 2], {a: 1}."
 _COLLECTIONS = ("dict_type", "list_type", "model_type", "set_type", "tuple_type")
 
@@ -30,6 +32,12 @@ class YamlLoader(yaml.SafeLoader):
             # A few lines of aliases may stand for more than any memory holds.
             raise yaml.composer.ComposerError(problem="write the value again instead of an alias")
         return super().compose_node(parent, index)
+
+    def fetch_flow_collection_start(self, *arguments: Any) -> None:
+        # Its time grows with the square of the depth.
+        if self.flow_level >= _DEEPEST:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(*arguments)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         self.refuse_twice(node)

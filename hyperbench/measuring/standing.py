@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperbench.errors import DataError
+from hyperbench.errors import DataError, NewerRecordError
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry
 from hyperbench.registry.code import Fingerprints
@@ -37,6 +37,10 @@ def standings(runs: Sequence[Run], folder: Path, registry: Registry) -> list[Sta
         runs: the plan.
         folder: of the runs.
         registry: knows the code that is installed.
+
+    Raises:
+        NewerRecordError: a run is of a newer version of hyperbench; measured again it
+            would be lost.
     """
     return [_standing(run, folder / run.key, registry) for run in runs]
 
@@ -44,6 +48,8 @@ def standings(runs: Sequence[Run], folder: Path, registry: Registry) -> list[Sta
 def _standing(run: Run, folder: Path, registry: Registry) -> Standing:
     try:
         stored = StoredRun.read(folder)
+    except NewerRecordError:
+        raise
     except DataError:
         return Standing(run, is_finished=False)
     if not stored.is_finished:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from hyperbench.errors import DataError, listed
 from hyperbench.files import new_folder
 from hyperbench.records.agreement import agree
 from hyperbench.records.record import RunRecord, SplitEntry
-from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.records.store import EPISODES, RUN_FILES, StoredRun, find_runs, runs_below
 
 PROTOCOL, RECORDS = "protocol.json", "records"
 """A committed board is a folder with its protocol and, below ``records/<method>/``, its runs."""
@@ -36,7 +37,7 @@ class Gathered:
     rounded: tuple[RunRecord, ...] = ()
 
 
-def gather(folders: Iterable[Path]) -> Gathered:
+def gather(folders: Iterable[Path], damaged: list[str] | None = None) -> Gathered:
     """Read runs, each once: what is chosen depends on the records alone, not on their order.
 
     A finished run counts before a failed attempt at it. Of several finished ones the one on a
@@ -45,15 +46,25 @@ def gather(folders: Iterable[Path]) -> Gathered:
 
     Args:
         folders: run folders, as ``store.find_runs`` lists them.
+        damaged: receives what is wrong with each run that cannot be read, which is left out; if
+            not given, such a run is refused.
 
     Raises:
-        DataError: a record is damaged, or records of one run disagree.
+        DataError: a record or its episodes are damaged, or records of one run disagree.
     """
     by_key: dict[str, list[StoredRun]] = {}
     splits: dict[tuple[str, str, int], SplitEntry | None] = {}
     with _collector_paused():
         for folder in folders:
-            run = StoredRun.read(folder)
+            try:
+                run = StoredRun.read(folder)
+                if run.record.status == "ok":
+                    run.check(EPISODES)
+            except DataError as error:
+                if damaged is None:
+                    raise
+                damaged.append(str(error))
+                continue
             record = run.record
             # All methods share a split, which is most of a record: kept once, it saves memory.
             place = (record.family, record.protocol.id, record.seeds.split)
@@ -93,13 +104,17 @@ def board_folder(run: Path) -> Path | None:
 
 
 def merge(
-    folders: Iterable[Path], output: Path, tell: Callable[[str], None] = lambda _: None
+    folders: Iterable[Path],
+    output: Path,
+    damaged: list[str] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[StoredRun, ...]:
     """Collect the runs of several folders in one, where the same command would have put them.
 
     Args:
         folders: with runs in or below them.
-        output: of the runs; what it holds already must agree as well.
+        output: of the runs; what it holds already is kept, and must agree as well.
+        damaged: as of ``gather``.
         tell: receives a line on what was left out.
 
     Returns:
@@ -109,30 +124,42 @@ def merge(
         DataError: a run is damaged, two records of one run disagree, or the output cannot be
             written. Nothing is copied then.
     """
-    sources = find_runs(
-        [*folders, *([output] if output.is_dir() and any(output.iterdir()) else [])]
-    )
-    gathered = gather(sources)
+    sources = {*find_runs(folders), *(runs_below(output).values() if output.is_dir() else ())}
+    gathered = gather(sorted(sources), damaged)
     if gathered.remeasured:
         differing = [f"{r.key} ({r.method} on {r.family})" for r in gathered.remeasured]
         raise DataError(
             "These runs have another result on a committed board than where they were measured "
             f"again: {listed(differing)}. Merge one of them only."
         )
-    copied = tuple(
-        run
-        for run in gathered.runs
-        if run.folder.absolute() != (output / run.record.key).absolute()
-    )
+    copied = []
+    for run in gathered.runs:
+        if run.folder.resolve() == (output / run.record.key).resolve():
+            continue
+        try:
+            run.check()
+        except DataError as error:
+            if damaged is None:
+                raise
+            damaged.append(str(error))
+        else:
+            copied.append(run)
+    remedy = "Choose another place with --output-dir."
     for run in copied:
-        run.check()
-    for run in copied:
-        place = output / run.record.key
-        with new_folder(place, "Choose another place with --output-dir.") as draft:
-            shutil.copytree(run.folder, draft, dirs_exist_ok=True)
+        with new_folder(output / run.record.key, remedy, RUN_FILES) as draft:
+            _copy(run.folder, draft)
     if gathered.rounded:
         tell(rounded_note(gathered.rounded, {r.key: r.row_label for r in gathered.rounded}))
-    return copied
+    return tuple(copied)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what a folder holds into another; modes and times, which may be refused, are not."""
+    for place, _, files in os.walk(source):
+        into = target / Path(place).relative_to(source)
+        into.mkdir(exist_ok=True)
+        for name in files:
+            shutil.copyfile(Path(place) / name, into / name)
 
 
 def rounded_note(rounded: Iterable[RunRecord], labels: Mapping[str, str]) -> str:

@@ -13,18 +13,21 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
-from hyperbench.errors import DataError
-from hyperbench.files import is_no_room, new_folder, sha256_file
+from hyperbench.errors import DataError, UnknownNameError, one_line
+from hyperbench.files import DRAFT, new_folder, reading, refused_by_disk, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
 from hyperbench.records.record import GENERATOR, RunRecord, content_checksum
+from hyperbench.records.schema import AGAIN, read_record
 from hyperbench.registry import Registry, installed
 from hyperbench.rollout import EpisodeTable
 
 RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
+RUN_FILES = (RECORD, EPISODES, POLICIES, f"{GENERATOR}/*")
+"""Patterns of what a run's folder holds; whatever else lies there is somebody's own."""
 
 
 @dataclass(frozen=True)
@@ -45,35 +48,18 @@ class StoredRun:
 
         Raises:
             DataError: there is none, it is damaged, or it is of an unknown schema.
+            NewerRecordError: it says what only a newer version of hyperbench understands.
         """
-        path = folder / RECORD
-        try:
-            return cls(RunRecord.model_validate_json(path.read_bytes()), folder)
-        except OSError as error:
-            raise DataError(f"No record at {path}: {error.strerror}.") from error
-        except ValidationError as error:
-            problems = {
-                ".".join(str(part) for part in problem["loc"]) or "the file": problem["msg"]
-                for problem in error.errors()
-            }
-            advice = ""
-            # A record of another schema may lack any other field, too.
-            where = "schema_version" if "schema_version" in problems else next(iter(problems))
-            if where == "schema_version":
-                advice = (
-                    " It is of another version of hyperbench: measure it again with that or this "
-                    "one."
-                )
-            raise DataError(
-                f"{path} is not a run's record: {where}: {problems[where]}.{advice}"
-            ) from error
+        return cls(read_record(folder / RECORD), folder)
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run succeeded and what it gave is there; failed runs are tried again."""
-        return self.record.status == "ok" and all(
-            (self.folder / name).is_file() for name in self.record.results
-        )
+        """Whether the run succeeded and what it gave is there, unaltered; others are repeated."""
+        try:
+            self.check()
+        except DataError:
+            return False
+        return self.record.status == "ok"
 
     @property
     def keeps_policies(self) -> bool:
@@ -135,20 +121,33 @@ class StoredRun:
             UnknownNameError: no installed plugin registers their kind.
         """
         self._checked(POLICIES)
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
         path = self.folder / POLICIES
         try:
             with safe_open(path, framework="numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                metadata = json.loads((file.metadata() or {}).get("policies", "{}"))
-        except (SafetensorError, ValueError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from error
-        kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
-        return kind.from_arrays(arrays, metadata)
+                said = (file.metadata() or {}).get("policies", "{}")
+            metadata = TypeAdapter(dict[str, str]).validate_json(said)
+            if odd := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+                raise ValueError(f"{odd[0]} is not finite")
+        except Exception as error:  # each kind of damage has its own
+            raise DataError(f"{path} cannot be read: {one_line(error)}") from error
+        try:
+            kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
+        except UnknownNameError as error:
+            error.args = (f"{path}: {error}",)
+            raise
+        try:
+            return kind.from_arrays(arrays, metadata)
+        except Exception as error:  # a kind need not foresee every array
+            raise DataError(f"{path} holds no such policies: {one_line(error)}") from error
 
-    def check(self) -> tuple[str, ...]:
-        """Check the files against the record, apart from the generator, which may be deleted.
+    def check(self, *names: str) -> tuple[str, ...]:
+        """Check files against the record.
+
+        Args:
+            names: of files; if none are given all, apart from the generator, which may be deleted.
 
         Returns:
             Their names.
@@ -156,7 +155,7 @@ class StoredRun:
         Raises:
             DataError: one is missing or altered.
         """
-        names = tuple(self.record.results)
+        names = names or tuple(self.record.results)
         for name in names:
             self._checked(name)
         return names
@@ -194,9 +193,11 @@ class StoredRun:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise DataError(f"{path} is missing. Run it again with: hyperbench run") from None
+            raise DataError(f"{path} is missing. {AGAIN}") from None
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
         if hashlib.sha256(content).hexdigest() != self.record.sha256[name]:
-            raise DataError(f"{path} was altered: its checksum differs from the record's.")
+            raise DataError(f"{path} was altered: its checksum differs from the record's. {AGAIN}")
         return content
 
 
@@ -220,10 +221,11 @@ def write_record(
         The run, its record with its checksums, its own included.
 
     Raises:
-        NoRoomError: the folder cannot be written.
+        StorageError: the folder cannot be written.
     """
     folder = runs_dir / record.key
-    with new_folder(folder, "Choose another place with --output-dir.") as draft:
+    remedy = "Choose another place with --output-dir."
+    with new_folder(folder, remedy, RUN_FILES) as draft:
         if table is not None:
             write_episodes(draft / EPISODES, table)
         if policies is not None:
@@ -235,44 +237,69 @@ def write_record(
             save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
         if generator is not None:
             (draft / GENERATOR).mkdir()
-            try:
-                generator.save(draft / GENERATOR)
-            except OSError as error:
-                if is_no_room(error):
-                    raise
-                raise RuntimeError(f"{record.method} cannot be saved: {error}") from error
+            _save(generator, draft / GENERATOR)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
-        for file in files:
-            file.chmod(0o644)  # safetensors lets only the owner read; a record is shared
         checksums = {file.relative_to(draft).as_posix(): sha256_file(file) for file in files}
         record = record.model_copy(update={"sha256": checksums})
         content = json.loads(record.model_dump_json())
         record = record.model_copy(update={"content_sha256": content_checksum(content)})
-        (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
+        (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return StoredRun(record, folder)
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
-    """Every run folder in or below the given folders, in a fixed order.
+    """Every run folder in or below the given folders, in a fixed order; links are followed.
 
     Raises:
-        DataError: a folder does not exist or holds no run.
+        DataError: a folder does not exist, cannot be read or holds no run.
     """
-    found: set[Path] = set()
+    found: dict[str, Path] = {}  # by where it is: several links may lead there
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"No folder {folder}. Give a folder that `hyperbench run` wrote.")
-        runs = set()
-        for place, below, files in os.walk(folder):
-            if RECORD in files:
-                runs.add(Path(place))
-                below.clear()
-            # A draft was never finished.
-            below[:] = [name for name in below if not name.startswith(".draft-")]
+        runs = runs_below(folder)
         if not runs:
             raise DataError(f"No run in {folder}. Give a folder that `hyperbench run` wrote.")
-        found |= runs
-    return sorted(found)
+        for place, run in runs.items():
+            found[place] = min(run, found.get(place, run))
+    return sorted(found.values())
+
+
+def runs_below(folder: Path) -> dict[str, Path]:
+    """The run folders in or below a folder, by where they really are; there may be none.
+
+    Raises:
+        DataError: it, or a folder below, cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    runs: dict[str, Path] = {}
+    seen = set()
+    with reading(folder):
+        for place, below, files in os.walk(folder, onerror=refuse, followlinks=True):
+            real = os.path.realpath(place)
+            if real in seen:  # a link may lead back up
+                below.clear()
+                continue
+            seen.add(real)
+            if RECORD in files:
+                runs[real] = Path(place)
+                below.clear()
+            # A draft was never finished.
+            below[:] = sorted(name for name in below if not name.startswith(DRAFT))
+    return runs
+
+
+def _save(generator: PolicyGenerator, folder: Path) -> None:
+    """Save a generator; what goes wrong is the method's own, unless the disk is at fault."""
+    try:
+        generator.save(folder)
+    except OSError as error:
+        if refused_by_disk(error) is not None:
+            raise
+        raise RuntimeError(f"The generator cannot be saved: {one_line(error)}") from error
 
 
 @contextmanager
@@ -281,5 +308,5 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+    except (ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {one_line(error)}") from error

@@ -97,7 +97,7 @@ def read_content(folders: Sequence[Path]) -> list[BoardContent]:
     Raises:
         DataError: as ``leaderboard.make_boards``.
     """
-    return [_content(part) for part in board_tables(folders)]
+    return [_content(part) for part in board_tables(folders, damaged=[])]
 
 
 def _content(part: BoardTable) -> BoardContent:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperbench.errors import DataError
+from hyperbench.files import write_file, writing
 from hyperbench.report import board_charts, charts, series
 from hyperbench.report.content import BoardContent, FamilyContent
 from hyperbench.report.drawing import (
@@ -56,12 +57,12 @@ def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
         for name, figure in _figures(contents):
             stem = re.sub(r"[^\w.-]+", "-", name).strip("-")
             path = folder / f"{stem}.pdf"
-            try:
+            file = BytesIO()
+            # Without its date the same records give the same file.
+            FigureCanvasPdf(figure).print_figure(file, metadata={"CreationDate": None})
+            with writing(folder, ""):
                 folder.mkdir(parents=True, exist_ok=True)
-                # Without its date the same records give the same file.
-                FigureCanvasPdf(figure).print_figure(path, metadata={"CreationDate": None})
-            except OSError as error:
-                raise DataError(f"{path} cannot be written: {error.strerror}.") from error
+            write_file(path, file.getvalue())
             written.append(path)
     return written
 

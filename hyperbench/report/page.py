@@ -71,8 +71,8 @@ def render_page(
         styles=list(looks.values()),
         light=colours(dark=False),
         dark=colours(dark=True),
-        css=Markup((_TEMPLATES / "style.css").read_text()),  # noqa: S704 -- our own file
-        script=Markup((_TEMPLATES / "script.js").read_text()),  # noqa: S704 -- our own file
+        css=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
+        script=Markup((_TEMPLATES / "script.js").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
         plotly=Markup(get_plotlyjs()),  # noqa: S704 -- Plotly's own file
         charts=Markup(text),  # noqa: S704 -- escaped above
         filmed=bool(clips),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hyperbench.errors import DataError
+from hyperbench.files import write_file
 from hyperbench.records.store import find_runs
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
@@ -48,10 +48,7 @@ def write_report(
             if videos
             for family, found in make_clips(content, tell).items()
         }
-        try:
-            page.write_text(render_page(contents, clips), encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"{page} cannot be written: {error.strerror}.") from error
+        write_file(page, render_page(contents, clips))
         written.append(page)
     if figures is not None:
         written += write_figures(contents, figures)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hyperbench.errors import DataError, HyperbenchError
-from hyperbench.files import new_folder
+from hyperbench.files import read_file, write_file, writing
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import Provenance
 from hyperbench.registry.clone import how_to_add
@@ -93,7 +93,7 @@ def read_study(folder: Path) -> Study | None:
     """
     path = folder / STUDY
     try:
-        return Study.model_validate_json(path.read_bytes())
+        return Study.model_validate_json(read_file(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:
@@ -107,8 +107,10 @@ def write_study(folder: Path, study: Study) -> None:
     Raises:
         DataError: the folder cannot be written.
     """
-    with new_folder(folder, "Choose another place with --output-dir.") as draft:
-        (draft / STUDY).write_text(study.model_dump_json(indent=1) + "\n")
+    remedy = "Choose another place with --output-dir."
+    with writing(folder, remedy):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / STUDY, study.model_dump_json(indent=1) + "\n", remedy)
 
 
 def require_optuna() -> None:

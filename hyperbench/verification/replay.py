@@ -16,6 +16,7 @@ from hyperbench.errors import (
     ContractError,
     DataError,
     HyperbenchError,
+    NewerRecordError,
     ProtocolError,
     UnknownNameError,
 )
@@ -98,7 +99,8 @@ def verify_run(
     try:
         run = StoredRun.read(folder)
     except DataError as error:
-        return Verdict(folder=folder, record=None, stamp="differs", reasons=(str(error),))
+        stamp: Stamp = "unverifiable" if isinstance(error, NewerRecordError) else "differs"
+        return Verdict(folder=folder, record=None, stamp=stamp, reasons=(str(error),))
 
     record = run.record
 

@@ -21,10 +21,15 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
             print_table(table, console)
         for failure in board.failures:
             console.print(f"[red]failed[/]  {escape(failure)}", highlight=False)
-        for note in board.notes:
-            console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
+        print_notes([board], console)
     for legend in dict.fromkeys(board.headline.legend for board in boards):
         console.print(f"{legend} Control arms are dimmed.", style="dim", highlight=False)
+
+
+def print_notes(boards: Sequence[Board], console: Console) -> None:
+    """Show what a reader must know, each note once."""
+    for note in dict.fromkeys(note for board in boards for note in board.notes):
+        console.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
 
 
 def print_literature(tables: Sequence[LiteratureTable], console: Console) -> None:

@@ -20,14 +20,21 @@ from hyperbench.table import Table
 
 _PADDING = 3
 """Columns of space beside each."""
+_LEAST_NAME = 12
+"""Columns that a name gets however narrow the terminal is."""
 _AFTER = re.compile(r"(?<=/)|(?<=-)(?!v\d)")
 """Where names of families, which are long, may be broken: not before their version."""
+
+
+def is_watched(console: Console) -> bool:
+    """Whether a person's terminal shows it; where colour is forced, a log may pass for one."""
+    return console.is_terminal and console.file.isatty()
 
 
 def standard_output() -> Console:
     """Where results go; as wide as a table needs where there is no terminal to fit."""
     console = Console()
-    return console if console.is_terminal else Console(width=160)
+    return console if is_watched(console) else Console(width=160)
 
 
 def standard_error() -> Console:
@@ -98,26 +105,34 @@ class LeftOut:
 
 
 def _that_fit(table: Table, width: int) -> Iterator[RichTable]:
-    """The table in as few parts as fit the width, each beginning with the first column."""
+    """The table in as few parts as fit the width, each beginning with the first column.
+
+    A name that would take more than its share is folded: numbers are never cut.
+    """
     header = [_AFTER.sub("\n", name) for name in table.header]
     widths = [
         max(map(len, (*name.splitlines(), *cells))) + _PADDING
         for name, *cells in zip(header, *table.rows, strict=True)
     ]
+    left = width - _PADDING - max(widths[1:], default=0)  # beside the widest of the others
+    widths[0] = min(widths[0], max(left, _LEAST_NAME), max(width // 2, _LEAST_NAME))
     part, used = [0], widths[0] + _PADDING
     for i in range(1, len(header)):
         if len(part) > 1 and used + widths[i] > width:
-            yield _rich(table, header, part)
+            yield _rich(table, header, part, widths[0] - _PADDING)
             part, used = [0], widths[0] + _PADDING
         part.append(i)
         used += widths[i]
-    yield _rich(table, header, part)
+    yield _rich(table, header, part, widths[0] - _PADDING)
 
 
-def _rich(table: Table, header: Sequence[str], columns: Sequence[int]) -> RichTable:
+def _rich(
+    table: Table, header: Sequence[str], columns: Sequence[int], name_width: int
+) -> RichTable:
     shown = RichTable(title=escape(table.title), box=box.SIMPLE_HEAD, title_justify="left")
-    for i in columns:
-        shown.add_column(escape(header[i]), justify="left" if i == 0 else "right", no_wrap=True)
+    shown.add_column(escape(header[0]), overflow="fold", width=name_width)
+    for i in columns[1:]:
+        shown.add_column(escape(header[i]), justify="right", no_wrap=True)
     for cells, dim in zip(table.rows, table.dimmed, strict=True):
         # Names such as "hypogen [num_blocks=8]" would be read as markup.
         shown.add_row(*(escape(cells[i]) for i in columns), style="dim" if dim else None)

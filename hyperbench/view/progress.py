@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hyperbench.events import Event
+from hyperbench.view.console import is_watched
 
 
 class LiveProgress:
@@ -110,4 +111,4 @@ class PlainProgress:
 
 def progress_display(labels: dict[str, str], console: Console) -> LiveProgress | PlainProgress:
     """Bars on a terminal, lines anywhere else."""
-    return LiveProgress(labels, console) if console.is_terminal else PlainProgress(labels, console)
+    return LiveProgress(labels, console) if is_watched(console) else PlainProgress(labels, console)

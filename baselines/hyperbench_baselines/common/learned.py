@@ -179,12 +179,12 @@ class LearnedGenerator(PolicyGenerator):
             "config": self.config.model_dump(mode="json"),
             "dimensions": asdict(self._dimensions),
         }
-        (path / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        (path / _DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
     def load(self, path: Path) -> None:
         before = self.config
         try:
-            description = json.loads((path / _DESCRIPTION).read_text())
+            description = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
             if description["kind"] != type(self).__name__:
                 raise DataError(
                     f"{path} holds a {description['kind']}, not a {type(self).__name__}. "

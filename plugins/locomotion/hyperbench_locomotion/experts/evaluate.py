@@ -50,7 +50,7 @@ def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
         "task_returns": means,
     }
     path = card_path(family_id)
-    path.write_text(json.dumps(card, indent=2) + "\n")
+    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     for label, mean in means.items():
         print(f"{label:>24} {mean:7.1f}")
     print(f"{family_id}: mean return {card['mean_return']}")

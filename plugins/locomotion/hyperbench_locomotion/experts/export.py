@@ -60,7 +60,7 @@ def export(folders: Sequence[Path], least_speed: float = 0.0) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(experts.to_bytes())
     card = {"sha256": sha256_file(path), "least_speed": least_speed, "trainings": records}
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     print(f"{path}: {len(folders)} networks, {path.stat().st_size} bytes")
     return path
 
@@ -69,7 +69,7 @@ def _record(folder: Path) -> dict[str, object]:
     path = folder / "training.json"
     if not path.exists():
         raise DataError(f"{folder} holds no training: there is no {path.name}.")
-    record: dict[str, object] = json.loads(path.read_text())
+    record: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return record
 
 

@@ -149,7 +149,7 @@ class _Checkpoints(BaseCallback):
             "seconds": self._record["seconds"],
             "mean_return": round(float(np.mean(returns)), 1) if returns else None,
         }
-        with (self._folder / "progress.jsonl").open("a") as log:
+        with (self._folder / "progress.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)
 
@@ -158,7 +158,7 @@ def _record(settings: Settings, folder: Path, command: str) -> dict[str, Any]:
     """What a card tells about a training: settings, provenance, steps, seconds, its parent's."""
     path = folder / "training.json"
     if path.exists():
-        record: dict[str, Any] = json.loads(path.read_text())
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if record["settings"] != asdict(settings):
             raise DataError(f"{folder} holds a training with other settings; choose a new folder")
         return record
@@ -169,7 +169,7 @@ def _record(settings: Settings, folder: Path, command: str) -> dict[str, Any]:
         "provenance": provenance().model_dump(),
         "steps": 0,
         "seconds": 0.0,
-        "parent": json.loads(parent.read_text()) if settings.start else None,
+        "parent": json.loads(parent.read_text(encoding="utf-8")) if settings.start else None,
     }
     _write_json(path, record)
     return record
@@ -241,5 +241,5 @@ def _learning_rate(settings: Settings) -> Callable[[float], float]:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)

@@ -28,7 +28,7 @@ def write_card(name: str, num_episodes: int, num_threads: int = 1) -> Path:
     card = expert_card(ArmFamily(name), num_episodes, num_threads)
     card["command"] = f"python -m hyperbench_manipulation.arm {name} --episodes {num_episodes}"
     path = card_path(name)
-    path.write_text(json.dumps(card, indent=2) + "\n")
+    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     for label, row in card["tasks"].items():
         print(f"{label:>16} {row}")
     print(f"{name}: {card['expert']}; disturbed {card['disturbed']}")

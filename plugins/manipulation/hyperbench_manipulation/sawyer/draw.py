@@ -33,7 +33,7 @@ def draw() -> None:
     # One layout a line.
     for values in (row for task in tasks.values() for row in task["values"]):
         text = text.replace(json.dumps(values, indent=1).replace("\n", "\n    "), str(values))
-    LAYOUTS.write_text(text + "\n")
+    LAYOUTS.write_text(text + "\n", encoding="utf-8")
 
 
 def _draw_task(name: str) -> dict[str, Any]:

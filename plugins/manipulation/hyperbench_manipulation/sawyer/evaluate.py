@@ -48,7 +48,7 @@ def evaluate(name: str, num_episodes: int, num_threads: int = 1) -> Path:
         },
     }
     path = card_path(name)
-    path.write_text(json.dumps(card, indent=2) + "\n")
+    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     print(f"{name}: judged {card['judged']}, demonstrated {card['demonstrated']}", flush=True)
     return path
 

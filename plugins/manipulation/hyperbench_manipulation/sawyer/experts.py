@@ -114,5 +114,5 @@ def expert_version(task: SawyerTask) -> str:
     if package is None or package.origin is None:
         raise ModuleNotFoundError("metaworld")
     name = f"sawyer_{(task.script or task.metaworld).replace('-', '_')}_policy.py"
-    script = (Path(package.origin).parent / "policies" / name).read_text()
+    script = (Path(package.origin).parent / "policies" / name).read_text(encoding="utf-8")
     return content_hash({"script": script, "wrapping": _WRAPPING})

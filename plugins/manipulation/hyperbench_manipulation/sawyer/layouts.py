@@ -18,7 +18,7 @@ def stored_layouts() -> dict[str, Any]:
     By task: ``features`` (names), ``values`` (50 lists of one number per feature [m]) and how many
     draws were refused because they were not feasible or the expert did not solve them.
     """
-    tasks: dict[str, Any] = json.loads(LAYOUTS.read_text())["tasks"]
+    tasks: dict[str, Any] = json.loads(LAYOUTS.read_text(encoding="utf-8"))["tasks"]
     return tasks
 
 
