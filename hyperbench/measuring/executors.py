@@ -74,7 +74,7 @@ class Executor(Protocol):
 
 
 class Here:
-    """Does one after the other in this process, and ends with whatever ends it: for tests."""
+    """Does one after the other in this process, which ends with any of them that ends it."""
 
     def map(
         self,

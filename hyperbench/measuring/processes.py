@@ -52,9 +52,9 @@ class Processes:
         self._stays = True
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
         self._stays = False
-        self._close()
+        self._close(_LAST_SECONDS if error is None else 0.0)
 
     def map(
         self,
@@ -85,7 +85,7 @@ class Processes:
                 if worker.is_busy:
                     self._dismiss(worker)
             if not self._stays:
-                self._close()
+                self._close(_LAST_SECONDS)
 
     def _hire(self, num_waiting: int) -> None:
         num_busy = sum(worker.is_busy for worker in self._workers)
@@ -104,10 +104,10 @@ class Processes:
         self._workers.remove(worker)
         worker.kill()
 
-    def _close(self) -> None:
+    def _close(self, seconds: float) -> None:
         for worker in self._workers:
             worker.connection.close()
-        until = time.monotonic() + _LAST_SECONDS
+        until = time.monotonic() + seconds
         while self._workers:
             self._workers[-1].wait(until - time.monotonic())
             self._workers.pop().kill()

@@ -62,7 +62,8 @@ def output_that_may_fail(again: str) -> Iterator[None]:
     """
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is, where it was closed
+            sys.stdout.flush()
     except BrokenPipeError:
         raise  # whoever closed the pipe has seen enough
     except OSError as error:

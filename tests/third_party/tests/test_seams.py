@@ -233,7 +233,7 @@ def test_what_an_executor_loses_is_a_failed_record(registry, runs, site, tmp_pat
     monkeypatch.setattr("hyperbench.measuring.conductor.installed", lambda: registry)
     events = []
     lost = list(carry_out(runs[:2], Loses(), Site(tmp_path, site.data), events.append))
-    assert [record.error for record in lost] == ["RuntimeError: killed by signal 9"] * 2
+    assert [record.error for record in lost] == ["killed by signal 9"] * 2
     assert [(event.run, event.status) for event in events] == [
         (run.key, "failed") for run in runs[:2]
     ]
