@@ -113,6 +113,8 @@ def new_folder(folder: Path, remedy: str, ours: Sequence[str] = ("*",)) -> Itera
     draft = _draft(place)
     try:
         with writing(folder, remedy):
+            if _link_to_nowhere(folder):
+                raise FileNotFoundError  # and not made: what it leads to may be unplugged
             place.parent.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(place.parent)
             draft.mkdir()
@@ -196,10 +198,14 @@ def _told(place: Path, done: str, remedy: str) -> Iterator[None]:
 
 
 def _reason(place: Path, error: Exception) -> str:
-    for above in (place, *place.parents):
-        if above.is_symlink() and not above.exists():  # the system says that it exists
-            return f"{above} is a link to {above.readlink()}, where nothing is"
+    if link := _link_to_nowhere(place):  # the system says that it exists
+        return f"{link} is a link to {link.readlink()}, where nothing is"
     return getattr(error, "strerror", None) or str(error)
+
+
+def _link_to_nowhere(place: Path) -> Path | None:
+    above = (place, *place.parents)
+    return next((path for path in above if path.is_symlink() and not path.exists()), None)
 
 
 def _draft(place: Path) -> Path:

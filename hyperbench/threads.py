@@ -25,7 +25,7 @@ def _granted(root: Path = Path("/")) -> float:
         root: of the file system.
     """
     try:
-        memberships = (root / "proc/self/cgroup").read_text().splitlines()
+        memberships = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         return math.inf
     shares = [math.inf]
@@ -42,7 +42,7 @@ def _granted(root: Path = Path("/")) -> float:
         for folder in (group_folder, *group_folder.parents):
             if folder.is_relative_to(base):
                 with suppress(OSError, ValueError):  # not there, or "max"
-                    said = " ".join((folder / file).read_text() for file in files)
+                    said = " ".join((folder / file).read_text("utf-8") for file in files)
                     quota, period = map(int, said.split())
                     if quota > 0 and period > 0:
                         shares.append(quota / period)

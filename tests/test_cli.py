@@ -51,7 +51,7 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
     [
         (
             ["run", "-m", "hypogen", "-s", "locomtion"],
-            "Unknown suite 'locomtion'. Did you mean 'locomotion'?  Installed: locomotion",
+            "Unknown suite 'locomtion'. Did you mean 'locomotion'?  Installed: inversion",
         ),
         (
             ["run", "-m", "hypogen", "-s", "locomotion/cheeta-speed"],

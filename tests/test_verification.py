@@ -221,7 +221,7 @@ def test_what_was_altered_is_named(copy, registry, alter, named) -> None:
         (one_return, ", episode 1: "),
         (nan_return, "1 of 20 returns differ"),
         (one_weight, "returns differ"),
-        (nan_weight, "has weights that are not finite"),
+        (nan_weight, "is not finite"),
         (truncated(EPISODES), "cannot be read"),
         (truncated(POLICIES), "cannot be read"),
         (swapped_tasks, "lists other episodes than 2 of each target task"),

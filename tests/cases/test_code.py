@@ -272,6 +272,8 @@ def test_the_command_says_why_it_measures_again(
             shuffled_spec=False,
             device="cpu",
             num_jobs=1,
+            timeout=None,
+            debug=False,
             output_dir=site.runs,
             data_dir=site.data,
             dry_run=True,

@@ -219,7 +219,9 @@ def test_asked_for_alone_it_is_an_error(mostly_broken, id_):
 
 
 @pytest.mark.parametrize("command", [("info",), ("prepare", "-s")])
-def test_other_commands_on_the_suite_go_on_too(mostly_broken, run_command, tmp_path, command):
+def test_other_commands_on_the_suite_go_on_too(
+    mostly_broken, run_command, in_this_process, tmp_path, command
+):
     more = ["--data-dir", str(tmp_path)] if command[0] == "prepare" else []
     status, out, err = run_command(mostly_broken, *command, "testing", *more)
     assert status == 1
@@ -336,7 +338,7 @@ def test_distribution_and_name_say_which_is_meant(contested, tmp_path):
         for run in learned:
             record = execute(run, site, ignore, registry=contested)
             assert (record.status, record.error) == ("ok", None)
-            assert contested.distributions_of(record.family, record.method)[-1] == "hb-two"
+            assert list(contested.packages_of(record.family, record.method))[-1] == "hb-two"
             folders.append(site.runs / run.key)
     assert len(set(folders)) == 2
     assert {board.families for board in make_boards(folders)} == {

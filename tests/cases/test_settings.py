@@ -310,7 +310,8 @@ def test_a_variable_means_the_same_to_all_commands_that_read_it():
         name.removeprefix("HYPERBENCH_") for name, users in commands.items() if len(users) > 1
     }
     assert shared == {
-        *("DATA_DIR", "DEVICE", "JSON", "METHOD", "PROTOCOL", "SET", "SUITE", "THREADS")
+        *("DATA_DIR", "DEVICE", "JSON", "METHOD", "PROTOCOL", "SET", "SUITE", "THREADS"),
+        "OUTPUT_DIR",  # where `run` writes, and where `doctor` looks whether it could
     }
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
+from hyperbench_mujoco import mujoco
 
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import MLPPolicies

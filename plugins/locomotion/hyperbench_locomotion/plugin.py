@@ -51,7 +51,7 @@ INVERSION = FamilyEntry(
     summary="planar cheetah of any length whose motors are inverted, stronger or both",
     requires=("mujoco", "hyperbench_mujoco"),
 )
-"""Of a suite that another package registers."""
+"""A family of a suite that another package registers."""
 
 
 @hookimpl
