@@ -10,14 +10,14 @@ import re
 import secrets
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
-from hyperbench.errors import DataError, StorageError, one_line
+from hyperbench.disk import link_to_nowhere, refused_by_disk, writing
+from hyperbench.errors import DataError
 
 DRAFT = ".draft-"
 """What the names of drafts begin with; readers pass them over."""
@@ -26,51 +26,12 @@ _ABANDONED_SECONDS = 3600
 """A draft lives for as long as writing takes; untouched for longer, its owner was killed."""
 _NUM_ATTEMPTS = 100
 """At one folder, when others replace it at the same time."""
-_HINTS = {
-    errno.ENOSPC: "Make room there, and the same command goes on.",
-    errno.EDQUOT: "Make room there, and the same command goes on.",
-    errno.EFBIG: "",
-    errno.EROFS: "",
-    errno.EIO: "",
-    errno.ENOLCK: "If its file system has no locks, set HDF5_USE_FILE_LOCKING=FALSE.",
-}
-"""What a disk refuses, whichever library tells of it, and what helps beside another place."""
 
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def refused_by_disk(error: BaseException) -> int | None:
-    """The ``errno`` of a full, broken or read-only disk; None if the error is of another kind.
-
-    Safetensors, HDF5 and Arrow tell of it by errors of their own, in the system's words.
-    """
-    said = one_line(error)
-    for code in _HINTS:
-        if getattr(error, "errno", None) == code or os.strerror(code) in said:
-            return code
-    return None
-
-
-def writing(place: Path, remedy: str) -> AbstractContextManager[None]:
-    """Tell in one way of everything that keeps a place from being written.
-
-    Args:
-        place: what is written.
-        remedy: what the user can do when it cannot be, e.g. which option to change.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
-    return _told(place, "written", remedy)
-
-
-def reading(place: Path, remedy: str = "") -> AbstractContextManager[None]:
-    """Tell in one way of everything that keeps a place from being read; as ``writing``."""
-    return _told(place, "read", remedy)
 
 
 def read_file(path: Path, most: int = 64 * 2**20) -> bytes:
@@ -113,7 +74,7 @@ def new_folder(folder: Path, remedy: str, ours: Sequence[str] = ("*",)) -> Itera
     draft = _draft(place)
     try:
         with writing(folder, remedy):
-            if _link_to_nowhere(folder):
+            if link_to_nowhere(folder):
                 raise FileNotFoundError  # and not made: what it leads to may be unplugged
             place.parent.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(place.parent)
@@ -153,59 +114,6 @@ def write_file(path: Path, content: bytes | str, remedy: str = "") -> None:
             _sync(place.parent)
         finally:
             draft.unlink(missing_ok=True)
-
-
-def check_writable(folder: Path, remedy: str) -> None:
-    """Find out before an hour of fitting whether its result can be kept.
-
-    Args:
-        folder: made where there is none.
-        remedy: what the user can do when it cannot be written.
-
-    Raises:
-        StorageError: the place cannot be written.
-    """
-    with writing(folder, remedy):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-
-
-def require_room(folder: Path, num_bytes: int) -> None:
-    """Find out whether so much can be written below a folder, and leave nothing there.
-
-    Raises:
-        OSError: it cannot.
-    """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-
-
-@contextmanager
-def _told(place: Path, done: str, remedy: str) -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except Exception as error:
-        code = refused_by_disk(error)
-        if code is None and not isinstance(error, OSError):
-            raise
-        reason = os.strerror(code) if code else _reason(place, error)
-        advice = " ".join(part for part in (_HINTS.get(code or 0), remedy) if part)
-        raise StorageError(f"{place} cannot be {done}: {reason}. {advice}".strip()) from error
-
-
-def _reason(place: Path, error: Exception) -> str:
-    if link := _link_to_nowhere(place):  # the system says that it exists
-        return f"{link} is a link to {link.readlink()}, where nothing is"
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _link_to_nowhere(place: Path) -> Path | None:
-    above = (place, *place.parents)
-    return next((path for path in above if path.is_symlink() and not path.exists()), None)
 
 
 def _draft(place: Path) -> Path:

@@ -12,8 +12,9 @@ from hyperbench.family import FamilyInfo
 from hyperbench.measuring.executors import Here
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.provenance import Provenance
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import RunRecord, SplitEntry, TaskEntry
-from hyperbench.records.store import find_runs, write_record
+from hyperbench.records.store import write_record
 from hyperbench.rollout import EpisodeTable
 from hyperbench.seeding import content_hash
 from hyperbench.task import Feature, SpecSpace

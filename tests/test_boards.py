@@ -23,8 +23,9 @@ from hyperbench.commands.publish import publish_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.hookspecs import hookimpl
 from hyperbench.protocol import EvalProtocol, SeedPair
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import PROTOCOL, RECORDS
-from hyperbench.records.store import EPISODES, RECORD, StoredRun, find_runs
+from hyperbench.records.store import EPISODES, RECORD, StoredRun
 from hyperbench.registry import PluginSource, Registry, installed
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"

@@ -13,9 +13,10 @@ from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
 from hyperbench.measuring.cloning import cloning_losses, inspect_run
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import PROTOCOLS, QUICK
 from hyperbench.records.store import RECORD, StoredRun
 from hyperbench.registry import installed

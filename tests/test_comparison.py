@@ -11,7 +11,7 @@ from hyperbench.boards.comparison import compare
 from hyperbench.cli import app
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.protocol import STANDARD
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 
 SEEDS = range(5)
 EFFECTS = np.random.default_rng(0).normal(0.5, 0.2, (5, 8))

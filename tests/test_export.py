@@ -11,7 +11,8 @@ from hyperbench.boards.tables import TEXT_FORMATS
 from hyperbench.commands.export import export_command
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
 from hyperbench.protocol import STANDARD
-from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.records.find import find_runs
+from hyperbench.records.store import StoredRun
 from hyperbench.statistics import iqm
 
 SCORES = np.arange(8) / 10

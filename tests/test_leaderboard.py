@@ -13,8 +13,9 @@ import pytest
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import task_table
 from hyperbench.errors import DataError
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import Cost
-from hyperbench.records.store import EPISODES, StoredRun, find_runs
+from hyperbench.records.store import EPISODES, StoredRun
 
 # Per task another zero and another one: a score against the wrong task's arms is far off.
 RANDOM = np.array([0, 10, 20, 30, -40, 50, 60, 70.0])

@@ -17,7 +17,7 @@ from hyperbench.boards.power import (
 from hyperbench.cli import app
 from hyperbench.commands.plan import plan_command
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 
 NUM_TASKS, NUM_EPISODES = 8, 4
 

@@ -11,15 +11,9 @@ import pytest
 from hyperbench.errors import DataError
 from hyperbench.files import sha256_file
 from hyperbench.generator import FitReport
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import Cost, content_checksum
-from hyperbench.records.store import (
-    EPISODES,
-    POLICIES,
-    RECORD,
-    StoredRun,
-    find_runs,
-    write_record,
-)
+from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, write_record
 
 
 @pytest.fixture

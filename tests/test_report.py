@@ -16,8 +16,9 @@ from hyperbench import cli
 from hyperbench.errors import HyperbenchError
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import EvalProtocol, SeedPair
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import Cost, SplitEntry, TaskEntry
-from hyperbench.records.store import find_runs, write_record
+from hyperbench.records.store import write_record
 from hyperbench.report import charts, series
 from hyperbench.report import content as content_module
 from hyperbench.report.board_charts import cost_charts

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import Cost, SplitEntry, TaskEntry
-from hyperbench.records.store import find_runs
 from hyperbench.report.content import read_content
 from hyperbench.report.page import render_page
 

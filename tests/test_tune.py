@@ -18,9 +18,9 @@ from hyperbench.errors import DataError, HyperbenchError, ProtocolError
 from hyperbench.events import ignore
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
 from hyperbench.measuring.executors import Outcome, Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, PAPER, PROTOCOLS, STANDARD
 from hyperbench.provenance import Provenance

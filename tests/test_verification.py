@@ -17,9 +17,10 @@ from hyperbench import cli, hookimpl
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import QUICK
 from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
 from hyperbench.registry import PluginSource, Registry

@@ -6,8 +6,8 @@ import pytest
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import markdown
 from hyperbench.protocol import FEW_SHOT, STANDARD
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import Cost
-from hyperbench.records.store import find_runs
 
 RANDOM, EXPERT = np.zeros(8), np.ones(8)
 RETURNS = np.array([0.1, 0.2, 0.3, 0.5, 1.5, 0.0, -1.0, 0.6])

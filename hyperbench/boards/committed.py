@@ -20,9 +20,10 @@ from hyperbench.errors import DataError, UnknownNameError, listed
 from hyperbench.files import new_folder
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.agreement import agree
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import PROTOCOL, RECORDS, gather, rounded_note
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import RECORD, RUN_FILES, StoredRun, find_runs
+from hyperbench.records.store import RECORD, RUN_FILES, StoredRun
 from hyperbench.registry import Registry
 
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"

@@ -76,7 +76,7 @@ def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparis
     """Compare two methods on every board that has both.
 
     Args:
-        folders: run folders, as ``store.find_runs`` lists them.
+        folders: run folders, as ``find.find_runs`` lists them.
         one: a row, as the board names it.
         other: another one.
 

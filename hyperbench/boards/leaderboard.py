@@ -57,7 +57,7 @@ def make_boards(folders: Iterable[Path]) -> list[Board]:
     A run that is damaged is left out, with a note.
 
     Args:
-        folders: run folders, as ``store.find_runs`` lists them; their order does not matter.
+        folders: run folders, as ``find.find_runs`` lists them; their order does not matter.
 
     Raises:
         DataError: no run can be read, or two records of one run disagree.

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from hyperbench import statistics
 from hyperbench.boards.comparison import compare, comparison_table
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 from hyperbench.view.console import print_table, standard_output
 
 

@@ -15,8 +15,9 @@ from hyperbench.boards.scores import long_table, score_arrays
 from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.files import write_file
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather
-from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.records.store import StoredRun
 from hyperbench.view.boards import print_notes
 
 

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from hyperbench.errors import DataError
 from hyperbench.measuring.cloning import Stage, inspect_run
+from hyperbench.records.find import find_runs
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
 from hyperbench.view.console import print_listing, standard_output
 

@@ -13,7 +13,7 @@ from hyperbench.boards.literature import find_literature
 from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
 from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.files import write_file
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 from hyperbench.view.boards import print_boards, print_literature, print_notes
 from hyperbench.view.console import standard_output
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from hyperbench.boards.leaderboard import board_tables
 from hyperbench.boards.power import LEVEL, POWER, power_sentence, power_table, spreads
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 from hyperbench.statistics import MIN_RUNS_FOR_INTERVAL
 from hyperbench.view.console import print_table, standard_output
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperbench.errors import HyperbenchError
-from hyperbench.measuring.conductor import Wanted
 from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.plan import families_of
-from hyperbench.measuring.preparing import Prepared, prepare_all
+from hyperbench.measuring.preparing import Prepared, Wanted, prepare_all
 from hyperbench.measuring.processes import Processes
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed

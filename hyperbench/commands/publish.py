@@ -8,8 +8,8 @@ from pathlib import Path
 from hyperbench.boards.committed import TABLE, publish
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.row import Board
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import RECORDS
-from hyperbench.records.store import find_runs
 from hyperbench.registry import installed
 from hyperbench.view.console import standard_output
 

@@ -13,7 +13,8 @@ from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownName
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
-from hyperbench.records.store import RECORD, StoredRun, find_runs
+from hyperbench.records.find import find_runs
+from hyperbench.records.store import RECORD, StoredRun
 from hyperbench.registry import installed
 from hyperbench.task import TaskSpec, told_apart
 from hyperbench.view.console import standard_output

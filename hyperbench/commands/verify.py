@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hyperbench.boards.worlds import method_labels
 from hyperbench.events import Status, emit
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
 from hyperbench.verification.replay import Stamp, Verdict, verify_run

@@ -19,8 +19,8 @@ from typing import Literal, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
-from hyperbench.files import check_writable
 from hyperbench.registry import Registry
 from hyperbench.registry.clone import source_tree
 from hyperbench.threads import num_cores

@@ -14,13 +14,12 @@ from hyperbench.errors import PluginError, StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
-from hyperbench.measuring.dataset import Dataset, dataset, load, prepare
+from hyperbench.measuring.dataset import dataset, load
 from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.memory import PeakMemory
 from hyperbench.measuring.surroundings import restored
 from hyperbench.policy import STORABLE, PolicyBatch, StorablePolicies
-from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import provenance
 from hyperbench.records.record import Cost, RunRecord, SplitEntry
 from hyperbench.records.store import write_record
@@ -42,48 +41,6 @@ class Measurement:
     policies: PolicyBatch | None = None
     fit: FitReport | None = None
     generator: PolicyGenerator | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Demonstrations that are needed.
-
-    Args:
-        family: id.
-        protocol: says how many episodes there are of each task.
-        keep: whether those count, too, that other code of the family made.
-    """
-
-    family: str
-    protocol: EvalProtocol
-    keep: bool = False
-
-
-def ensure_demonstrations(
-    wanted: Wanted, site: Site, notify: Notify, *, registry: Registry | None = None
-) -> tuple[Dataset, str | None]:
-    """Make a family's demonstrations unless sound ones are there.
-
-    Args:
-        wanted: which.
-        site: says where they belong, and how many physics threads there are.
-        notify: told how far they are.
-        registry: resolves the family; the installed one if not given.
-
-    Returns:
-        Where they are, and why they had to be made; None if they were there.
-    """
-    registry = registry or installed()
-    family = registry.make_family(wanted.family)
-    code = registry.fingerprints(wanted.family).family
-    found = dataset(family, wanted.protocol.num_demonstrations, site.data)
-    problem = found.problem(None if wanted.keep else code)
-    if problem is not None:
-        progress = partial(emit, notify, wanted.family, "demonstrations")
-        with single_threaded():
-            prepare(family, found, code, num_threads=site.num_threads, progress=progress)
-        emit(notify, wanted.family, "demonstrations", status="ok")
-    return found, problem
 
 
 def carry_out(

@@ -12,15 +12,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hyperbench.demonstration import Demonstrations
+from hyperbench.disk import check_writable, reading
 from hyperbench.errors import DataError, HyperbenchError, one_line
 from hyperbench.family import TaskFamily
-from hyperbench.files import (
-    check_writable,
-    new_folder,
-    read_file,
-    reading,
-    sha256_file,
-)
+from hyperbench.files import new_folder, read_file, sha256_file
 from hyperbench.measuring.storage import Recorder, read_episodes, write_episodes
 from hyperbench.policy import ARITHMETIC
 from hyperbench.rollout import EpisodeProgress, episode_seeds, rollout

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hyperbench.errors import StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations
-from hyperbench.measuring.dataset import Dataset
+from hyperbench.measuring.dataset import Dataset, dataset, prepare
 from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.surroundings import restored
+from hyperbench.protocol import EvalProtocol
+from hyperbench.registry import Registry, installed
+from hyperbench.threads import single_threaded
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Demonstrations that are needed.
+
+    Args:
+        family: id.
+        protocol: says how many episodes there are of each task.
+        keep: whether those count, too, that other code of the family made.
+    """
+
+    family: str
+    protocol: EvalProtocol
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,33 @@ class Prepared:
     problem: str | None = None
     failure: str | None = None
     traceback: str | None = None
+
+
+def ensure_demonstrations(
+    wanted: Wanted, site: Site, notify: Notify, *, registry: Registry | None = None
+) -> tuple[Dataset, str | None]:
+    """Make a family's demonstrations unless sound ones are there.
+
+    Args:
+        wanted: which.
+        site: says where they belong, and how many physics threads there are.
+        notify: told how far they are.
+        registry: resolves the family; the installed one if not given.
+
+    Returns:
+        Where they are, and why they had to be made; None if they were there.
+    """
+    registry = registry or installed()
+    family = registry.make_family(wanted.family)
+    code = registry.fingerprints(wanted.family).family
+    found = dataset(family, wanted.protocol.num_demonstrations, site.data)
+    problem = found.problem(None if wanted.keep else code)
+    if problem is not None:
+        progress = partial(emit, notify, wanted.family, "demonstrations")
+        with single_threaded():
+            prepare(family, found, code, num_threads=site.num_threads, progress=progress)
+        emit(notify, wanted.family, "demonstrations", status="ok")
+    return found, problem
 
 
 def prepare_all(

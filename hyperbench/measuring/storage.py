@@ -9,9 +9,9 @@ import numpy as np
 from gymnasium import spaces
 
 from hyperbench.demonstration import Episode
+from hyperbench.disk import require_room
 from hyperbench.errors import DataError
 from hyperbench.family import TaskFamily
-from hyperbench.files import require_room
 from hyperbench.rollout import EpisodeTable
 from hyperbench.task import FloatArray
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from hyperbench.errors import DataError, listed
 from hyperbench.files import new_folder
 from hyperbench.records.agreement import agree
+from hyperbench.records.find import find_runs, runs_below
 from hyperbench.records.record import RunRecord, SplitEntry
-from hyperbench.records.store import EPISODES, RUN_FILES, StoredRun, find_runs, runs_below
+from hyperbench.records.store import EPISODES, RUN_FILES, StoredRun
 
 PROTOCOL, RECORDS = "protocol.json", "records"
 """A committed board is a folder with its protocol and, below ``records/<method>/``, its runs."""
@@ -45,7 +46,7 @@ def gather(folders: Iterable[Path], damaged: list[str] | None = None) -> Gathere
     that was made first counts.
 
     Args:
-        folders: run folders, as ``store.find_runs`` lists them.
+        folders: run folders, as ``find.find_runs`` lists them.
         damaged: receives what is wrong with each run that cannot be read, which is left out; if
             not given, such a run is refused.
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
+from hyperbench.disk import refused_by_disk
 from hyperbench.errors import DataError, UnknownNameError, one_line
-from hyperbench.files import DRAFT, new_folder, reading, refused_by_disk, sha256_file
+from hyperbench.files import new_folder, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
@@ -245,51 +245,6 @@ def write_record(
         record = record.model_copy(update={"content_sha256": content_checksum(content)})
         (draft / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return StoredRun(record, folder)
-
-
-def find_runs(folders: Iterable[Path]) -> list[Path]:
-    """Every run folder in or below the given folders, in a fixed order; links are followed.
-
-    Raises:
-        DataError: a folder does not exist, cannot be read or holds no run.
-    """
-    found: dict[str, Path] = {}  # by where it is: several links may lead there
-    for folder in folders:
-        if not folder.is_dir():
-            raise DataError(f"No folder {folder}. Give a folder that `hyperbench run` wrote.")
-        runs = runs_below(folder)
-        if not runs:
-            raise DataError(f"No run in {folder}. Give a folder that `hyperbench run` wrote.")
-        for place, run in runs.items():
-            found[place] = min(run, found.get(place, run))
-    return sorted(found.values())
-
-
-def runs_below(folder: Path) -> dict[str, Path]:
-    """The run folders in or below a folder, by where they really are; there may be none.
-
-    Raises:
-        DataError: it, or a folder below, cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    runs: dict[str, Path] = {}
-    seen = set()
-    with reading(folder):
-        for place, below, files in os.walk(folder, onerror=refuse, followlinks=True):
-            real = os.path.realpath(place)
-            if real in seen:  # a link may lead back up
-                below.clear()
-                continue
-            seen.add(real)
-            if RECORD in files:
-                runs[real] = Path(place)
-                below.clear()
-            # A draft was never finished.
-            below[:] = sorted(name for name in below if not name.startswith(DRAFT))
-    return runs
 
 
 def _save(generator: PolicyGenerator, folder: Path) -> None:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
-from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from hyperbench import __version__
 from hyperbench.arms import RESERVED
-from hyperbench.errors import PluginError, UnknownNameError, one_line
+from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import MethodEntry, PolicyKindEntry
 from hyperbench.protocol import PROTOCOLS, EvalProtocol
-from hyperbench.registry.clone import Clone, source_tree
-from hyperbench.registry.code import Fingerprints, fingerprint, package_path
+from hyperbench.registry.clone import Clone, source_tree, where_it_is
+from hyperbench.registry.code import Fingerprints, fingerprint, is_importable, package_path
 from hyperbench.registry.names import Names
 from hyperbench.registry.plugins import (
     LOAD_PLUGINS,
     Plugin,
     PluginSource,
+    blamed,
     chosen_plugins,
     installed_plugins,
     load_plugin,
@@ -97,6 +96,8 @@ class Registry:
         newest = f"{asked}-v{max(versions)}" if versions else asked
         if family := self.families.asked(newest):
             return (family,)
+        if members := tuple(id_ for id_ in self.families if id_.startswith(f"{asked}/")):
+            return members  # of a suite whose own package is not installed
         self._refuse_absent_suite(asked.partition("/")[0])
         if "/" in asked:
             raise UnknownNameError("family", asked, self.families)
@@ -170,7 +171,7 @@ class Registry:
         owner, entry = self.families.claim(name)
         what = f"Family {name!r}"
         family_class = self._resolve(self.families, name)
-        with _blamed(f"{what} of {owner.distribution} {owner.version} cannot be made"):
+        with blamed(f"{what} of {owner.distribution} {owner.version} cannot be made"):
             family: TaskFamily = family_class(**entry.arguments)
             # Properties of a stranger's class are code as well.
             for needed in ("info", "tasks", "spec_space", "observation_space", "action_space"):
@@ -190,7 +191,7 @@ class Registry:
         if tasks and (labelled := told_apart(tasks))[0].num_digits:
             family.tasks = labelled
         if name != entry.id:
-            with _blamed(f"{what} cannot be told from others of its id: its info cannot be set"):
+            with blamed(f"{what} cannot be told from others of its id: its info cannot be set"):
                 family.info = replace(family.info, id=name)
         return family
 
@@ -253,13 +254,13 @@ class Registry:
         what = f"{names.kind} {name!r}"
         module, _, target = entry.target.partition(":")
         place = f"of {owner.distribution} {owner.version} cannot be imported from {entry.target!r}"
-        with _blamed(f"{what} {place}"):
-            missing = [name for name in getattr(entry, "requires", ()) if not _is_importable(name)]
+        with blamed(f"{what} {place}"):
+            missing = [name for name in getattr(entry, "requires", ()) if not is_importable(name)]
             if not missing:
                 return getattr(importlib.import_module(module), target)
         raise PluginError(
             f"{what} needs the package {missing[0]!r}, which is not installed. "
-            f"It {self._where_it_is(missing[0], owner)}"
+            f"It {where_it_is(missing[0], owner.distribution, owner.version, self._clone)}"
         )
 
     def _refuse_absent_suite(self, suite: str) -> None:
@@ -271,15 +272,6 @@ class Registry:
             return
         where = self._clone.how_to_install(package)
         raise PluginError(f"Suite {suite!r} is not installed. It {where}")
-
-    def _where_it_is(self, package: str, owner: Plugin) -> str:
-        # No name of an index is guessed at: anybody may have taken it.
-        if self._clone is not None and (found := self._clone.of_import(package)):
-            return self._clone.how_to_install(found)
-        needed = f"is a dependency of {owner.distribution} {owner.version}"
-        if self._clone is not None and (found := self._clone.of_distribution(owner.distribution)):
-            return f"{needed}, which {self._clone.how_to_install(found)}"
-        return f"{needed}: install that again, from where it came, with its dependencies."
 
     def _failure_hint(self) -> str:
         failed = [plugin.name for plugin in self.plugins if plugin.failure]
@@ -300,21 +292,3 @@ def installed() -> Registry:
     """
     sources = chosen_plugins(installed_plugins(), os.environ.get(LOAD_PLUGINS, ""))
     return Registry(sources, source_tree())
-
-
-def _is_importable(package: str) -> bool:
-    try:
-        return util.find_spec(package) is not None
-    except ModuleNotFoundError:  # the parent of a dotted name is missing
-        return False
-
-
-@contextmanager
-def _blamed(problem: str) -> Iterator[None]:
-    """Whatever a stranger's code raises is a plugin's error, told in one line."""
-    try:
-        yield
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise PluginError(f"{problem}: {one_line(error)}") from error

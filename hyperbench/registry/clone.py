@@ -131,6 +131,25 @@ def how_to_add(package: str, extra: str) -> str:
     return f"Install it, in {clone.named}, with: pip install -c constraints.txt -e '.[{extra}]'"
 
 
+def where_it_is(package: str, distribution: str, version: str, clone: Clone | None) -> str:
+    """In words that follow "It": where a package that a plugin needs can be had.
+
+    No name of an index is guessed at: anybody may have taken it.
+
+    Args:
+        package: what is missing, as it is imported.
+        distribution: that needs it.
+        version: of that.
+        clone: where it may lie.
+    """
+    if clone is not None and (found := clone.of_import(package)):
+        return clone.how_to_install(found)
+    needed = f"is a dependency of {distribution} {version}"
+    if clone is not None and (found := clone.of_distribution(distribution)):
+        return f"{needed}, which {clone.how_to_install(found)}"
+    return f"{needed}: install that again, from where it came, with its dependencies."
+
+
 def _package(folder: Path, project: dict[str, Any]) -> ClonePackage:
     points = project.get("entry-points", {}).get(ENTRY_POINT_GROUP, {})
     return ClonePackage(

@@ -178,3 +178,11 @@ def _is_docstring(node: object) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
+
+
+def is_importable(package: str) -> bool:
+    """Whether a package is there to be imported."""
+    try:
+        return util.find_spec(package) is not None
+    except ModuleNotFoundError:  # the parent of a dotted name is missing
+        return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from hyperbench import hookspecs
-from hyperbench.errors import UnknownNameError, one_line
+from hyperbench.errors import PluginError, UnknownNameError, one_line
 from hyperbench.hookspecs import (
     ENTRY_POINT_GROUP,
     FamilyEntry,
@@ -120,3 +121,14 @@ def _flat(results: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, .
         if not isinstance(entry, kind):
             raise TypeError(f"{entry!r} is registered where {kind.__name__} belongs")
     return entries
+
+
+@contextmanager
+def blamed(problem: str) -> Iterator[None]:
+    """Whatever a stranger's code raises is a plugin's error, told in one line."""
+    try:
+        yield
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise PluginError(f"{problem}: {one_line(error)}") from error

@@ -92,7 +92,7 @@ def read_content(folders: Sequence[Path]) -> list[BoardContent]:
     """Read runs for a report: one board per suite and protocol.
 
     Args:
-        folders: run folders, as ``store.find_runs`` lists them; their order does not matter.
+        folders: run folders, as ``find.find_runs`` lists them; their order does not matter.
 
     Raises:
         DataError: as ``leaderboard.make_boards``.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hyperbench.files import write_file, writing
+from hyperbench.disk import writing
+from hyperbench.files import write_file
 from hyperbench.report import board_charts, charts, series
 from hyperbench.report.content import BoardContent, FamilyContent
 from hyperbench.report.drawing import (

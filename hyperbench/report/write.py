@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hyperbench.files import write_file
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hyperbench.disk import writing
 from hyperbench.errors import DataError, HyperbenchError
-from hyperbench.files import read_file, write_file, writing
+from hyperbench.files import read_file, write_file
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import Provenance
 from hyperbench.registry.clone import how_to_add

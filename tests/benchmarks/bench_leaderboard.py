@@ -29,9 +29,10 @@ from hyperbench.family import FamilyInfo
 from hyperbench.files import sha256_file
 from hyperbench.protocol import STANDARD, SeedPair
 from hyperbench.provenance import provenance
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather
 from hyperbench.records.record import Cost, RunRecord, SplitEntry, TaskEntry
-from hyperbench.records.store import EPISODES, StoredRun, find_runs, write_record
+from hyperbench.records.store import EPISODES, StoredRun, write_record
 from hyperbench.rollout import EpisodeTable
 from hyperbench.seeding import content_hash
 from hyperbench.task import Feature, SpecSpace

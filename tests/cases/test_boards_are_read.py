@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hyperbench import cli
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 
 BOARD = Path(__file__).parents[2] / "leaderboards" / "pointmass" / "standard-v1"
 

@@ -15,9 +15,10 @@ from hyperbench.commands.run import run_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.measuring.standing import standings
 from hyperbench.protocol import QUICK, SeedPair
 from hyperbench.provenance import Source, _source, provenance

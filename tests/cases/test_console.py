@@ -14,7 +14,8 @@ from hyperbench import cli
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.cli.options import data_dir_or_cache
 from hyperbench.errors import HyperbenchError
-from hyperbench.records.store import RECORD, find_runs
+from hyperbench.records.find import find_runs
+from hyperbench.records.store import RECORD
 from hyperbench.table import Table
 from hyperbench.view.boards import print_boards
 from hyperbench.view.console import print_table, standard_output

@@ -13,8 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from hyperbench.cli import app
+from hyperbench.disk import check_writable
 from hyperbench.errors import DataError
-from hyperbench.files import check_writable, new_folder
+from hyperbench.files import new_folder
 from hyperbench.threads import _granted, num_cores
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,10 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import QUICK
 from hyperbench.records.store import RECORD, StoredRun
 from hyperbench.registry import PluginSource, Registry

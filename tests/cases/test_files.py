@@ -17,24 +17,20 @@ import pytest
 from hyperbench import files
 from hyperbench.boards.committed import publish
 from hyperbench.boards.leaderboard import make_boards
+from hyperbench.disk import check_writable
 from hyperbench.errors import DataError, NewerRecordError, StorageError
 from hyperbench.events import ignore
-from hyperbench.files import check_writable, new_folder, write_file
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.files import new_folder, write_file
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.dataset import dataset, load, prepare
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.measuring.standing import standings
 from hyperbench.protocol import QUICK
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import merge
-from hyperbench.records.store import (
-    EPISODES,
-    POLICIES,
-    RECORD,
-    StoredRun,
-    find_runs,
-    write_record,
-)
+from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, write_record
 from hyperbench.registry import installed
 from hyperbench.report.content import read_content
 from hyperbench.testing import LineFamily

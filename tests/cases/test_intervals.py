@@ -7,7 +7,7 @@ import pytest
 
 from hyperbench.boards.comparison import compare
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.records.store import find_runs
+from hyperbench.records.find import find_runs
 from hyperbench.statistics import (
     difference_interval,
     performance_profile,

@@ -20,9 +20,10 @@ from hyperbench.hookspecs import (
     SuiteEntry,
     hookimpl,
 )
-from hyperbench.measuring.conductor import Wanted, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import PROTOCOLS, QUICK
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.testing import LineFamily

@@ -9,8 +9,9 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.commands.merge import merge_command
 from hyperbench.errors import DataError
 from hyperbench.records.agreement import ELSEWHERE_TOLERANCE, agree
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather, merge
-from hyperbench.records.store import StoredRun, find_runs, write_record
+from hyperbench.records.store import StoredRun, write_record
 from hyperbench.testing import LineFamily
 
 RETURNS = np.linspace(-3.0, 900.0, 8)

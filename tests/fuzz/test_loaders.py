@@ -19,8 +19,9 @@ from hyperbench.cli.config import load_config
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.files import sha256_file
 from hyperbench.measuring.dataset import MANIFEST, dataset, load, prepare
+from hyperbench.records.find import find_runs
 from hyperbench.records.gather import merge
-from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, find_runs, write_record
+from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, write_record
 from hyperbench.search import Choice
 from hyperbench.testing import LineFamily
 from hyperbench.tuning.study import STUDY, read_study, write_study

@@ -15,11 +15,13 @@ from hyperbench.boards.committed import publish
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.errors import ContractError
 from hyperbench.events import Event, Listeners, emit
-from hyperbench.measuring.conductor import Wanted, carry_out, ensure_demonstrations, execute
+from hyperbench.measuring.conductor import carry_out, execute
 from hyperbench.measuring.dataset import load
 from hyperbench.measuring.executors import Here, Outcome, Site
 from hyperbench.measuring.plan import plan
-from hyperbench.records.store import StoredRun, find_runs
+from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
+from hyperbench.records.find import find_runs
+from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.report.content import read_content
 from hyperbench.report.page import render_page

@@ -1,0 +1,57 @@
+"""Where runs are: their folders, in or below those that a user names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from hyperbench.disk import reading
+from hyperbench.errors import DataError
+from hyperbench.files import DRAFT
+from hyperbench.records.store import RECORD
+
+
+def find_runs(folders: Iterable[Path]) -> list[Path]:
+    """Every run folder in or below the given folders, in a fixed order; links are followed.
+
+    Raises:
+        DataError: a folder does not exist, cannot be read or holds no run.
+    """
+    found: dict[str, Path] = {}  # by where it is: several links may lead there
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"No folder {folder}. Give a folder that `hyperbench run` wrote.")
+        runs = runs_below(folder)
+        if not runs:
+            raise DataError(f"No run in {folder}. Give a folder that `hyperbench run` wrote.")
+        for place, run in runs.items():
+            found[place] = min(run, found.get(place, run))
+    return sorted(found.values())
+
+
+def runs_below(folder: Path) -> dict[str, Path]:
+    """The run folders in or below a folder, by where they really are; there may be none.
+
+    Raises:
+        DataError: it, or a folder below, cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    runs: dict[str, Path] = {}
+    seen = set()
+    with reading(folder):
+        for place, below, files in os.walk(folder, onerror=refuse, followlinks=True):
+            real = os.path.realpath(place)
+            if real in seen:  # a link may lead back up
+                below.clear()
+                continue
+            seen.add(real)
+            if RECORD in files:
+                runs[real] = Path(place)
+                below.clear()
+            # A draft was never finished.
+            below[:] = sorted(name for name in below if not name.startswith(DRAFT))
+    return runs
