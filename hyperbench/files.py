@@ -186,9 +186,12 @@ def _put_in_place(draft: Path, folder: Path) -> None:
                 taken = error.errno in (errno.ENOTEMPTY, errno.EEXIST)
                 if not taken or attempt == _NUM_ATTEMPTS - 1:
                     raise
+    except BaseException:
+        with suppress(OSError):  # another one's draft has taken the place
+            if not folder.exists():
+                aside.rename(folder)
+        raise
     finally:
-        if aside.exists() and not folder.exists():
-            aside.rename(folder)
         shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 
 import numpy as np
+from pydantic import Field, field_validator
 from safetensors.numpy import save_file
 
 from hyperbench.generator import MethodConfig
@@ -25,6 +26,25 @@ class UndocumentedConfig(RandomFeatures):
 class LooseConfig(RandomFeatures):
     class Config:
         num_hidden = 16
+
+
+class ForgetfulConfig(RandomFeatures):
+    class Config(MethodConfig):
+        num_hidden: int = Field(16, exclude=True)
+        """Hidden units, which no record keeps."""
+        num_steps: int = 10
+        """Means nothing."""
+
+
+class GrowingConfig(RandomFeatures):
+    class Config(MethodConfig):
+        num_hidden: int = 16
+        """Hidden units, twice as many each time they are read."""
+
+        @field_validator("num_hidden")
+        @classmethod
+        def _double(cls, value):
+            return 2 * value
 
 
 class PoliciesOfNoise(RandomFeatures):
@@ -212,6 +232,8 @@ def double(policies):
 
 BROKEN_METHODS = {
     "undocumented config": (method_fit.check_config, UndocumentedConfig, "num_hidden"),
+    "forgetful config": (method_fit.check_config, ForgetfulConfig, "written as JSON and read"),
+    "growing config": (method_fit.check_config, GrowingConfig, "written as JSON and read"),
     "loose config": (method_fit.check_config, LooseConfig, "MethodConfig"),
     "policies of noise": (method_generate.check_generate_before_fit, PoliciesOfNoise, "policies."),
     "KeyError": (method_generate.check_generate_before_fit, UnfittedIsKeyError, "KeyError"),

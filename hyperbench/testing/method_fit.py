@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import contract_error
+from hyperbench.errors import contract_error, one_line
 from hyperbench.generator import FitReport, MethodConfig
 from hyperbench.testing.method_case import SEED, MethodCase
 
@@ -20,9 +21,10 @@ _OTHER_SEED = 2
 
 
 def check_config(case: MethodCase) -> None:
-    """Check that ``Config`` is a ``MethodConfig`` with a docstring under each field.
+    """Check that ``Config`` is a ``MethodConfig`` whose fields are explained and kept.
 
     ``--set name=value`` and ``hyperbench info`` read it: a field nobody explains is set by nobody.
+    A run has its settings from the plan, as JSON, and so has whoever repeats it.
     """
     config = case.method.Config
     if not (isinstance(config, type) and issubclass(config, MethodConfig)):
@@ -39,6 +41,20 @@ def check_config(case: MethodCase) -> None:
             "every field of Config must have a docstring under it.",
             f"none under {', '.join(unexplained)}.",
             "Write what it does, its unit and where its default comes from.",
+        )
+    settings = config() if case.config is None else case.config
+    said = json.loads(settings.model_dump_json())
+    again: MethodConfig | str
+    try:
+        again = config.model_validate(said)
+    except ValueError as error:
+        again = one_line(error)
+    if again != settings or said.keys() != config.model_fields.keys():
+        raise contract_error(
+            case.name,
+            "Config must be the same after it was written as JSON and read.",
+            f"{settings!r} became {said} and {again!r}.",
+            "Exclude no field, and let validators leave alone what they have made.",
         )
 
 
