@@ -183,7 +183,8 @@ def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demon
     data = found.folder / "data"
     try:
         with reading(data):
-            episodes = read_episodes(data, wanted)
+            num_all = len(family.tasks) * int(found.identity["num_episodes"])
+            episodes = read_episodes(data, wanted, num_all)
     except HyperbenchError:
         raise
     except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs

@@ -103,15 +103,16 @@ def _size(episode: EpisodeBuffer) -> int:
     return _HDF5_BYTES + sum(np.asarray(array).nbytes for array in arrays)
 
 
-def read_episodes(data: Path, wanted: set[str]) -> dict[str, list[Episode]]:
+def read_episodes(data: Path, wanted: set[str], num_all: int) -> dict[str, list[Episode]]:
     """The episodes of some tasks, by their keys.
 
     Args:
         data: folder of the dataset.
         wanted: keys.
+        num_all: episodes of all tasks that there must be.
 
     Raises:
-        DataError: the dataset is of another kind.
+        DataError: the dataset is of another kind or size.
     """
     from minari import MinariDataset
     from minari.dataset.minari_storage import MinariStorage
@@ -120,9 +121,12 @@ def read_episodes(data: Path, wanted: set[str]) -> dict[str, list[Episode]]:
     # Where a space is missing, Minari makes the environment that is named, whatever that runs.
     if not {"observation_space", "action_space"} <= said.keys() or "env_spec" in said:
         raise DataError(f"{data} is of another kind than `hyperbench prepare` writes.")
+    # Minari makes a list of as many numbers as it is told that there are.
+    if said.get("total_episodes") != num_all:
+        raise DataError(f"{data} has {said.get('total_episodes')} episodes, not {num_all}.")
     stored = MinariDataset(data)
     episodes: dict[str, list[Episode]] = {key: [] for key in wanted}
-    metadata = list(stored.storage.get_episode_metadata(range(stored.total_episodes)))
+    metadata = list(stored.storage.get_episode_metadata(range(num_all)))
     chosen = [i for i, entry in enumerate(metadata) if entry["options"]["task"] in wanted]
     for i, episode in zip(chosen, stored.storage.get_episodes(chosen), strict=True):
         episodes[metadata[i]["options"]["task"]].append(

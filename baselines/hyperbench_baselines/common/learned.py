@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -207,21 +205,12 @@ class LearnedGenerator(PolicyGenerator):
             network.load_state_dict(
                 {name.removeprefix(_NETWORK_PREFIX): tensor for name, tensor in tensors.items()}
             )
-        except _UNREADABLE as error:
+        except DataError:
+            raise
+        except Exception as error:  # each kind of damage has its own
             self.config = before
             raise DataError(f"{path} does not hold a {type(self).__name__}: {error}") from error
         self._dimensions, self._normalizer, self._network = dimensions, normalizer, network
-
-
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    SafetensorError,
-    ValidationError,
-)
 
 
 def _rng(seed: int, purpose: str) -> torch.Generator:
