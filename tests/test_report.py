@@ -190,6 +190,17 @@ def test_profile_and_distance_of_a_board(one_feature, contents):
     np.testing.assert_allclose(distance.y, 0.5)
 
 
+def test_a_profile_has_a_band_where_tasks_differ_and_no_narrow_one_elsewhere(one_feature, contents):
+    one_feature({"mixed": lambda task: 100 * task.values[0]}, splits=(0, 1, 2))
+    (content,) = contents()
+    curve = series.profile(content.table[content.table["method"] == "mixed"])
+    differ = (curve.y > 0) & (curve.y < 1)
+    assert differ.any()
+    assert not differ.all()
+    assert (np.isfinite(curve.low) == differ).all()
+    assert (curve.low[differ] < curve.high[differ]).all()
+
+
 def test_every_chart_is_one_that_plotly_knows(
     pointmass, write_family, one_feature, grid_tasks, contents
 ):

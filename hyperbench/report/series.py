@@ -82,7 +82,7 @@ def profile(runs: pd.DataFrame) -> Curve:
         runs: one method's lines of a ``task_table``.
 
     Returns:
-        Shares at ``THRESHOLDS``; the band is their 95 % interval.
+        Shares at ``THRESHOLDS``; the band is their 95 % interval, where tasks differ.
     """
     strata = {
         str(family): [run["score"].to_numpy(float) for _, run in part.groupby("run")]
@@ -91,6 +91,10 @@ def profile(runs: pd.DataFrame) -> Curve:
     shares, band = statistics.performance_profile(strata, THRESHOLDS)
     nothing = np.full(len(THRESHOLDS), np.nan)
     low, high = band or (nothing, nothing)
+    # Where all tasks came out alike the band follows from the number of runs, for every method the
+    # same: drawn, they would cover each other and the curves.
+    alike = (shares == 0) | (shares == 1)
+    low, high = np.where(alike, np.nan, low), np.where(alike, np.nan, high)
     return Curve(THRESHOLDS, shares, low, high, ("",) * len(THRESHOLDS))
 
 
