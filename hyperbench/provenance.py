@@ -7,20 +7,22 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_info
 
-_CORE = "hyperbench-rl"
-_LIBRARIES = {"site-packages", "dist-packages"}
-"""Folders of installed packages, which may lie inside somebody's repository."""
+from hyperbench.registry.code import is_library
+
+CORE = "hyperbench-rl"
+"""Hyperbench's own distribution."""
 
 
 class Source(BaseModel):
@@ -74,7 +76,7 @@ class Provenance(BaseModel):
 
     @property
     def _known_sources(self) -> dict[str, Source]:
-        return self.sources or {_CORE: Source(commit=self.commit, dirty=self.dirty)}
+        return self.sources or {CORE: Source(commit=self.commit, dirty=self.dirty)}
 
 
 def provenance(
@@ -87,7 +89,7 @@ def provenance(
             code lies.
         device: that the result was made on.
     """
-    places = {_CORE: Path(__file__).parent, **(packages or {})}
+    places = {CORE: Path(__file__).parent, **(packages or {})}
     sources = {name: _source(name, place) for name, place in sorted(places.items())}
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -96,16 +98,22 @@ def provenance(
         kernels=_kernels(),
         num_cores=os.cpu_count() or 1,
         gpu=None if device == "cpu" else _gpu(),
-        commit=sources[_CORE].commit,
-        dirty=sources[_CORE].dirty,
+        commit=sources[CORE].commit,
+        dirty=sources[CORE].dirty,
         sources=sources,
     )
 
 
+def torch_with_gpu() -> Any:
+    """Torch, if it has been imported and finds a GPU; else None."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and torch.cuda.is_available() else None
+
+
 def _gpu() -> str | None:
     """Name and driver of torch's current GPU."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+    torch = torch_with_gpu()
+    if torch is None:
         return None
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
@@ -141,23 +149,22 @@ def _versions(distributions: tuple[str, ...]) -> dict[str, str]:
         if found.name in versions:
             continue
         versions[found.name] = found.version
-        needed = _requirements(found)
+        needed = [requirement.name for requirement in requirements(found)]
         # One that was asked for need not say that it is built on hyperbench.
-        if found.name in distributions or canonicalize_name(_CORE) in map(
-            canonicalize_name, needed
-        ):
+        if found.name in distributions or canonicalize_name(CORE) in map(canonicalize_name, needed):
             waiting += needed
     return dict(sorted(versions.items()))
 
 
-def _requirements(distribution: metadata.Distribution) -> list[str]:
-    """Names of what a distribution needs here, extras apart."""
-    requirements = map(Requirement, distribution.requires or ())
-    return [
-        requirement.name
-        for requirement in requirements
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    ]
+def requirements(distribution: metadata.Distribution) -> Iterator[Requirement]:
+    """What a distribution needs here, extras apart; a line that is none is passed over."""
+    for line in distribution.requires or ():
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield requirement
 
 
 @cache
@@ -173,7 +180,7 @@ def _processor() -> str:
 @cache
 def _source(distribution: str, place: Path | None) -> Source:
     """Ask git in which state the code of a distribution is."""
-    if place is None or _LIBRARIES.intersection(place.parts):
+    if place is None or is_library(place):
         return Source(commit=_installed_commit(distribution))
     folder = place if place.is_dir() else place.parent
     if not any((parent / ".git").exists() for parent in (folder, *folder.resolve().parents)):

@@ -1,10 +1,12 @@
 """Where and with what a run was made: which versions are recorded follows from metadata."""
 
+import subprocess
 from importlib import metadata
+from textwrap import dedent
 
 import pytest
 
-from hyperbench.provenance import provenance
+from hyperbench.provenance import Source, _source, provenance
 
 
 def declare(folder, name, requires=()):
@@ -47,3 +49,62 @@ def test_a_run_records_the_distributions_of_its_method_and_family():
         "hyperbench-baselines": "hyperbench_baselines",
     }
     assert set(registry.packages_of("pointmass/goal-drag-v1", "random")) == {"hyperbench-pointmass"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A committed plugin; gives its package's folder."""
+    place = tmp_path / "repository" / "hb_knn"
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_text("")
+    (place / "weights.npy").write_bytes(b"1")
+    git(place, "init", "-q")
+    git(place, "add", ".")
+    git(place, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "all")
+    _source.cache_clear()
+    yield place
+    _source.cache_clear()
+
+
+def git(place, *arguments):
+    subprocess.run(["git", "-C", str(place), *arguments], check=True, capture_output=True)
+
+
+def test_a_plugins_own_repository_is_recorded(repository):
+    source = provenance({"hb-knn": repository}).sources["hb-knn"]
+    assert (len(source.commit), source.dirty) == (40, False)
+    (repository / "__pycache__").mkdir()
+    (repository / "__pycache__" / "a.pyc").write_text("")
+    (repository.parent / "notes.txt").write_text("not of the package")
+    _source.cache_clear()
+    assert provenance({"hb-knn": repository}).changed == provenance().changed
+
+
+@pytest.mark.parametrize("name", ["weights.npy", "new.py"])
+def test_uncommitted_changes_of_a_plugin_are_recorded(repository, name):
+    """Weights of an expert decide what it does as much as code."""
+    (repository / name).write_text("2")
+    assert "hb-knn" in provenance({"hb-knn": repository}).changed
+
+
+def test_git_that_refuses_or_is_missing_is_no_clean_tree(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert provenance({"hb-knn": repository}).sources["hb-knn"].dirty is False
+    _source.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = provenance({"hb-knn": repository})
+    assert found.unknown["hb-knn"] == "git is not installed"
+    assert found.sources["hb-knn"] == Source(unknown="git is not installed")
+
+
+def test_an_installed_package_has_the_commit_that_the_installer_noted(tmp_path, monkeypatch):
+    info = tmp_path / "site-packages" / "hb_vcs-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Name: hb-vcs\nVersion: 1\n")
+    (info / "direct_url.json").write_text(
+        dedent('{"url": "https://example.org/a.git", "vcs_info": {"commit_id": "abc"}}')
+    )
+    monkeypatch.syspath_prepend(info.parent)
+    found = provenance({"hb-vcs": info.parent / "hb_vcs"})
+    assert found.sources["hb-vcs"] == Source(commit="abc")
+    assert found.versions["hb-vcs"] == "1"

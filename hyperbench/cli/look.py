@@ -11,6 +11,7 @@ from hyperbench.cli.app import app
 from hyperbench.cli.options import (
     DataDir,
     JsonFlag,
+    OutputDir,
     Suite,
     data_dir_or_cache,
     expand,
@@ -156,9 +157,7 @@ def plugins() -> None:
 
 @app.command()
 def doctor(
-    output_dir: Annotated[
-        Path, typer.Option("--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", help="For runs.")
-    ] = Path("runs"),
+    output_dir: OutputDir = Path("runs"),
     data_dir: DataDir = None,
     as_json: JsonFlag = False,
 ) -> None:

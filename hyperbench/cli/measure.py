@@ -12,6 +12,7 @@ from hyperbench.cli.options import (
     DataDir,
     Device,
     JsonFlag,
+    OutputDir,
     Protocol,
     Settings,
     Suite,
@@ -87,16 +88,7 @@ def run(
             help="Seconds after which a run is stopped and counts as failed; 0 is never.",
         ),
     ] = 0,
-    output_dir: Annotated[
-        Path,
-        typer.Option(
-            "--output-dir",
-            "-o",
-            envvar="HYPERBENCH_OUTPUT_DIR",
-            callback=expand,
-            help="For runs.",
-        ),
-    ] = Path("runs"),
+    output_dir: OutputDir = Path("runs"),
     data_dir: DataDir = None,
     keep: Annotated[
         bool,

@@ -118,6 +118,12 @@ Device = Annotated[
         envvar="HYPERBENCH_DEVICE", help="For fitting: cpu, cuda, or auto: cuda if there is one."
     ),
 ]
+OutputDir = Annotated[
+    Path,
+    typer.Option(
+        "--output-dir", "-o", envvar="HYPERBENCH_OUTPUT_DIR", callback=expand, help="For runs."
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(

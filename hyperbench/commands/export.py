@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import long_table, score_arrays
@@ -19,6 +18,7 @@ from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun
 from hyperbench.view.boards import print_notes
+from hyperbench.view.console import standard_error
 
 
 def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
@@ -41,7 +41,7 @@ def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
         boards = make_boards(runs)
         content = TEXT_FORMATS[format_](boards).encode()
         if format_ in WITHOUT_NOTES:
-            print_notes(boards, Console(stderr=True))
+            print_notes(boards, standard_error())
     else:
         gathered = gather(runs).runs
         if all(run.record.status == "failed" for run in gathered):

@@ -8,7 +8,6 @@ from functools import partial
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
-from rich.console import Console
 from rich.markup import escape
 
 from hyperbench.arms import DEMONSTRATOR, EXPERT, RandomPolicies
@@ -24,11 +23,17 @@ from hyperbench.run import spelled
 from hyperbench.task import LABEL_DIGITS, Feature, TaskSpec
 from hyperbench.threads import num_cores, single_threaded
 from hyperbench.view import chart
-from hyperbench.view.console import LeftOut, print_listing, standard_output
+from hyperbench.view.console import (
+    LeftOut,
+    print_line,
+    print_listing,
+    standard_error,
+    standard_output,
+)
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 
 def info_command(
@@ -217,4 +222,4 @@ def _summary(table: EpisodeTable) -> tuple[str, ...]:
 
 def _print_chart(title: str, lines: Sequence[str]) -> None:
     text = "\n  ".join(["", title, *lines] if lines else ["", "Too many tasks for a picture."])
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
+    print_line(text, out)

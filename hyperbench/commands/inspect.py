@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from hyperbench.errors import DataError
 from hyperbench.measuring.cloning import Stage, inspect_run
@@ -16,10 +15,10 @@ from hyperbench.records.find import find_runs
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
-from hyperbench.view.console import print_listing, standard_output
+from hyperbench.view.console import print_listing, standard_error, standard_output
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 
 def inspect_command(folders: Sequence[Path], data_dir: Path, as_json: bool) -> None:

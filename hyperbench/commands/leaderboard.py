@@ -15,7 +15,7 @@ from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.files import write_file
 from hyperbench.records.find import find_runs
 from hyperbench.view.boards import print_boards, print_literature, print_notes
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import standard_error, standard_output
 
 out = standard_output()
 
@@ -48,7 +48,7 @@ def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | No
         return "\n".join([*parts, *(table.markdown for table in published)])
 
     if format_ in WITHOUT_NOTES:
-        print_notes(boards, Console(stderr=True))
+        print_notes(boards, standard_error())
     if output is not None:
         file = StringIO()
         if format_ == "table":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperbench.records.gather import merge
-from hyperbench.view.console import standard_error, standard_output
+from hyperbench.view.console import print_line, standard_error, standard_output
 
 
 def merge_command(folders: Sequence[Path], output_dir: Path) -> None:
@@ -17,11 +17,11 @@ def merge_command(folders: Sequence[Path], output_dir: Path) -> None:
     """
 
     def tell(line: str) -> None:
-        standard_output().print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line, standard_output())
 
     damaged: list[str] = []
     copied = merge(folders, output_dir, damaged, lambda note: tell(f"note: {note}"))
     for text in damaged:
         line = f"left out: {text}"
-        standard_error().print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line, standard_error())
     tell(f"Copied {len(copied)} runs to {output_dir}.")

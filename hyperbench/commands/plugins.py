@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hyperbench.registry import installed
-from hyperbench.view.console import print_listing, standard_output
+from hyperbench.view.console import print_line, print_listing, standard_output
 
 out = standard_output()
 
@@ -18,4 +18,4 @@ def plugins_command() -> None:
         rows.append((plugin.name, f"{plugin.distribution} {plugin.version}", state))
     print_listing("Plugins", rows, out)
     for dispute in installed().disputes:
-        out.print(f"\n{dispute}", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"\n{dispute}", out)

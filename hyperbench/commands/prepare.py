@@ -13,7 +13,7 @@ from hyperbench.measuring.processes import Processes
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
-from hyperbench.view.console import LeftOut, standard_error, standard_output
+from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
@@ -69,11 +69,11 @@ def prepare_families(
             said = f"{prepared.family} has no demonstrations: {prepared.failure}"
             if debug and prepared.traceback:
                 said += f"\n{prepared.traceback}"
-            err.print(said, highlight=False, markup=False, soft_wrap=True)
+            print_line(said, err)
         elif prepared.problem not in (None, "missing"):
             said = f"Demonstrations of {prepared.family} were {prepared.problem}."
             line = f"{said} They were made again."
-            err.print(line, highlight=False, markup=False, soft_wrap=True)
+            print_line(line, err)
     return done
 
 

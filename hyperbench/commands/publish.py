@@ -11,14 +11,14 @@ from hyperbench.boards.row import Board
 from hyperbench.records.find import find_runs
 from hyperbench.records.gather import RECORDS
 from hyperbench.registry import installed
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import print_line, standard_output
 
 
 def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence[str]) -> None:
     """Publish and tell what is on the boards now."""
 
     def tell(line: str) -> None:
-        standard_output().print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line, standard_output())
 
     def note(line: str) -> None:
         tell(f"note: {line}")

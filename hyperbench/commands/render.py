@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from hyperbench.arms import RandomPolicies, ZeroActionPolicies
 from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownNameError
 from hyperbench.events import emit
@@ -17,12 +15,12 @@ from hyperbench.records.find import find_runs
 from hyperbench.records.store import RECORD, StoredRun
 from hyperbench.registry import installed
 from hyperbench.task import TaskSpec, told_apart
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import print_line, standard_error, standard_output
 from hyperbench.view.progress import progress_display
 from hyperbench.view.video import check_output, film
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 _PLAYERS: dict[str, Callable[[TaskFamily, TaskSpec], PolicyBatch]] = {
     "expert": lambda family, task: family.expert([task]),
@@ -73,7 +71,7 @@ def render_command(
         nearest = nearest_task(family, dict(zip(spec.space.names, spec.values, strict=True)))
         lines.append(f"{spec.label} is no task of the family; the nearest is {nearest.label}.")
     for line in lines:
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line, out)
 
 
 def find_task(family: TaskFamily, asked: str) -> TaskSpec:

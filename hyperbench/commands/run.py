@@ -20,7 +20,8 @@ from hyperbench.measuring.preparing import Wanted
 from hyperbench.measuring.processes import Processes
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
-from hyperbench.records.store import RECORD, StoredRun
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.threads import num_cores
@@ -28,6 +29,7 @@ from hyperbench.view.boards import print_boards
 from hyperbench.view.console import (
     LeftOut,
     output_that_may_fail,
+    print_line,
     print_listing,
     standard_error,
     standard_output,
@@ -85,21 +87,22 @@ def run_command(
         notify=left_out,
     )
     found = standings(runs, output_dir, registry)
-    pending = [
-        one.run for one in found if again or not one.is_finished or (one.changed and not keep)
-    ]
+    due = {one.run.key for one in found if one.is_due(keep=keep, again=again)}
     if dry_run and as_json:
-        print(json.dumps([_planned(one, one.run in pending) for one in found], indent=1))
+        print(json.dumps([_planned(one, one.run.key in due) for one in found], indent=1))
         return left_out.number
     if dry_run:
-        rows = [(one.run.key, _state(one, one.run in pending), one.run.label) for one in found]
+        rows = [(one.run.key, _state(one, one.run.key in due), one.run.label) for one in found]
         print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
         return left_out.number
-    _tell(found, pending, output_dir)
-    if pending:
+    kept = [one for one in found if one.run.key not in due]
+    _tell(found, kept, output_dir)
+    failed: list[RunRecord] = []
+    if due:
         check_writable(output_dir, "Choose another folder with --output-dir.")
         site = Site(output_dir.absolute(), data_dir.absolute(), timeout=timeout)
-        _execute(pending, site, num_jobs, keep=keep, debug=debug)
+        pending = [run for run in runs if run.key in due]
+        failed = _execute(pending, site, num_jobs, keep=keep, debug=debug)
     boards = make_boards([output_dir / run.key for run in runs])
     with output_that_may_fail(f"hyperbench leaderboard {output_dir.resolve()}"):
         if as_json:
@@ -107,27 +110,26 @@ def run_command(
         else:
             print_boards(boards, out)
             line = f"Records: {output_dir.resolve()}"
-            out.print(line, highlight=False, markup=False, soft_wrap=True)
-    _tell_failures(runs, output_dir.absolute(), debug)
+            print_line(line, out)
+    _tell_failures(failed, output_dir.absolute(), debug)
     return left_out.number + sum(len(board.failures) for board in boards)
 
 
-def _state(found: Standing, is_pending: bool) -> str:
-    if not is_pending:
+def _state(found: Standing, is_due: bool) -> str:
+    if not is_due:
         return "finished"
     return "to do again" if found.is_finished else "to do"
 
 
-def _planned(found: Standing, is_pending: bool) -> dict[str, Any]:
+def _planned(found: Standing, is_due: bool) -> dict[str, Any]:
     """A planned run for programs; of the rules, which all runs share, their name."""
     run = found.run
     said = run.model_dump(mode="json") | {"protocol": run.protocol.id}
-    return {"state": _state(found, is_pending), "label": run.label, **said}
+    return {"state": _state(found, is_due), "label": run.label, **said}
 
 
-def _tell(found: Sequence[Standing], pending: Sequence[Run], folder: Path) -> None:
+def _tell(found: Sequence[Standing], kept: Sequence[Standing], folder: Path) -> None:
     """Say what is not measured, and why what is finished is measured again."""
-    kept = [one for one in found if one.run not in pending]
     stale = [one for one in found if one.changed]
     code = ", ".join(sorted({name for one in stale for name in one.changed}))
     said = []
@@ -140,7 +142,7 @@ def _tell(found: Sequence[Standing], pending: Sequence[Run], folder: Path) -> No
             f"From before fingerprints were kept, so that nobody knows whether their code has "
             f"changed: {num_unmarked}. --again measures them again."
         )
-    if num_kept := sum(one in kept for one in stale):
+    if num_kept := sum(bool(one.changed) for one in kept):
         said.append(f"Kept, though measured with other code of {code}: {num_kept}.")
     elif stale:
         said.append(
@@ -148,11 +150,17 @@ def _tell(found: Sequence[Standing], pending: Sequence[Run], folder: Path) -> No
             "accepts what other code gave."
         )
     for line in said:
-        err.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(line, err)
 
 
-def _execute(pending: Sequence[Run], site: Site, num_jobs: int, *, keep: bool, debug: bool) -> None:
-    """Carry out runs, in processes that may end as they like; this one keeps the books."""
+def _execute(
+    pending: Sequence[Run], site: Site, num_jobs: int, *, keep: bool, debug: bool
+) -> list[RunRecord]:
+    """Carry out runs, in processes that may end as they like; this one keeps the books.
+
+    Returns:
+        Records of the runs that failed, in the order of the plan.
+    """
     num_jobs = min(num_jobs or num_cores(), len(pending))
     learning = {run.family: run.protocol for run in pending if not run.is_arm}
     labels = {run.key: run.label for run in pending}
@@ -165,16 +173,18 @@ def _execute(pending: Sequence[Run], site: Site, num_jobs: int, *, keep: bool, d
         )
         without = {prepared.family: prepared for prepared in done if prepared.found is None}
         with progress_display(labels, err) as notify:
-            able = []
+            able, records = [], []
             for run in pending:
                 prepared = without.get(run.family)
                 if run.is_arm or prepared is None:
                     able.append(run)
                     continue
                 why = f"no demonstrations of {run.family}: {prepared.failure}"
-                record_failure(run, why, site, notify, traceback=prepared.traceback)
-            for _ in carry_out(able, executor, _shared(site, num_jobs), notify):
-                pass
+                records.append(record_failure(run, why, site, notify, traceback=prepared.traceback))
+            records += carry_out(able, executor, _shared(site, num_jobs), notify)
+    places = {run.key: place for place, run in enumerate(pending)}
+    failed = [record for record in records if record.status == "failed"]
+    return sorted(failed, key=lambda record: places[record.key])
 
 
 def _shared(site: Site, num_jobs: int) -> Site:
@@ -182,14 +192,11 @@ def _shared(site: Site, num_jobs: int) -> Site:
     return replace(site, num_threads=max(1, num_cores() // num_jobs))
 
 
-def _tell_failures(runs: Sequence[Run], output_dir: Path, debug: bool) -> None:
+def _tell_failures(failed: Sequence[RunRecord], output_dir: Path, debug: bool) -> None:
     """Say where each failed run has its record, with its traceback."""
-    for run in runs:
-        record = StoredRun.read(output_dir / run.key).record
-        if record.status != "failed":
-            continue
+    for record in failed:
         hint = "" if debug or not record.traceback else "; --debug shows its traceback"
-        said = f"{run.label} failed: see {output_dir / run.key / RECORD}{hint}"
+        said = f"{record.label} failed: see {output_dir / record.key / RECORD}{hint}"
         if debug and record.traceback:
             said += f"\n{record.traceback}"
-        err.print(said, highlight=False, markup=False, soft_wrap=True)
+        print_line(said, err)

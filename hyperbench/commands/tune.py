@@ -26,7 +26,7 @@ from hyperbench.search import Setting
 from hyperbench.threads import num_cores
 from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
 from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
-from hyperbench.view.console import LeftOut, standard_error, standard_output
+from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
 from hyperbench.view.progress import progress_display
 
 _NUM_TRIALS_SHOWN = 10
@@ -89,12 +89,10 @@ def tune_command(
     folder = study_folder(output_dir, method, study.key)
     study = read_study(folder) or study
     if None not in (code, study.code) and code != study.code:
-        err.print(
+        print_line(
             f"The code of {method} has changed since this study began, so its trials are not of "
             "what is installed. Begin anew with another --output-dir.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+            err,
         )
     site = Site(output_dir.absolute(), data_dir.absolute(), num_threads or num_cores())
     pending = range(len(study.trials), num_trials)
@@ -118,7 +116,7 @@ def tune_command(
                 )
     _print_study(study)
     line = f"Study: {folder.resolve() / STUDY}"
-    out.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_line(line, out)
     if not study.ranked:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
     return left_out.number
@@ -156,7 +154,7 @@ def _print_study(study: Study) -> None:
         options = shlex.join(
             word for name, value in best.items() for word in ("--set", f"{name}={spelled(value)}")
         )
-        out.print(f"Best: {options}", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"Best: {options}", out)
 
 
 def _short(value: Setting) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,11 +17,11 @@ from hyperbench.records.find import find_runs
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
 from hyperbench.verification.replay import Stamp, Verdict, verify_run
-from hyperbench.view.console import standard_output
+from hyperbench.view.console import standard_error, standard_output
 from hyperbench.view.progress import progress_display
 
 out = standard_output()
-err = Console(stderr=True)
+err = standard_error()
 
 _SEED_BITS = 32
 _STYLES: dict[Stamp, str] = {"verified": "green", "differs": "red", "unverifiable": "yellow"}

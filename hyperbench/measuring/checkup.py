@@ -17,15 +17,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
+from hyperbench.provenance import CORE, requirements
 from hyperbench.registry import Registry
 from hyperbench.registry.clone import source_tree
 from hyperbench.threads import num_cores
 
-_CORE = "hyperbench-rl"
 _ROOM = 2e9
 """Bytes: less of memory or of disk is worth a word."""
 _SECONDS = 120
@@ -81,7 +81,7 @@ def check_up(registry: Registry, output_dir: Path, data_dir: Path) -> Iterator[F
 
 
 def _python() -> Finding:
-    wanted = metadata.metadata(_CORE)["Requires-Python"] or ""
+    wanted = metadata.metadata(CORE)["Requires-Python"] or ""
     version = ".".join(map(str, sys.version_info[:3]))
     if Requirement(f"python{wanted}").specifier.contains(version):
         return Finding("Python", "ok", version)
@@ -90,7 +90,7 @@ def _python() -> Finding:
 
 def _packages(registry: Registry) -> Iterator[Finding]:
     """Whether what is installed is what the distributions ask for, and what boards were made of."""
-    owners = [_CORE, *dict.fromkeys(plugin.distribution for plugin in registry.plugins)]
+    owners = [CORE, *dict.fromkeys(plugin.distribution for plugin in registry.plugins)]
     wrong = [line for owner in owners for line in _unmet(owner)]
     if wrong:
         yield Finding("packages", "fail", "; ".join(wrong), "Install what is named with pip.")
@@ -136,16 +136,10 @@ def _version(distribution: str) -> str | None:
 def _unmet(distribution: str) -> Iterator[str]:
     """What a distribution asks for and does not find."""
     try:
-        asked = metadata.requires(distribution) or []
+        found_there = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:  # a plugin that is a bare folder
         return
-    for line in asked:
-        try:
-            wanted = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-            continue
+    for wanted in requirements(found_there):
         found = _version(wanted.name)
         if found is None or not wanted.specifier.contains(found, prereleases=True):
             yield f"{distribution} needs {wanted.name}{wanted.specifier}, found {found or 'none'}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from hyperbench.provenance import torch_with_gpu
 
 _PROCESS = Path("/proc/self")
 _FORGET_PEAK = "5"
@@ -44,5 +45,4 @@ class PeakMemory:
 
     def _gpu(self) -> Any:
         """Torch, if it is there and the run is on its GPU."""
-        torch = sys.modules.get("torch")
-        return torch if self._device != "cpu" and torch and torch.cuda.is_available() else None
+        return None if self._device == "cpu" else torch_with_gpu()

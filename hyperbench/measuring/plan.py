@@ -20,6 +20,7 @@ from hyperbench.family import TaskFamily
 from hyperbench.measuring.dataset import dataset
 from hyperbench.measuring.settings import changed_settings, make_config, settings_of
 from hyperbench.protocol import EvalProtocol
+from hyperbench.provenance import torch_with_gpu
 from hyperbench.registry import Registry
 from hyperbench.run import Run
 
@@ -192,10 +193,10 @@ def _split(registry: Registry, id_: str, protocol: EvalProtocol) -> TaskFamily:
 
 def _resolve_device(asked: str) -> str:
     """The device that ``auto`` stands for, and whether one asked for by name is there."""
-    torch = sys.modules.get("torch")  # there once a method that needs it has been imported
-    has_gpu = torch is not None and torch.cuda.is_available()
+    has_gpu = torch_with_gpu() is not None
     if asked == "auto":
         return "cuda" if has_gpu else "cpu"
-    if asked == "cuda" and torch is not None and not has_gpu:
+    # It is there once a method that needs it has been imported.
+    if asked == "cuda" and "torch" in sys.modules and not has_gpu:
         raise HyperbenchError("Device 'cuda' was asked for, torch finds no GPU. Use --device cpu.")
     return asked

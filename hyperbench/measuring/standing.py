@@ -29,6 +29,15 @@ class Standing:
     changed: tuple[str, ...] = ()
     is_unmarked: bool = False
 
+    def is_due(self, *, keep: bool, again: bool) -> bool:
+        """Whether the run is to be measured.
+
+        Args:
+            keep: whether what other code gave is accepted.
+            again: whether what is finished is measured again, too.
+        """
+        return again or not self.is_finished or bool(self.changed and not keep)
+
 
 def standings(runs: Sequence[Run], folder: Path, registry: Registry) -> list[Standing]:
     """Look what is there of each run of a plan.

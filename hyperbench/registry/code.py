@@ -113,7 +113,7 @@ class _Tree:
     def around(cls, place: Path, name: str, distribution: str) -> _Tree:
         """The tree in which a module's package, or its file, is the first."""
         root = place.parent
-        if not _LIBRARIES.intersection(root.parts):
+        if not is_library(place):
             return cls(root, None)
         try:
             files = metadata.files(distribution) or []
@@ -152,6 +152,11 @@ def _with_packages(module: str) -> Iterator[str]:
     """A module's name and those of the packages it lies in."""
     parts = module.split(".")
     return (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def is_library(place: Path) -> bool:
+    """Whether a package or file lies where packages are installed, be it in a repository."""
+    return not _LIBRARIES.isdisjoint(place.parts)
 
 
 def _spelled(node: object) -> str:

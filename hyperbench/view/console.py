@@ -89,6 +89,11 @@ def print_listing(title: str, rows: Sequence[tuple[str, ...]], console: Console)
     console.print(grid, highlight=False)
 
 
+def print_line(text: str, console: Console) -> None:
+    """Show a text as it is, whatever looks like markup in it, and break no path."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 class LeftOut:
     """Says on standard error what is not planned and why; an ``events.Notify``.
 
@@ -102,7 +107,7 @@ class LeftOut:
         """Tell of one family or method."""
         self.number += 1
         text = f"{event.run} is left out: {event.message}"
-        standard_error().print(text, highlight=False, markup=False, soft_wrap=True)
+        print_line(text, standard_error())
 
 
 def _that_fit(table: Table, width: int) -> Iterator[RichTable]:

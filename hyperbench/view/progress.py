@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hyperbench.events import Event
-from hyperbench.view.console import is_watched
+from hyperbench.view.console import is_watched, print_line
 
 
 class LiveProgress:
@@ -106,7 +106,7 @@ class PlainProgress:
                         line += f", {seconds_left:.0f} s left"
                 if event.loss is not None:
                     line += f", loss {event.loss:.4f}"
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            print_line(line, self._console)
 
 
 def progress_display(labels: dict[str, str], console: Console) -> LiveProgress | PlainProgress:

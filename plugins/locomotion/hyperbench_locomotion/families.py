@@ -66,7 +66,7 @@ class LocomotionFamily(TaskFamily):
         )
         self.tasks = self.spec_space.grid(self.info.id, **values)
         self.observation_space = observation_space(self.body)
-        self.action_space = action_space(self._model(self.body.nominal_length))
+        self.action_space = action_space(self.model(self.body.nominal_length))
 
     def make(self, task: TaskSpec, render_mode: str | None = None) -> LocomotionEnv:
         return LocomotionEnv(self.make_vec([task]), render_mode)
@@ -75,7 +75,7 @@ class LocomotionFamily(TaskFamily):
         targets, lengths = self._specs(tasks).T
         return LocomotionVectorEnv(
             self.body,
-            [self._model(length) for length in lengths.tolist()],
+            [self.model(length) for length in lengths.tolist()],
             targets,
             reward_function(self._suite, self.body),
             horizon=HORIZON,
@@ -93,7 +93,8 @@ class LocomotionFamily(TaskFamily):
         specs = [fixed | dict(zip(self.spec_space.names, t.values, strict=True)) for t in tasks]
         return np.array([[spec["speed"], spec["length"]] for spec in specs])
 
-    def _model(self, length: float) -> mujoco.MjModel:
+    def model(self, length: float) -> mujoco.MjModel:
+        """The body at a length in m, compiled once."""
         # Compiling takes milliseconds; 400 environments share a handful of models.
         if length not in self._models:
             self._models[length] = self.body.model(length)

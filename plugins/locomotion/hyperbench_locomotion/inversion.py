@@ -12,31 +12,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hyperbench_mujoco import mujoco
 
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import MLPPolicies
 from hyperbench.task import Feature, SpecSpace, TaskSpec
 from hyperbench.vector import Observations
 from hyperbench_locomotion.bodies import HORIZON, reward_function
-from hyperbench_locomotion.cheetah import Cheetah
 from hyperbench_locomotion.env import LocomotionEnv
-from hyperbench_locomotion.experts.networks import expert_version, shipped_experts
-from hyperbench_locomotion.families import CITATION
+from hyperbench_locomotion.families import CITATION, LocomotionFamily
 from hyperbench_locomotion.physics import Array
-from hyperbench_locomotion.vector_env import (
-    Flags,
-    LocomotionVectorEnv,
-    action_space,
-    observation_space,
-)
+from hyperbench_locomotion.vector_env import Flags, LocomotionVectorEnv
 
 SPEED = 3.0
 """What every task asks for, as ``locomotion`` does: at least so fast, in m/s, forwards."""
 LENGTHS = (0.3, 0.4, 0.5, 0.6, 0.7)
 GAINS = (1.0, 1.5, 2.0, 2.5)
-_SUITE = "locomotion"
-"""Whose reward and experts these are."""
 
 
 class ActuatedVectorEnv(LocomotionVectorEnv):
@@ -66,8 +56,7 @@ class CheetahActuators(TaskFamily):
     """
 
     def __init__(self) -> None:
-        self.body = Cheetah()
-        self._models: dict[float, mujoco.MjModel] = {}
+        self._plain = LocomotionFamily("locomotion", "cheetah", ("speed", "length"))
         self.spec_space = SpecSpace(
             (
                 Feature("length", LENGTHS[0], LENGTHS[-1], "m", "dynamics"),
@@ -82,14 +71,14 @@ class CheetahActuators(TaskFamily):
             has_success=False,
             licence="MIT; geometry and constants of the bodies: Apache-2.0 (dm_control)",
             citation="Benad et al., arXiv 2602.06550, 2026; " + CITATION,
-            physics=f"mujoco {mujoco.__version__}",
-            expert_version=f"{expert_version(_SUITE, self.body.name)}-symmetry-1",
+            physics=self._plain.info.physics,
+            expert_version=f"{self._plain.info.expert_version}-symmetry-1",
         )
         self.tasks = self.spec_space.grid(
             self.info.id, length=LENGTHS, motors=["direct", "inverted"], gain=GAINS
         )
-        self.observation_space = observation_space(self.body)
-        self.action_space = action_space(self._model(self.body.nominal_length))
+        self.observation_space = self._plain.observation_space
+        self.action_space = self._plain.action_space
 
     def make(self, task: TaskSpec, render_mode: str | None = None) -> LocomotionEnv:
         return LocomotionEnv(self.make_vec([task]), render_mode)
@@ -97,18 +86,17 @@ class CheetahActuators(TaskFamily):
     def make_vec(self, tasks: Sequence[TaskSpec], num_threads: int = 1) -> ActuatedVectorEnv:
         return ActuatedVectorEnv(
             _factors(tasks),
-            self.body,
-            [self._model(task["length"]) for task in tasks],
+            self._plain.body,
+            [self._plain.model(task["length"]) for task in tasks],
             [SPEED] * len(tasks),
-            reward_function(_SUITE, self.body),
+            reward_function("locomotion", self._plain.body),
             horizon=HORIZON,
             num_threads=num_threads,
         )
 
     def expert(self, tasks: Sequence[TaskSpec]) -> MLPPolicies:
-        specs = np.array([[SPEED, task["length"]] for task in tasks])
-        plain = shipped_experts(_SUITE, self.body.name).policies(
-            specs, self.action_space.low, self.action_space.high
+        plain = self._plain.expert(
+            [self._plain.task(speed=SPEED, length=task["length"]) for task in tasks]
         )
         # The last layer is linear and clipped, as the motors are: what it divides by, they restore.
         share = (1.0 / _factors(tasks)).astype(np.float32)
@@ -117,11 +105,6 @@ class CheetahActuators(TaskFamily):
             weights=(*plain.weights[:-1], plain.weights[-1] * share[:, None, None]),
             biases=(*plain.biases[:-1], plain.biases[-1] * share[:, None]),
         )
-
-    def _model(self, length: float) -> mujoco.MjModel:
-        if length not in self._models:
-            self._models[length] = self.body.model(length)
-        return self._models[length]
 
 
 def _factors(tasks: Sequence[TaskSpec]) -> Array:

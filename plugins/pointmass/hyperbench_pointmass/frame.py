@@ -8,6 +8,7 @@ another: the map from observations to actions itself must be another one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ GOAL = (0.6, 0.3)
 DRAG = 1.0
 """Every task's drag, in 1/s."""
 NUM_ANGLES = 20
+_PLAIN = GoalDrag().task(goal_x=GOAL[0], goal_y=GOAL[1], drag=DRAG)
+"""What every task is in an upright frame."""
 
 
 class FramedVectorEnv(PointMassVectorEnv):
@@ -42,8 +45,7 @@ class FramedVectorEnv(PointMassVectorEnv):
     """
 
     def __init__(self, frames: Array) -> None:
-        one = GoalDrag.spec_space.task(GoalDrag.info.id, goal_x=GOAL[0], goal_y=GOAL[1], drag=DRAG)
-        super().__init__([one] * len(frames))
+        super().__init__([_PLAIN] * len(frames))
         self._frames = frames
 
     def step(self, actions: Array) -> tuple[Observations, Array, Flags, Flags, dict[str, Any]]:
@@ -91,20 +93,14 @@ class Frame(TaskFamily):
 
         What they ask for beyond the bounds is cut off in the task's frame, not in the world's.
         """
-        plain = GoalDrag().expert(
-            [GoalDrag().task(goal_x=GOAL[0], goal_y=GOAL[1], drag=DRAG)] * len(tasks)
-        )
+        plain = GoalDrag().expert([_PLAIN] * len(tasks))
         frames = _frames(tasks)  # orthogonal: transposed, they turn back
-        return MLPPolicies(
+        return replace(
+            plain,
             weights=tuple((w @ frames).astype(np.float32) for w in plain.weights),
             biases=tuple(
                 np.einsum("to,toi->ti", b, frames).astype(np.float32) for b in plain.biases
             ),
-            observation_mean=plain.observation_mean,
-            observation_std=plain.observation_std,
-            action_low=plain.action_low,
-            action_high=plain.action_high,
-            squash="clip",
         )
 
 
