@@ -8,8 +8,8 @@ import pytest
 from hyperbench_pointmass.family import GoalDrag
 
 from hyperbench.boards.leaderboard import make_boards
+from hyperbench.executors import Here
 from hyperbench.family import FamilyInfo
-from hyperbench.measuring.executors import Here
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.provenance import Provenance
 from hyperbench.records.find import find_runs

@@ -12,9 +12,9 @@ from hyperbench.commands.inspect import inspect_command
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
+from hyperbench.executors import Site
 from hyperbench.measuring.cloning import cloning_losses, inspect_run
 from hyperbench.measuring.conductor import execute
-from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import PROTOCOLS, QUICK

@@ -14,10 +14,10 @@ from hyperbench import hookimpl
 from hyperbench.arms import ARMS
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 from hyperbench.events import ignore
+from hyperbench.executors import Here, Site
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring.conductor import execute, record_failure
-from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.policy import MLPPolicies

@@ -22,12 +22,12 @@ from rich.console import Console
 
 from hyperbench import hookimpl
 from hyperbench.demonstration import Demonstrations, Episode
+from hyperbench.executors import Here, Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.dataset import Dataset
-from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.policy import MLPPolicies

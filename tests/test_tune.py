@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hyperbench import cli, hookimpl
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.events import ignore
+from hyperbench.executors import Outcome, Site
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
-from hyperbench.measuring.executors import Outcome, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.policy import MLPPolicies

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from hyperbench import cli, hookimpl
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
+from hyperbench.executors import Site
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring.conductor import execute
-from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import QUICK

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperbench.errors import HyperbenchError
-from hyperbench.measuring.executors import Executor, Site
+from hyperbench.executors import Executor, Site
+from hyperbench.executors.local import Processes
 from hyperbench.measuring.plan import families_of
 from hyperbench.measuring.preparing import Prepared, Wanted, prepare_all
-from hyperbench.measuring.processes import Processes
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores

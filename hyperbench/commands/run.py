@@ -13,11 +13,11 @@ from hyperbench.boards.tables import json_text
 from hyperbench.commands.prepare import prepare_families
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
+from hyperbench.executors import Site
+from hyperbench.executors.local import Processes
 from hyperbench.measuring.conductor import carry_out, record_failure
-from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted
-from hyperbench.measuring.processes import Processes
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord

@@ -14,10 +14,10 @@ from rich.table import Table
 from hyperbench.commands.prepare import prepare_families, refuse_without
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
-from hyperbench.measuring.executors import Site
+from hyperbench.executors import Site
+from hyperbench.executors.local import Processes
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted
-from hyperbench.measuring.processes import Processes
 from hyperbench.measuring.settings import settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed

@@ -12,10 +12,10 @@ from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import PluginError, StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
+from hyperbench.executors import Executor, Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
-from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.memory import PeakMemory
 from hyperbench.measuring.surroundings import restored

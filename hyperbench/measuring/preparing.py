@@ -8,8 +8,8 @@ from functools import partial
 
 from hyperbench.errors import StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit
+from hyperbench.executors import Executor, Site
 from hyperbench.measuring.dataset import Dataset, dataset, prepare
-from hyperbench.measuring.executors import Executor, Site
 from hyperbench.measuring.surroundings import restored
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry, installed

@@ -21,10 +21,10 @@ from hyperbench.arms import RandomPolicies
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import HyperbenchError, ProtocolError, one_line
 from hyperbench.events import Notify, emit
+from hyperbench.executors import Executor, Here, Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import MethodConfig, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
-from hyperbench.measuring.executors import Executor, Here, Site
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.surroundings import restored
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair

@@ -13,9 +13,9 @@ from hyperbench.boards.committed import publish
 from hyperbench.commands.run import run_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
+from hyperbench.executors import Here, Site
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring.conductor import execute
-from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.measuring.standing import standings

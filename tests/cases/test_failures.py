@@ -12,10 +12,10 @@ import pytest
 from hyperbench import hookimpl
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
+from hyperbench.executors import Here, Site
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring.conductor import execute
-from hyperbench.measuring.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import QUICK

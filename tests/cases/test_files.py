@@ -17,10 +17,10 @@ from hyperbench.boards.committed import publish
 from hyperbench.disk import check_writable
 from hyperbench.errors import StorageError
 from hyperbench.events import ignore
+from hyperbench.executors import Site
 from hyperbench.files import new_folder, write_file
 from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.dataset import dataset, load, prepare
-from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import QUICK

@@ -12,6 +12,7 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.cli import app
 from hyperbench.errors import HyperbenchError, PluginError
 from hyperbench.events import ignore
+from hyperbench.executors import Site
 from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import (
     FamilyEntry,
@@ -21,7 +22,6 @@ from hyperbench.hookspecs import (
     hookimpl,
 )
 from hyperbench.measuring.conductor import execute
-from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import PROTOCOLS, QUICK

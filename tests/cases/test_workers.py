@@ -16,8 +16,8 @@ import pytest
 
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
-from hyperbench.measuring.executors import Site
-from hyperbench.measuring.processes import Processes
+from hyperbench.executors import Site
+from hyperbench.executors.local import Processes
 
 PLUGIN = '''
 import os, signal, subprocess, sys, time

@@ -15,9 +15,9 @@ from hyperbench.boards.committed import publish
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.errors import ContractError
 from hyperbench.events import Event, Listeners, emit
+from hyperbench.executors import Here, Outcome, Site
 from hyperbench.measuring.conductor import carry_out, execute
 from hyperbench.measuring.dataset import load
-from hyperbench.measuring.executors import Here, Outcome, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.records.find import find_runs

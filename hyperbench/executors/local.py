@@ -21,8 +21,8 @@ import cloudpickle
 
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import Notify
-from hyperbench.measuring.executors import Item, Outcome, Result, Site
-from hyperbench.measuring.worker import serve
+from hyperbench.executors import Item, Outcome, Result, Site
+from hyperbench.executors.worker import serve
 
 # Spawned, because a fork of a process that has started threads may never return.
 _CONTEXT = multiprocessing.get_context("spawn")
