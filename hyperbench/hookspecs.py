@@ -1,6 +1,6 @@
-"""What a plugin can register: suites, families, methods, kinds of policies, and protocols.
+"""What a plugin can register: suites, families, methods, kinds of policies, protocols, executors.
 
-A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the five
+A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the six
 hooks. Entries name their classes as ``"module:Class"``; nothing heavy is imported until a class is
 used, so keep torch and simulators out of the entry-point module. A protocol is data, and returned
 itself.
@@ -97,6 +97,23 @@ class PolicyKindEntry:
     target: str
 
 
+@dataclass(frozen=True)
+class ExecutorEntry:
+    """An executor: where runs are carried out.
+
+    Args:
+        name: what ``--executor`` takes.
+        target: ``"module:Class"`` of an ``executors.Executor``.
+        summary: one line for ``hyperbench list``.
+        requires: import names the executor needs; a missing one is named in the error.
+    """
+
+    name: str
+    target: str
+    summary: str
+    requires: Sequence[str] = ()
+
+
 @hookspec
 def hyperbench_families() -> Sequence[FamilyEntry]:  # type: ignore[empty-body]
     """Register task families."""
@@ -120,3 +137,8 @@ def hyperbench_policy_kinds() -> Sequence[PolicyKindEntry]:  # type: ignore[empt
 @hookspec
 def hyperbench_protocols() -> Sequence[EvalProtocol]:  # type: ignore[empty-body]
     """Register protocols."""
+
+
+@hookspec
+def hyperbench_executors() -> Sequence[ExecutorEntry]:  # type: ignore[empty-body]
+    """Register executors, so that runs can be carried out elsewhere."""

@@ -1,6 +1,6 @@
 """Fixtures that several test files share; tests cannot import each other."""
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import hypothesis
 import numpy as np
@@ -41,9 +41,8 @@ def workerless():
     @contextmanager
     def here():
         with pytest.MonkeyPatch.context() as patch:
-            for command in ("run", "prepare", "tune"):
-                name = f"hyperbench.commands.{command}.Processes"
-                patch.setattr(name, lambda _: nullcontext(Here()))
+            patch.setattr("hyperbench.commands.prepare.Processes", lambda _: Here())
+            patch.setattr("hyperbench.commands.executing.Place.make", lambda *_: Here())
             yield
 
     return here

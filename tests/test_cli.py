@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hyperbench import cli
+from hyperbench.commands.executing import Place
 from hyperbench.commands.run import run_command
 from hyperbench.errors import HyperbenchError
 
@@ -295,7 +296,7 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, s
     say(*SMALL, *options, "--json", "--shuffled-spec")
     assert set(given) == set(run_command.__kwdefaults__ or run_command.__annotations__) - {"return"}
     assert given["device"] == "cuda"
-    assert given["num_jobs"] == 3
+    assert given["place"] == Place("local", 3)
     assert given["output_dir"] == Path("x")
     assert given["data_dir"] == Path("y")
     assert given["as_json"] is True

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -28,6 +31,29 @@ def load_config(path: Path) -> dict[str, Given]:
     Raises:
         HyperbenchError: it cannot be read, gives an option twice, or is no mapping of options.
     """
+    with _read(path) as (loader, root):
+        return {
+            str(key.value): _settings(loader, value)
+            if key.value == "set"
+            else _option(path, key, value)
+            for key, value in root.value
+        }
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """Read a file of settings, as values.
+
+    Raises:
+        HyperbenchError: it cannot be read, gives a name twice, or is no mapping of names.
+    """
+    with _read(path) as (loader, root):
+        return {
+            str(key.value): loader.construct_object(node, deep=True) for key, node in root.value
+        }
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[tuple[YamlLoader, yaml.MappingNode]]:
     try:
         text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -45,12 +71,7 @@ def load_config(path: Path) -> dict[str, Given]:
                 f"Config file {path} must be a mapping of option names to values."
             )
         loader.refuse_twice(root)
-        return {
-            str(key.value): _settings(loader, value)
-            if key.value == "set"
-            else _option(path, key, value)
-            for key, value in root.value
-        }
+        yield loader, root
     except RecursionError:
         raise HyperbenchError(f"Config file {path} is nested too deeply.") from None
     except (TypeError, ValueError, yaml.YAMLError) as error:

@@ -156,6 +156,19 @@ def plugins() -> None:
 
 
 @app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="A folder that `run` writes.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each run's, as JSON.")
+    ] = False,
+) -> None:
+    """Show which runs of a folder are done, failed, going on and missing."""
+    from hyperbench.commands.status import status_command
+
+    status_command(folder, as_json)
+
+
+@app.command()
 def doctor(
     output_dir: OutputDir = Path("runs"),
     data_dir: DataDir = None,

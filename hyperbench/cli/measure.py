@@ -11,9 +11,15 @@ from hyperbench.cli.app import app
 from hyperbench.cli.options import (
     DataDir,
     Device,
+    Events,
+    ExecutorFile,
+    ExecutorName,
+    Gpus,
+    Jobs,
     JsonFlag,
     OutputDir,
     Protocol,
+    Scheduler,
     Settings,
     Suite,
     Threads,
@@ -21,6 +27,7 @@ from hyperbench.cli.options import (
     debugging,
     expand,
     goes_on,
+    place_of,
     protocol_named,
     read_config,
 )
@@ -70,16 +77,19 @@ def run(
         ),
     ] = False,
     device: Device = "cpu",
-    jobs: Annotated[
-        int,
+    jobs: Jobs = 0,
+    executor: ExecutorName = "local",
+    executor_config: ExecutorFile = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    shard: Annotated[
+        str | None,
         typer.Option(
-            "--jobs",
-            "-j",
-            envvar="HYPERBENCH_JOBS",
-            min=0,
-            help="Runs at a time; 0 takes the cores. Results do not depend on it.",
+            envvar="HYPERBENCH_SHARD",
+            help="Carry out one of n equal parts of the plan, such as 1/3; `merge` joins them.",
         ),
-    ] = 0,
+    ] = None,
+    events: Events = None,
     timeout: Annotated[
         float,
         typer.Option(
@@ -120,6 +130,7 @@ def run(
 ) -> None:
     """Measure methods on unseen tasks, beside the control arms, and show the board."""
     from hyperbench.commands.run import run_command
+    from hyperbench.measuring.plan import Shard
 
     with goes_on("Finished runs"):
         failed = run_command(
@@ -130,8 +141,10 @@ def run(
             baselines=baselines,
             shuffled_spec=shuffled_spec,
             device=device,
-            num_jobs=jobs,
+            place=place_of(executor, jobs, executor_config, scheduler, gpus),
             timeout=timeout or None,
+            shard=None if shard is None else Shard.read(shard),
+            events=events,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             keep=keep,
@@ -178,7 +191,12 @@ def tune(
         ),
     ] = Path("studies"),
     data_dir: DataDir = None,
-    threads: Threads = 0,
+    jobs: Jobs = 0,
+    executor: ExecutorName = "local",
+    executor_config: ExecutorFile = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    events: Events = None,
 ) -> None:
     """Search a method's settings on validation tasks, under splits that no board uses."""
     from hyperbench.commands.tune import tune_command
@@ -195,7 +213,8 @@ def tune(
             device=device,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
-            num_threads=threads,
+            place=place_of(executor, jobs, executor_config, scheduler, gpus),
+            events=events,
             debug=debugging(context),
         )
     if left_out:

@@ -18,6 +18,7 @@ import typer
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 
 if TYPE_CHECKING:
+    from hyperbench.commands.executing import Place
     from hyperbench.protocol import EvalProtocol
 
 
@@ -143,6 +144,70 @@ Threads = Annotated[
 JsonFlag = Annotated[
     bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print the board as JSON.")
 ]
+
+
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        "-j",
+        envvar="HYPERBENCH_JOBS",
+        min=0,
+        help="Fits at a time; 0 takes the cores. Results do not depend on it.",
+    ),
+]
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        envvar="HYPERBENCH_EXECUTOR",
+        help="Where runs are carried out: local, dask, slurm, or a plugin's. Results do not depend "
+        "on it.",
+    ),
+]
+ExecutorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--executor-config",
+        envvar="HYPERBENCH_EXECUTOR_CONFIG",
+        callback=expand,
+        help="YAML file with settings of the executor, e.g. partition and time of slurm.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HYPERBENCH_SCHEDULER",
+        help="Address of a Dask scheduler; without one, dask starts workers here.",
+    ),
+]
+Gpus = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HYPERBENCH_GPUS",
+        help="GPUs that the executor local shares out among its workers, e.g. 0,1.",
+    ),
+]
+Events = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="HYPERBENCH_EVENTS",
+        callback=expand,
+        help="Add what happens to this file, as lines of JSON.",
+    ),
+]
+
+
+def place_of(
+    executor: str, jobs: int, file: Path | None, scheduler: str | None, gpus: str | None
+) -> Place:
+    """Where runs are carried out, as the options for it say; those of their own win over a file."""
+    from hyperbench.cli.config import load_mapping
+    from hyperbench.commands.executing import Place
+
+    settings = load_mapping(file) if file else {}
+    said = {"scheduler": scheduler, "gpus": gpus}
+    return Place(executor, jobs, settings | {k: v for k, v in said.items() if v is not None})
 
 
 class Stopped(KeyboardInterrupt):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperbench.commands.executing import watched
 from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Executor, Site
 from hyperbench.executors.local import Processes
@@ -14,7 +15,7 @@ from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
 from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
-from hyperbench.view.progress import progress_display
+from hyperbench.view.event_log import EventLog
 
 out = standard_output()
 err = standard_error()
@@ -52,7 +53,11 @@ def prepare_command(
 
 
 def prepare_families(
-    wanted: Sequence[Wanted], executor: Executor, site: Site, debug: bool = False
+    wanted: Sequence[Wanted],
+    executor: Executor,
+    site: Site,
+    debug: bool = False,
+    log: EventLog | None = None,
 ) -> list[Prepared]:
     """Make demonstrations unless sound ones are there, and tell what is not as it should be.
 
@@ -61,8 +66,9 @@ def prepare_families(
         executor: lets the experts play.
         site: where demonstrations belong.
         debug: whether to show the traceback of an expert that fails.
+        log: of events, for programs.
     """
-    with progress_display({each.family: each.family for each in wanted}, err) as notify:
+    with watched({each.family: each.family for each in wanted}, log) as notify:
         done = list(prepare_all(wanted, executor, site, notify))
     for prepared in done:
         if prepared.failure is not None:

@@ -10,21 +10,21 @@ from typing import Any
 
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import json_text
+from hyperbench.commands.executing import Place, watched
 from hyperbench.commands.prepare import prepare_families
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
-from hyperbench.executors import Site
-from hyperbench.executors.local import Processes
-from hyperbench.measuring.conductor import carry_out, record_failure
-from hyperbench.measuring.plan import plan
+from hyperbench.executors import Executor, Site
+from hyperbench.measuring.locks import has_locks
+from hyperbench.measuring.plan import Shard, plan
+from hyperbench.measuring.plans import write_plan
 from hyperbench.measuring.preparing import Wanted
+from hyperbench.measuring.sharing import Due, carry_out, fail_once
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
-from hyperbench.run import Run
-from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
 from hyperbench.view.console import (
     LeftOut,
@@ -34,8 +34,12 @@ from hyperbench.view.console import (
     standard_error,
     standard_output,
 )
-from hyperbench.view.progress import progress_display
+from hyperbench.view.event_log import EventLog
 
+_NO_LOCKS = (
+    "The file system of {} has no locks, so who is at a run keeps a file fresh there; after one "
+    "that was killed on another machine, 30 seconds pass before its run is taken over."
+)
 out = standard_output()
 err = standard_error()
 
@@ -49,8 +53,10 @@ def run_command(
     baselines: bool,
     shuffled_spec: bool,
     device: str,
-    num_jobs: int,
+    place: Place,
     timeout: float | None,
+    shard: Shard | None,
+    events: Path | None,
     output_dir: Path,
     data_dir: Path,
     keep: bool,
@@ -63,6 +69,26 @@ def run_command(
 
     A finished run whose code has changed since is measured again, unless ``keep``; with ``again``
     every run is.
+
+    Args:
+        methods: asked for, as all that follows is for ``plan``.
+        suite: a suite or a family.
+        protocol: the rules.
+        settings: of methods.
+        baselines: whether to measure the registered baseline methods as well.
+        shuffled_spec: whether to add runs with shuffled specs.
+        device: for every method.
+        place: where runs are carried out.
+        timeout: seconds that a run may take; None for as long as it likes.
+        shard: the part of the runs that is carried out; None for all.
+        events: file to which events are added; None for none.
+        output_dir: for runs.
+        data_dir: for demonstrations.
+        keep: whether to accept what other code gave.
+        again: whether to measure finished runs again.
+        dry_run: whether to show the plan alone.
+        as_json: whether to print JSON.
+        debug: whether to show tracebacks.
 
     Returns:
         How many runs failed, and how many families and methods could not be planned.
@@ -86,6 +112,9 @@ def run_command(
         data_dir=data_dir,
         notify=left_out,
     )
+    num_planned = len(runs)
+    if shard is not None:
+        runs = shard.of(runs)
     found = standings(runs, output_dir, registry)
     due = {one.run.key for one in found if one.is_due(keep=keep, again=again)}
     if dry_run and as_json:
@@ -99,10 +128,23 @@ def run_command(
     _tell(found, kept, output_dir)
     failed: list[RunRecord] = []
     if due:
+        executor = place.make(registry)
+        log = EventLog(events) if events else None
         check_writable(output_dir, "Choose another folder with --output-dir.")
+        if not has_locks(output_dir):
+            print_line(_NO_LOCKS.format(output_dir), err)
         site = Site(output_dir.absolute(), data_dir.absolute(), timeout=timeout)
-        pending = [run for run in runs if run.key in due]
-        failed = _execute(pending, site, num_jobs, keep=keep, debug=debug)
+        write_plan(runs, site)
+        pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
+        failed = _execute(pending, executor, site, log, keep=keep, debug=debug)
+    if shard is not None:
+        print_line(
+            f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
+            f"{output_dir.resolve()}. Join the shards with: hyperbench merge",
+            out,
+        )
+        _tell_failures(failed, output_dir.absolute(), debug)
+        return left_out.number + len(failed)
     boards = make_boards([output_dir / run.key for run in runs])
     with output_that_may_fail(f"hyperbench leaderboard {output_dir.resolve()}"):
         if as_json:
@@ -154,42 +196,45 @@ def _tell(found: Sequence[Standing], kept: Sequence[Standing], folder: Path) -> 
 
 
 def _execute(
-    pending: Sequence[Run], site: Site, num_jobs: int, *, keep: bool, debug: bool
+    pending: Sequence[Due],
+    executor: Executor,
+    site: Site,
+    log: EventLog | None,
+    *,
+    keep: bool,
+    debug: bool,
 ) -> list[RunRecord]:
     """Carry out runs, in processes that may end as they like; this one keeps the books.
 
     Returns:
         Records of the runs that failed, in the order of the plan.
     """
-    num_jobs = min(num_jobs or num_cores(), len(pending))
-    learning = {run.family: run.protocol for run in pending if not run.is_arm}
-    labels = {run.key: run.label for run in pending}
-    with Processes(num_jobs) as executor:
+    learning = {due.run.family: due.run.protocol for due in pending if not due.run.is_arm}
+    labels = {due.run.key: due.run.label for due in pending}
+    with executor:
         done = prepare_families(
             [Wanted(family, protocol, keep) for family, protocol in learning.items()],
             executor,
-            _shared(site, min(num_jobs, len(learning) or 1)),
+            replace(site, num_threads=executor.num_threads(len(learning))),
             debug,
+            log,
         )
         without = {prepared.family: prepared for prepared in done if prepared.found is None}
-        with progress_display(labels, err) as notify:
+        with watched(labels, log) as notify:
             able, records = [], []
-            for run in pending:
-                prepared = without.get(run.family)
-                if run.is_arm or prepared is None:
-                    able.append(run)
+            for due in pending:
+                prepared = without.get(due.run.family)
+                if due.run.is_arm or prepared is None:
+                    able.append(due)
                     continue
-                why = f"no demonstrations of {run.family}: {prepared.failure}"
-                records.append(record_failure(run, why, site, notify, traceback=prepared.traceback))
-            records += carry_out(able, executor, _shared(site, num_jobs), notify)
-    places = {run.key: place for place, run in enumerate(pending)}
-    failed = [record for record in records if record.status == "failed"]
+                why = f"no demonstrations of {prepared.family}: {prepared.failure}"
+                trace = prepared.traceback
+                records.append(fail_once(due, why, site, notify, traceback=trace))
+            shared = replace(site, num_threads=executor.num_threads(len(pending)))
+            records += carry_out(able, executor, shared, notify)
+    places = {due.run.key: place for place, due in enumerate(pending)}
+    failed = [record for record in records if record and record.status == "failed"]
     return sorted(failed, key=lambda record: places[record.key])
-
-
-def _shared(site: Site, num_jobs: int) -> Site:
-    """The site with the physics threads of each of so many workers."""
-    return replace(site, num_threads=max(1, num_cores() // num_jobs))
 
 
 def _tell_failures(failed: Sequence[RunRecord], output_dir: Path, debug: bool) -> None:

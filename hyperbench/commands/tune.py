@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from hyperbench.commands.executing import Place, watched
 from hyperbench.commands.prepare import prepare_families, refuse_without
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Site
-from hyperbench.executors.local import Processes
+from hyperbench.measuring.locks import PATIENCE_SECONDS, lock_path, locked
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted
 from hyperbench.measuring.settings import settings_of
@@ -27,9 +29,10 @@ from hyperbench.threads import num_cores
 from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
 from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
 from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
-from hyperbench.view.progress import progress_display
+from hyperbench.view.event_log import EventLog
 
 _NUM_TRIALS_SHOWN = 10
+_REMEDY = "Choose another folder with --output-dir."
 
 out = standard_output()
 err = standard_error()
@@ -52,7 +55,8 @@ def tune_command(
     device: str,
     output_dir: Path,
     data_dir: Path,
-    num_threads: int,
+    place: Place,
+    events: Path | None,
     debug: bool,
 ) -> int:
     """Begin or continue a study and show its best trials.
@@ -94,16 +98,20 @@ def tune_command(
             "what is installed. Begin anew with another --output-dir.",
             err,
         )
-    site = Site(output_dir.absolute(), data_dir.absolute(), num_threads or num_cores())
-    pending = range(len(study.trials), num_trials)
-    if pending:
-        check_writable(output_dir, "Choose another folder with --output-dir.")
-        with Processes(1) as executor:
+    if len(study.trials) < num_trials:
+        executor = place.make(registry)
+        log = EventLog(events) if events else None
+        check_writable(output_dir, _REMEDY)
+        threads = executor.num_threads(len(runs))
+        site = Site(output_dir.absolute(), data_dir.absolute(), threads)
+        with executor, _alone(folder):
+            study = read_study(folder) or study  # of a command that was at it until now
             wanted = [Wanted(family, rules) for family in study.families]
-            refuse_without(prepare_families(wanted, executor, site, debug))
-            cases = [make_case(run, registry, data_dir, site.num_threads) for run in runs]
+            refuse_without(prepare_families(wanted, executor, site, debug, log))
+            cases = [make_case(run, registry, data_dir, num_cores()) for run in runs]
+            pending = range(len(study.trials), num_trials)
             labels = {str(number): f"trial {number}" for number in pending}
-            with progress_display(labels, err) as notify:
+            with watched(labels, log) as notify:
                 study = continue_study(
                     study,
                     cases,
@@ -120,6 +128,21 @@ def tune_command(
     if not study.ranked:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
     return left_out.number
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other command is at a study: its trials are in order, each of the others."""
+    lock = lock_path(folder.parent, folder.name)
+    is_told, patience = False, 0.0
+    while True:
+        with locked(lock, _REMEDY, patience) as mine:
+            if mine:
+                yield
+                return
+            if not is_told:
+                print_line(f"Another command is at the study in {folder}; waiting for it.", err)
+            is_told, patience = True, PATIENCE_SECONDS
 
 
 def _print_study(study: Study) -> None:

@@ -1,13 +1,16 @@
-"""Executors: they map a function over runs, trials or families, wherever there is room."""
+"""Executors: they map a function over runs, fits or families, wherever there is room."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
 
 from hyperbench.events import Notify
+from hyperbench.threads import num_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,8 +52,31 @@ class Outcome(Generic[Item, Result]):
     lost: str | None = None
 
 
+class ExecutorConfig(BaseModel):
+    """Base of every executor's settings: frozen, documented, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
 class Executor(Protocol):
-    """Maps a function over items; which executor it is changes no result."""
+    """Maps a function over items; which executor it is changes no result.
+
+    Plugins register theirs by the hook ``hyperbench_executors``. One is made as ``Class(num_jobs,
+    config)``: how many items there may be at a time, 0 for as many as there is room for, and an
+    instance of ``Config``. Used in a ``with`` statement, it serves all that is mapped within.
+    """
+
+    Config: ClassVar[type[ExecutorConfig]]
+    """Settings, which ``--executor-config`` reads from a file."""
+
+    def __enter__(self) -> Self:
+        """Begin to serve."""
+
+    def __exit__(self, *error: Any) -> None:
+        """Let go of all that was begun; with an error, at once."""
+
+    def num_threads(self, num_items: int) -> int:
+        """Physics threads that each of so many items may use where it is carried out."""
 
     def map(
         self,
@@ -62,7 +88,8 @@ class Executor(Protocol):
         """Call ``function(item, site, notify)`` for each item.
 
         Args:
-            function: with the items it may travel to other processes, by ``cloudpickle``.
+            function: with the items it may travel to other processes and machines, by
+                ``cloudpickle``.
             items: in the order in which they are begun.
             site: handed on to the function.
             notify: told all events, in this process, perhaps from another thread.
@@ -75,6 +102,17 @@ class Executor(Protocol):
 
 class Here:
     """Does one after the other in this process, which ends with any of them that ends it."""
+
+    Config: ClassVar[type[ExecutorConfig]] = ExecutorConfig
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+    def num_threads(self, num_items: int) -> int:  # noqa: ARG002 - one at a time
+        return num_cores()
 
     def map(
         self,

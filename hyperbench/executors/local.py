@@ -5,32 +5,48 @@ Why not a pool of a library: docs/decisions/007-workers-of-our-own.md.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import sys
 import time
-import types
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import wait
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-import cloudpickle
+from pydantic import field_validator
 
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import Notify
-from hyperbench.executors import Item, Outcome, Result, Site
-from hyperbench.executors.worker import serve
+from hyperbench.executors import ExecutorConfig, Item, Outcome, Result, Site
+from hyperbench.executors.process import Worker
+from hyperbench.threads import num_cores
 
-# Spawned, because a fork of a process that has started threads may never return.
-_CONTEXT = multiprocessing.get_context("spawn")
 _LOOK_SECONDS = 0.2
 """How often it is looked whether a worker has ended: what it started may keep its connection."""
 _LAST_SECONDS = 2.0
 """How long a worker that is not needed any more may take to end."""
 _MOST_FAILED_STARTS = 3
+
+
+class LocalConfig(ExecutorConfig):
+    """Settings of the workers of this machine."""
+
+    gpus: tuple[str, ...] = ()
+    """GPUs that are shared out among the workers, as ``CUDA_VISIBLE_DEVICES`` names them: each
+    worker sees one of them. Empty: all workers see all."""
+
+    @field_validator("gpus", mode="before")
+    @classmethod
+    def _in_one_word(cls, said: object) -> object:
+        """As on the command line: ``0,1``."""
+        if isinstance(said, str | int):
+            said = [name.strip() for name in str(said).split(",")]
+        if not isinstance(said, list | tuple):
+            return said
+        names = tuple(map(str, said))
+        if not all(names):
+            raise ValueError(f"a GPU without a name in {','.join(names)!r}")
+        return names
 
 
 class Processes:
@@ -39,12 +55,16 @@ class Processes:
     Used in a ``with`` statement, its processes serve all that is mapped within.
 
     Args:
-        num_jobs: processes.
+        num_jobs: processes; 0 for as many as there are cores.
+        config: which GPU each of them sees.
     """
 
-    def __init__(self, num_jobs: int) -> None:
-        self._num_jobs = num_jobs
-        self._workers: list[_Worker] = []
+    Config: ClassVar[type[ExecutorConfig]] = LocalConfig
+
+    def __init__(self, num_jobs: int, config: LocalConfig | None = None) -> None:
+        self._num_jobs = num_jobs or num_cores()
+        self._gpus = (config or LocalConfig()).gpus
+        self._workers: list[Worker] = []
         self._num_failed_starts = 0
         self._stays = False
 
@@ -55,6 +75,9 @@ class Processes:
     def __exit__(self, error: object, *_: object) -> None:
         self._stays = False
         self._close(_LAST_SECONDS if error is None else 0.0)
+
+    def num_threads(self, num_items: int) -> int:
+        return max(1, num_cores() // max(1, min(self._num_jobs, num_items)))
 
     def map(
         self,
@@ -87,11 +110,16 @@ class Processes:
             if not self._stays:
                 self._close(_LAST_SECONDS)
 
+    def abort(self) -> None:
+        """End what is being carried out, from another thread; it counts as lost."""
+        for worker in tuple(self._workers):
+            worker.end_group()
+
     def _hire(self, num_waiting: int) -> None:
         num_busy = sum(worker.is_busy for worker in self._workers)
         while len(self._workers) < min(self._num_jobs, num_busy + num_waiting):
             # Known before it is started, so that it is ended whenever an interrupt comes.
-            self._workers.append(worker := _Worker())
+            self._workers.append(worker := Worker(self._rarest_gpu()))
             try:
                 worker.start()
             except OSError as error:
@@ -100,7 +128,12 @@ class Processes:
                     "Try fewer with --jobs."
                 ) from error
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _rarest_gpu(self) -> str | None:
+        """The GPU that the fewest workers see; None if they are not shared out."""
+        taken = [worker.gpu for worker in self._workers]
+        return min(self._gpus, key=taken.count, default=None)
+
+    def _dismiss(self, worker: Worker) -> None:
         self._workers.remove(worker)
         worker.kill()
 
@@ -113,7 +146,7 @@ class Processes:
             self._workers.pop().kill()
 
     def _heard(
-        self, worker: _Worker, waiting: deque[Item], timeout: float | None, notify: Notify
+        self, worker: Worker, waiting: deque[Item], timeout: float | None, notify: Notify
     ) -> Iterator[Outcome[Item, Any]]:
         """What a worker has told since, and what its end or its lateness makes of its item."""
         ended = worker.has_exited  # asked first, so that its last words are heard
@@ -149,106 +182,3 @@ class Processes:
             yield Outcome(worker.take(), None, f"stopped: it took longer than {timeout:g} s")
         else:
             yield Outcome(worker.take(), None, worker.end)
-
-
-class _Worker:
-    """One worker process, as the process that keeps the books sees it."""
-
-    def __init__(self) -> None:
-        self.connection, self._theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=serve, args=(self._theirs,), name="worker")
-        self._items: list[Any] = []
-        self.has_hung_up = False
-        """Whether its end of the connection is closed, and all that it told is read."""
-        self.is_ready = False
-        """Whether it has told that it can be given an item."""
-        self.begun: float | None = None
-        """When it began what it holds, in seconds of ``time.monotonic``; None before."""
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it holds an item."""
-        return bool(self._items)
-
-    @property
-    def is_free(self) -> bool:
-        """Whether it may be given one."""
-        return self.is_ready and not self._items
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been at its item."""
-        return 0.0 if self.begun is None else time.monotonic() - self.begun
-
-    @property
-    def has_exited(self) -> bool:
-        """Whether the process is gone; what it told may still be there to read."""
-        return self._process.exitcode is not None
-
-    @property
-    def end(self) -> str:
-        """How it ended, for a record."""
-        status = self._process.exitcode
-        if status is None or status >= 0:
-            return f"its process ended by itself, with status {status}"
-        name = signal.Signals(-status).name
-        guess = ", out of memory?" if name == "SIGKILL" else ""
-        return f"killed by signal {-status} ({name}){guess}"
-
-    def start(self) -> None:
-        """Start the process."""
-        with _no_main_module():
-            self._process.start()
-        self._theirs.close()
-
-    def give(self, function: Callable[..., Any], item: Any, site: Site) -> None:
-        """Have an item carried out."""
-        self._items.append(item)
-        # One that has just ended is seen as any other that has.
-        with suppress(OSError):
-            self.connection.send_bytes(cloudpickle.dumps((function, item, site)))
-
-    def take(self) -> Any:
-        """Take back the item."""
-        self.begun = None
-        return self._items.pop()
-
-    def told(self) -> Iterator[tuple[str, Any]]:
-        """What it has told since the last time."""
-        try:
-            while self.connection.poll():
-                yield self.connection.recv()
-        except (EOFError, OSError):
-            self.has_hung_up = True
-            self.wait(_LAST_SECONDS)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for its end."""
-        if self._process.pid is not None:
-            self._process.join(max(0.0, seconds))
-
-    def kill(self) -> None:
-        """End it and all that it started."""
-        self.connection.close()
-        if self._process.pid is None:  # it could not be started
-            return
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.join()
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Hide the main module, which a spawned process would import.
-
-    A worker needs none of it, and a script without a guard, or one from standard input, cannot be
-    imported again.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

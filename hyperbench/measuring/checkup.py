@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
+from hyperbench.measuring.locks import has_locks
 from hyperbench.provenance import CORE, requirements
 from hyperbench.registry import Registry
 from hyperbench.registry.clone import source_tree
@@ -218,6 +219,10 @@ def _place(what: str, folder: Path, option: str) -> Finding:
         return Finding(what, "fail", str(error), f"Choose another place with {option}.")
     free = shutil.disk_usage(there).free
     said = f"{folder}, {free / 1e9:.1f} GB free"
+    if not has_locks(there):
+        said += ", no file locks"
+        advice = "Several commands may still share it; see docs/reliability.md for what differs."
+        return Finding(what, "note", said, advice)
     if free < _ROOM:
         return Finding(what, "note", said, f"Make room, or choose another place with {option}.")
     return Finding(what, "ok", said)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -12,7 +11,7 @@ from hyperbench.arms import Seeds, play_arm
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import PluginError, StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
-from hyperbench.executors import Executor, Site
+from hyperbench.executors import Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
@@ -43,27 +42,6 @@ class Measurement:
     generator: PolicyGenerator | None = None
 
 
-def carry_out(
-    runs: Sequence[Run], executor: Executor, site: Site, notify: Notify
-) -> Iterator[RunRecord]:
-    """Execute runs; a run whose worker is lost has a failed record, too.
-
-    Args:
-        runs: the plan.
-        executor: maps ``execute`` over it.
-        site: where demonstrations are and records go.
-        notify: told how far each run is.
-
-    Yields:
-        Records as they are written.
-    """
-    for outcome in executor.map(execute, runs, site, notify):
-        if outcome.result is not None:
-            yield outcome.result
-        else:
-            yield record_failure(outcome.item, outcome.lost or "lost", site, notify)
-
-
 def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None = None) -> RunRecord:
     """Carry out one run and write its record; a failure is a record too.
 
@@ -77,7 +55,8 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
         The record that was written.
 
     Raises:
-        StorageError: the record cannot be written, or demonstrations cannot be read.
+        StorageError: not even a word that the run failed can be written, or demonstrations cannot
+            be read.
     """
     registry = registry or installed()
     family = registry.make_family(run.family)
@@ -107,7 +86,14 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
                 **_shared_entries(run, family, split, registry),
             )
             policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
-            stored = write_record(site.runs, record, measured.table, policies, measured.generator)
+            try:
+                record = write_record(
+                    site.runs, record, measured.table, policies, measured.generator
+                ).record
+            except StorageError as error:
+                # Of a disk that is full for what a run gives, not for a word about it.
+                why = str(error)
+                return record_failure(run, why, site, notify, not_stored=why, registry=registry)
     except (KeyboardInterrupt, GeneratorExit, StorageError):  # a full disk is nobody's failure
         raise
     except BaseException as error:  # whatever a method or a world raises, or how it leaves
@@ -116,7 +102,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
             run, one_line(error), site, notify, traceback=where, registry=registry
         )
     emit(notify, run.key, "judging", status="ok")
-    return stored.record
+    return record
 
 
 def _measured(
@@ -180,6 +166,7 @@ def record_failure(
     notify: Notify,
     *,
     traceback: str | None = None,
+    not_stored: str | None = None,
     registry: Registry | None = None,
 ) -> RunRecord:
     """Write the record of a run that failed, or whose worker was lost, and tell.
@@ -190,13 +177,16 @@ def record_failure(
         site: where records go.
         notify: told that the run failed.
         traceback: where it failed, if that is known.
+        not_stored: why what it gave was not stored, if it failed for that.
         registry: resolves the run's names; the installed one if not given.
     """
     registry = registry or installed()
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
     shared = _shared_entries(run, family, split, registry)
-    record = RunRecord(status="failed", error=error, traceback=traceback, **shared)
+    record = RunRecord(
+        status="failed", error=error, traceback=traceback, not_stored=not_stored, **shared
+    )
     written = write_record(site.runs, record).record
     emit(notify, run.key, "failing", status="failed", message=error)
     return written

@@ -26,7 +26,8 @@ MANIFEST = "manifest.json"
 _SEED_ROOT = 0
 """Demonstrations are part of the benchmark: their seeds are the same for everybody."""
 _FORMAT_VERSION = 1
-_REMEDY = "Choose another place with --data-dir."
+DATA_REMEDY = "Choose another place with --data-dir."
+"""What helps where demonstrations cannot be written."""
 _DATA = ("data/*.hdf5", "data/*.json")
 
 
@@ -143,7 +144,7 @@ def prepare(
     Raises:
         DataError: the folder cannot be written.
     """
-    check_writable(found.folder.parent, _REMEDY)
+    check_writable(found.folder.parent, DATA_REMEDY)
     num_episodes = int(found.identity["num_episodes"])
     recorder = Recorder(family.info.horizon)
     table = rollout(
@@ -156,7 +157,7 @@ def prepare(
         watch=recorder,
         progress=progress,
     )
-    with new_folder(found.folder, _REMEDY, (MANIFEST, *_DATA)) as draft:
+    with new_folder(found.folder, DATA_REMEDY, (MANIFEST, *_DATA)) as draft:
         write_episodes(draft / "data", family, table, recorder)
         checksums = {
             path.relative_to(draft).as_posix(): sha256_file(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,40 @@ from hyperbench.run import Run
 DEVICES = ("auto", "cpu", "cuda")
 
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of a plan, for machines that share nothing.
+
+    Args:
+        number: which, from 1.
+        num_shards: how many there are.
+    """
+
+    number: int
+    num_shards: int
+
+    @classmethod
+    def read(cls, text: str) -> Shard:
+        """Read ``i/n``.
+
+        Raises:
+            HyperbenchError: it is something else.
+        """
+        number, _, num_shards = text.partition("/")
+        if number.isdecimal() and num_shards.isdecimal() and 1 <= int(number) <= int(num_shards):
+            return cls(int(number), int(num_shards))
+        raise HyperbenchError(
+            f"--shard takes i/n, such as 1/3, the first of three; found {text!r}."
+        )
+
+    def of(self, runs: Sequence[Run]) -> list[Run]:
+        """Take every n-th run, so that families and methods are spread."""
+        return list(runs[self.number - 1 :: self.num_shards])
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.num_shards}"
 
 
 def plan(

@@ -9,7 +9,8 @@ from functools import partial
 from hyperbench.errors import StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit
 from hyperbench.executors import Executor, Site
-from hyperbench.measuring.dataset import Dataset, dataset, prepare
+from hyperbench.measuring.dataset import DATA_REMEDY, Dataset, dataset, prepare
+from hyperbench.measuring.locks import PATIENCE_SECONDS, lock_path, locked
 from hyperbench.measuring.surroundings import restored
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry, installed
@@ -68,13 +69,21 @@ def ensure_demonstrations(
     family = registry.make_family(wanted.family)
     code = registry.fingerprints(wanted.family).family
     found = dataset(family, wanted.protocol.num_demonstrations, site.data)
-    problem = found.problem(None if wanted.keep else code)
-    if problem is not None:
-        progress = partial(emit, notify, wanted.family, "demonstrations")
-        with single_threaded():
-            prepare(family, found, code, num_threads=site.num_threads, progress=progress)
-        emit(notify, wanted.family, "demonstrations", status="ok")
-    return found, problem
+    accepted = None if wanted.keep else code
+    patience = 0.0
+    while found.problem(accepted) is not None:
+        lock = lock_path(found.folder.parent, found.folder.name)
+        with locked(lock, DATA_REMEDY, patience) as mine:
+            if not mine:
+                emit(notify, wanted.family, "waiting for another command")
+                patience = PATIENCE_SECONDS
+            elif problem := found.problem(accepted):
+                progress = partial(emit, notify, wanted.family, "demonstrations")
+                with single_threaded():
+                    prepare(family, found, code, num_threads=site.num_threads, progress=progress)
+                emit(notify, wanted.family, "demonstrations", status="ok")
+                return found, problem
+    return found, None
 
 
 def prepare_all(

@@ -22,12 +22,14 @@ class Standing:
         is_finished: whether it succeeded, and all that it gave is there.
         changed: names of the method and the family whose code has changed since.
         is_unmarked: whether its record is of before there were fingerprints, so that nobody knows.
+        checksum: of its record, whatever that says; None if there is none that can be read.
     """
 
     run: Run
     is_finished: bool
     changed: tuple[str, ...] = ()
     is_unmarked: bool = False
+    checksum: str | None = None
 
     def is_due(self, *, keep: bool, again: bool) -> bool:
         """Whether the run is to be measured.
@@ -61,8 +63,9 @@ def _standing(run: Run, folder: Path, registry: Registry) -> Standing:
         raise
     except DataError:
         return Standing(run, is_finished=False)
+    checksum = stored.record.content_sha256
     if not stored.is_finished:
-        return Standing(run, is_finished=False)
+        return Standing(run, is_finished=False, checksum=checksum)
     recorded = stored.record.fingerprints
     installed = registry.fingerprints(run.family, run.method)
     changed = tuple(getattr(run, name) for name in installed.differing(recorded))
@@ -71,4 +74,5 @@ def _standing(run: Run, folder: Path, registry: Registry) -> Standing:
         is_finished=True,
         changed=changed,
         is_unmarked=recorded == Fingerprints() != installed,
+        checksum=checksum,
     )

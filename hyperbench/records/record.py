@@ -111,7 +111,8 @@ class RunRecord(Run):
     cost: Cost = Field(default_factory=Cost)
     """What it took."""
     not_stored: str | None = None
-    """Why the generated policies were not stored, so that nobody can verify the run."""
+    """Why the generated policies were not stored, so that nobody can verify the run; of one that
+    failed, why the disk did not take what it gave."""
     num_target_rollouts: int = 0
     """Episodes played on target tasks; more than are judged would show on the board."""
     num_clipped: int = 0

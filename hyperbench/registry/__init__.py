@@ -9,17 +9,15 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hyperbench import __version__
 from hyperbench.arms import RESERVED
 from hyperbench.errors import PluginError, UnknownNameError
-from hyperbench.hookspecs import MethodEntry, PolicyKindEntry
-from hyperbench.protocol import PROTOCOLS, EvalProtocol
-from hyperbench.registry.clone import Clone, source_tree, where_it_is
+from hyperbench.hookspecs import MethodEntry
+from hyperbench.registry.clone import Clone, how_to_add, source_tree, where_it_is
 from hyperbench.registry.code import Fingerprints, fingerprint, is_importable, package_path
 from hyperbench.registry.names import Names
+from hyperbench.registry.own import OWN
 from hyperbench.registry.plugins import (
     LOAD_PLUGINS,
-    Plugin,
     PluginSource,
     blamed,
     chosen_plugins,
@@ -30,24 +28,13 @@ from hyperbench.registry.plugins import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hyperbench.executors import Executor
     from hyperbench.family import TaskFamily
     from hyperbench.generator import PolicyGenerator
     from hyperbench.policy import StorablePolicies
+    from hyperbench.protocol import EvalProtocol
 
 __all__ = ["PluginSource", "Registry", "chosen_plugins", "installed", "installed_plugins"]
-
-_OWN = Plugin(
-    "hyperbench",
-    "hyperbench-rl",
-    __version__,
-    policy_kinds=(
-        PolicyKindEntry("mlp", "hyperbench.policy:MLPPolicies"),
-        PolicyKindEntry("mixture", "hyperbench.mixture:MixturePolicies"),
-    ),
-    protocols=tuple(PROTOCOLS.values()),
-    is_own=True,
-)
-"""What hyperbench itself registers."""
 
 
 class Registry:
@@ -62,23 +49,24 @@ class Registry:
         sources = sorted(sources, key=lambda source: (source.name, source.distribution))
         self._clone = clone
         self.plugins = tuple(load_plugin(source) for source in sources)
-        plugins = (_OWN, *self.plugins)
+        plugins = (OWN, *self.plugins)
         self.families = Names("Family", ((e.id, p, e) for p in plugins for e in p.families))
         self.suites = Names("Suite", ((e.name, p, e) for p in plugins for e in p.suites))
         self.methods = Names(
             "Method", ((e.name, p, e) for p in plugins for e in p.methods), own=RESERVED
         )
         self.protocols = Names("Protocol", ((e.id, p, e) for p in plugins for e in p.protocols))
-        self.policy_kinds = Names(
-            "Policy kind",
-            ((e.kind, p, e) for p in plugins for e in p.policy_kinds),
-            is_said=False,  # by files
-        )
+        self.executors = Names("Executor", ((e.name, p, e) for p in plugins for e in p.executors))
+        kinds = ((e.kind, p, e) for p in plugins for e in p.policy_kinds)
+        self.policy_kinds = Names("Kind of policies", kinds, is_said=False)  # by files
 
     @property
     def disputes(self) -> list[str]:
         """In a sentence each: names that several plugins register; whoever asks for one is told."""
-        kinds = (self.suites, self.families, self.methods, self.protocols, self.policy_kinds)
+        kinds = (
+            *(self.suites, self.families, self.methods, self.protocols, self.policy_kinds),
+            self.executors,
+        )
         return [dispute for names in kinds for dispute in names.disputes]
 
     def select_families(self, asked: str) -> tuple[str, ...]:
@@ -113,10 +101,7 @@ class Registry:
             UnknownNameError: nobody registers it.
             PluginError: several plugins register that name.
         """
-        name = self.methods.asked(asked)
-        if name is None:
-            raise UnknownNameError("method", asked, self.methods, self._failure_hint())
-        return name
+        return self._known(self.methods, asked)
 
     def method_entry(self, name: str) -> MethodEntry:
         """The method of that name; raises as ``method_named``."""
@@ -129,9 +114,7 @@ class Registry:
             UnknownNameError: neither hyperbench nor a plugin has one.
             PluginError: several plugins register that id.
         """
-        name = self.protocols.asked(id_)
-        if name is None:
-            raise UnknownNameError("protocol", id_, self.protocols, self._failure_hint())
+        name = self._known(self.protocols, id_)
         found = self.protocols[name]
         return found if found.id == name else found.model_copy(update={"id": name})
 
@@ -236,13 +219,34 @@ class Registry:
             UnknownNameError: nobody registers it.
             PluginError: it cannot be imported, or several plugins register that name.
         """
-        known = self.policy_kinds.asked(kind)
-        if known is None:
-            raise UnknownNameError(
-                "kind of policies", kind, self.policy_kinds, self._failure_hint()
-            )
+        known = self._known(self.policy_kinds, kind)
         found: type[StorablePolicies] = self._resolve(self.policy_kinds, known)
         return found
+
+    def executor_class(self, name: str) -> type[Executor]:
+        """Import the executor of that name.
+
+        Raises:
+            UnknownNameError: nobody registers it.
+            PluginError: it, or a package it requires, cannot be imported, or several plugins
+                register that name.
+        """
+        known = self._known(self.executors, name)
+        owner, entry = self.executors.claim(known)
+        missing = [needed for needed in entry.requires if not is_importable(needed)]
+        if owner.is_own and missing:
+            raise PluginError(
+                f"Executor {name!r} needs the package {missing[0]!r}, which is not installed. "
+                + how_to_add(missing[0], name)
+            )
+        found: type[Executor] = self._resolve(self.executors, known)
+        return found
+
+    def _known(self, names: Names[Any], asked: str) -> str:
+        name = names.asked(asked)
+        if name is None:
+            raise UnknownNameError(names.kind.lower(), asked, names, self._failure_hint())
+        return name
 
     def _of_suite(self, suite: str, id_: str) -> str:
         """The family that a suite means: that of its own plugin, where others use the id, too."""

@@ -14,6 +14,7 @@ from hyperbench import hookspecs
 from hyperbench.errors import PluginError, UnknownNameError, one_line
 from hyperbench.hookspecs import (
     ENTRY_POINT_GROUP,
+    ExecutorEntry,
     FamilyEntry,
     MethodEntry,
     PolicyKindEntry,
@@ -24,7 +25,9 @@ from hyperbench.protocol import EvalProtocol
 LOAD_PLUGINS = "HYPERBENCH_LOAD_PLUGINS"
 """Environment variable that says which plugins are loaded."""
 
-Entry = TypeVar("Entry", FamilyEntry, SuiteEntry, MethodEntry, PolicyKindEntry, EvalProtocol)
+Entry = TypeVar(
+    "Entry", FamilyEntry, SuiteEntry, MethodEntry, PolicyKindEntry, EvalProtocol, ExecutorEntry
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Plugin:
     methods: tuple[MethodEntry, ...] = ()
     policy_kinds: tuple[PolicyKindEntry, ...] = ()
     protocols: tuple[EvalProtocol, ...] = ()
+    executors: tuple[ExecutorEntry, ...] = ()
     failure: str | None = None
     is_own: bool = False
     """Whether it is hyperbench itself."""
@@ -108,6 +112,7 @@ def load_plugin(source: PluginSource) -> Plugin:
             methods=_flat(hook.hyperbench_methods(), MethodEntry),
             policy_kinds=_flat(hook.hyperbench_policy_kinds(), PolicyKindEntry),
             protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
+            executors=_flat(hook.hyperbench_executors(), ExecutorEntry),
         )
     except (KeyboardInterrupt, GeneratorExit):
         raise

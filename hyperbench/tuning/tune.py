@@ -224,12 +224,15 @@ def continue_study(
             config = method.Config.model_validate(study.config | settings)
             attempts = [Attempt(key, method, config, case) for case in cases]
             scores = _scores(attempts, executor or Here(), site, notify)
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:  # whatever a method raises makes a failed trial
-            outcome = {"status": "failed", "error": one_line(error)}
+        except Exception as error:  # settings that the method refuses
+            scores = [one_line(error)]
+        numbers = [score for score in scores if isinstance(score, float)]
+        # Of several errors the first in order, whichever fit was first to fail.
+        errors = [score for score in scores if isinstance(score, str)]
+        if errors:
+            outcome = {"status": "failed", "error": errors[0]}
         else:
-            outcome = {"status": "ok", "score": float(np.mean(scores)), "scores": tuple(scores)}
+            outcome = {"status": "ok", "score": float(np.mean(numbers)), "scores": tuple(numbers)}
         trial = Trial(
             number=len(study.trials),
             settings=settings,
@@ -244,14 +247,22 @@ def continue_study(
 
 def _scores(
     attempts: Sequence[Attempt], executor: Executor, site: Site, notify: Notify
-) -> list[float]:
-    """The score of each fit of a trial, in their order, whichever is done first."""
-    found: dict[str, float] = {}
-    for done in executor.map(validation_score, attempts, site, notify):
-        if done.result is None:
-            raise RuntimeError(done.lost)
-        found[done.item.case.run.key] = done.result
+) -> list[float | str]:
+    """The score of each fit of a trial, or why there is none, in their order."""
+    found: dict[str, float | str] = {}
+    for done in executor.map(_score_or_error, attempts, site, notify):
+        result = done.result
+        found[done.item.case.run.key] = done.lost or "lost" if result is None else result
     return [found[attempt.case.run.key] for attempt in attempts]
+
+
+def _score_or_error(attempt: Attempt, site: Site, notify: Notify) -> float | str:
+    try:
+        return validation_score(attempt, site, notify)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # whatever a method raises makes a failed trial
+        return one_line(error)
 
 
 def validation_score(attempt: Attempt, site: Site, notify: Notify) -> float:

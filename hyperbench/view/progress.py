@@ -13,6 +13,51 @@ from hyperbench.events import Event
 from hyperbench.view.console import is_watched, print_line
 
 
+class _Tally:
+    """How many runs are done, failed, going on and waiting, and when all may be done.
+
+    Args:
+        num_runs: in all.
+    """
+
+    def __init__(self, num_runs: int) -> None:
+        self._num_runs = num_runs
+        self._running: set[str] = set()
+        self._num_failed = 0
+        self._started = time.monotonic()
+        self.num_ended = 0
+
+    def hear(self, event: Event) -> None:
+        """Count what an event says."""
+        if event.status == "running":
+            self._running.add(event.run)
+            return
+        self._running.discard(event.run)
+        self.num_ended += 1
+        self._num_failed += event.status == "failed"
+
+    def __str__(self) -> str:
+        left = self._num_runs - self.num_ended
+        counts = {
+            "done": self.num_ended - self._num_failed,
+            "failed": self._num_failed,
+            "running": len(self._running),
+            "waiting": left - len(self._running),
+        }
+        said = [f"{number} {what}" for what, number in counts.items() if number > 0]
+        if self.num_ended and left > 0:
+            seconds = (time.monotonic() - self._started) / self.num_ended * left
+            said.append(f"about {_time(seconds)} left")
+        return ", ".join(said)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class LiveProgress:
     """One bar for each run that is going on, and one for several together; an ``events.Notify``.
 
@@ -24,6 +69,8 @@ class LiveProgress:
     def __init__(self, labels: dict[str, str], console: Console) -> None:
         self._labels = labels
         self._bars: dict[str, TaskID] = {}
+        self._tally = _Tally(len(labels))
+        self._lock = threading.Lock()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -44,7 +91,13 @@ class LiveProgress:
         self._progress.stop()
 
     def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._hear(event)
+
+    def _hear(self, event: Event) -> None:
         label = self._labels.get(event.run, event.run)
+        self._tally.hear(event)
+        self._progress.update(self._total, description=f"[bold]{self._tally}")
         if event.status != "running":
             if event.run in self._bars:
                 self._progress.remove_task(self._bars.pop(event.run))
@@ -72,7 +125,7 @@ class PlainProgress:
         self._console = console
         self._every_seconds = every_seconds
         self._stages: dict[str, tuple[str, float, float]] = {}
-        self._num_ended = 0
+        self._tally = _Tally(len(labels))
         self._lock = threading.Lock()
 
     def __enter__(self) -> PlainProgress:
@@ -84,6 +137,7 @@ class PlainProgress:
     def __call__(self, event: Event) -> None:
         now = time.monotonic()
         with self._lock:
+            self._tally.hear(event)
             stage = event.stage if event.status == "running" else event.status
             known, started, told = self._stages.get(event.run, ("", now, now))
             if stage != known:
@@ -93,10 +147,11 @@ class PlainProgress:
             self._stages[event.run] = (stage, started, now)
             label = self._labels.get(event.run, event.run)
             if event.status != "running":
-                self._num_ended += 1
-                line = f"[{self._num_ended}/{len(self._labels)}] {label}: {stage}"
+                line = f"[{self._tally.num_ended}/{len(self._labels)}] {label}: {stage}"
                 if event.message:
                     line += f": {event.message}"
+                if len(self._labels) > self._tally.num_ended:
+                    line += f"  ({self._tally})"
             else:
                 line = f"{label}: {stage}"
                 if event.step and event.num_steps:

@@ -3,6 +3,7 @@
 import ast
 import errno
 import os
+import re
 import resource
 import threading
 import time
@@ -17,12 +18,13 @@ from hyperbench.boards.committed import publish
 from hyperbench.disk import check_writable
 from hyperbench.errors import StorageError
 from hyperbench.events import ignore
-from hyperbench.executors import Site
+from hyperbench.executors import Here, Site
 from hyperbench.files import new_folder, write_file
 from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.dataset import dataset, load, prepare
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
+from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.protocol import QUICK
 from hyperbench.records.find import find_runs
 from hyperbench.records.gather import merge
@@ -102,24 +104,29 @@ def test_what_a_link_leads_to_is_replaced_not_the_link(stored, tmp_path):
 # Full and odd disks
 
 
-def test_a_full_disk_stops_the_command_and_is_nobodys_failure(tmp_path, demonstrations_dir):
-    """Safetensors has an error of its own, and a failed record would still have had room."""
+def test_what_a_full_disk_does_not_take_is_said_and_the_second_time_ends_it(
+    tmp_path, demonstrations_dir
+):
+    """Safetensors has an error of its own; a failed record still has room."""
     site = Site(tmp_path / "runs", demonstrations_dir)
     settings = ["num_steps=1"]
     runs = plan(
-        *(installed(), ["spec-blind"], "pointmass", QUICK),
+        *(installed(), ["spec-blind"], "pointmass", QUICK.with_seeds("3")),
         baselines=False,
         settings=settings,
         data_dir=site.data,
     )
-    (run,) = (run for run in runs if not run.is_arm)
+    run, *others = (run for run in runs if not run.is_arm)
     ensure_demonstrations(Wanted(run.family, QUICK), site, ignore)
-    with (
-        files_of_at_most(100_000),
-        pytest.raises(StorageError, match=r"runs/.*File too large.*--output-dir"),
-    ):
+    done = []
+    with files_of_at_most(100_000), pytest.raises(StorageError, match="File too large"):
+        done.extend(carry_out([*map(Due, [run, *others])], Here(), site, ignore))
+    assert [record.status for record in done] == ["failed", "failed"]
+    assert re.search(r"runs/.*File too large.*--output-dir", done[0].error)
+    assert done[0].not_stored == done[0].error
+    with files_of_at_most(100), pytest.raises(StorageError, match="File too large"):
         execute(run, site, ignore)
-    assert list(site.runs.iterdir()) == []
+    assert StoredRun.read(site.runs / run.key).record == done[0]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # HDF5 repeats it

@@ -272,7 +272,7 @@ def test_names_that_two_plugins_use_stop_nobody_else(contested, run_command, tmp
         "'hb-two' 1. Say which: hb-one:quick-v1 or hb-two:quick-v1." in out
     )
     assert "Method 'random' is hyperbench's own; it is also registered by 'hb-three' 1." in out
-    assert "Policy kind 'odd' is registered by both 'hb-one' 1 and 'hb-two' 1. Uninstall" in out
+    assert "Kind of policies 'odd' is registered by both 'hb-one' 1 and 'hb-two' 1." in out
     status, out, err = run_command(
         contested, "run", "-m", "alone", "-s", "other", "--dry-run", "--data-dir", str(tmp_path)
     )

@@ -16,10 +16,11 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.errors import ContractError
 from hyperbench.events import Event, Listeners, emit
 from hyperbench.executors import Here, Outcome, Site
-from hyperbench.measuring.conductor import carry_out, execute
+from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.dataset import load
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
+from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.records.find import find_runs
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
@@ -218,7 +219,7 @@ class Loses:
 def test_another_executor_gives_the_same_board(registry, runs, site, board, tmp_path, monkeypatch):
     monkeypatch.setattr("hyperbench.measuring.conductor.installed", lambda: registry)
     elsewhere = Site(tmp_path, site.data)
-    records = list(carry_out(runs, Backwards(), elsewhere, lambda _: None))
+    records = list(carry_out([*map(Due, runs)], Backwards(), elsewhere, lambda _: None))
     assert [record.key for record in records] == [run.key for run in reversed(runs)]
     (again,) = make_boards(find_runs([tmp_path]))
 
@@ -234,7 +235,7 @@ def test_another_executor_gives_the_same_board(registry, runs, site, board, tmp_
 def test_what_an_executor_loses_is_a_failed_record(registry, runs, site, tmp_path, monkeypatch):
     monkeypatch.setattr("hyperbench.measuring.conductor.installed", lambda: registry)
     events = []
-    lost = list(carry_out(runs[:2], Loses(), Site(tmp_path, site.data), events.append))
+    lost = list(carry_out([*map(Due, runs[:2])], Loses(), Site(tmp_path, site.data), events.append))
     assert [record.error for record in lost] == ["killed by signal 9"] * 2
     assert [(event.run, event.status) for event in events] == [
         (run.key, "failed") for run in runs[:2]

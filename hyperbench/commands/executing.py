@@ -1,0 +1,78 @@
+"""What commands that measure have in common: where they measure, and who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from hyperbench.errors import HyperbenchError, UnknownNameError
+from hyperbench.events import Listeners, Notify
+from hyperbench.executors import Executor
+from hyperbench.registry import Registry
+from hyperbench.view.console import standard_error
+from hyperbench.view.event_log import EventLog
+from hyperbench.view.progress import progress_display
+
+err = standard_error()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs are carried out.
+
+    Args:
+        executor: its name.
+        num_jobs: at a time; 0 for as many as there is room for.
+        settings: of the executor, as its ``Config`` reads them.
+    """
+
+    executor: str = "local"
+    num_jobs: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self, registry: Registry) -> Executor:
+        """Make the executor.
+
+        Raises:
+            UnknownNameError: there is none of that name, or it has no such setting.
+            PluginError: it, or a package it requires, cannot be imported.
+            HyperbenchError: a setting has no such value.
+        """
+        found = registry.executor_class(self.executor)
+        known = found.Config.model_fields
+        for name in self.settings:
+            if name not in known:
+                raise UnknownNameError(f"setting of executor {self.executor!r}", name, known)
+        try:
+            config = found.Config.model_validate(self.settings)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+                for one in error.errors()
+            )
+            raise HyperbenchError(
+                f"Executor {self.executor!r} cannot do that. {problems}"
+            ) from error
+        make: Any = found
+        executor: Executor = make(self.num_jobs, config)
+        return executor
+
+
+@contextmanager
+def watched(labels: dict[str, str], log: EventLog | None = None) -> Iterator[Notify]:
+    """Show how far runs are, and log it where that is asked for.
+
+    Args:
+        labels: per run key what the run is called.
+        log: for programs.
+    """
+    with progress_display(labels, err) as display:
+        if log is None:
+            yield display
+            return
+        log.name(labels)
+        yield Listeners(display, log)

@@ -1,0 +1,100 @@
+"""A plugin whose runs are short, count themselves, and go wrong as they are told."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from hyperbench import hookimpl
+from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.testing import LineFamily
+
+LOG = "SIZED_LOG"
+"""Environment variable: the file to which each fit adds a line when it begins and when it ends."""
+
+
+class Family(LineFamily):
+    def __init__(self):
+        super().__init__()
+        self.info = type(self.info)(**{**vars(self.info), "id": "sized/line-v1"})
+
+
+class Method(PolicyGenerator):
+    class Config(MethodConfig):
+        """Settings."""
+
+        seconds: float = 0.0
+        """How long a fit takes."""
+
+    def fit(self, demonstrations, *, validation, seed, device="cpu", progress=None):
+        tell(self, "begun", seed)
+        self.go_wrong()
+        for step in range(1, 11):
+            time.sleep(self.config.seconds / 10)
+            progress(step, 10, 1 / step)
+        tell(self, "ended", seed)
+        return FitReport(10, 10, 0.5, 1)
+
+    def go_wrong(self):
+        pass
+
+    def generate(self, specs, support=None):
+        return LineFamily().expert(specs)
+
+    def save(self, path):
+        pass
+
+    def load(self, path):
+        pass
+
+
+def tell(method, what, seed):
+    if os.environ.get(LOG):
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+        said = {"method": type(method).__name__, "what": what, "seed": seed, "gpu": gpu}
+        with Path(os.environ[LOG]).open("a") as file:
+            file.write(json.dumps(said) + "\n")
+
+
+class Left(Method):
+    def go_wrong(self):
+        os._exit(3)
+
+
+class Endless(Method):
+    def go_wrong(self):
+        while True:
+            time.sleep(60)
+
+
+class Hungry(Method):
+    def go_wrong(self):
+        kept = []
+        while True:
+            kept.append(np.ones(10_000_000))
+
+
+class Big(Method):
+    def save(self, path):
+        (path / "big").write_bytes(bytes(1_000_000))
+
+
+METHODS = {"quick": Method, "left": Left, "endless": Endless, "hungry": Hungry, "big": Big}
+
+
+@hookimpl
+def hyperbench_methods():
+    return [MethodEntry(name, f"sized:{cls.__name__}", name) for name, cls in METHODS.items()]
+
+
+@hookimpl
+def hyperbench_families():
+    return [FamilyEntry("sized/line-v1", "sized:Family", "a line")]
+
+
+@hookimpl
+def hyperbench_suites():
+    return [SuiteEntry("sized", ["sized/line-v1"], "a line")]
