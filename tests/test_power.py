@@ -103,7 +103,7 @@ def test_spread_from_records(write, tmp_path):
     (paired,) = spreads(part.runs, part.table, "one", "other")
     assert (alone.num_runs, alone.num_tasks, alone.num_episodes) == (15, 8, 4)
     assert alone.between == pytest.approx(2 * 0.2**2, rel=0.5)
-    assert alone.within == pytest.approx(2 * 0.1**2 / (NUM_TASKS / 2), rel=0.3)
+    assert alone.within == pytest.approx(2 * 0.1**2 / NUM_TASKS, rel=0.3)
     assert paired.between < 0.1 * alone.between, "luck that both share is no difference"
 
 

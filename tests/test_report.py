@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hyperbench import cli
+from hyperbench.boards.headline import SUCCESS
 from hyperbench.errors import HyperbenchError
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import EvalProtocol, SeedPair
@@ -408,7 +409,7 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
     one_feature({"learned": lambda _: 90.0})  # under a protocol that sweeps nothing
     (sweep,) = sweeps(contents())
     assert (sweep.label, sweep.family) == ("few-v1", "toy/size-v1")
-    assert sweep.quantity == ("success rate", "success_rate")
+    assert sweep.headline == SUCCESS
     curve = sweep.curve("learned")
     assert curve.x.tolist() == [1, 2]
     np.testing.assert_allclose(curve.y, [1 / 3, 2 / 3])
