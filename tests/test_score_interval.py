@@ -76,12 +76,12 @@ def test_interval_of_five_runs_covers_95_percent(level):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("num_families", [1, 3, 9])
-@pytest.mark.parametrize("level", [0.3, 0.7, 0.9, 1.1])
+@pytest.mark.parametrize("num_families", [1, 9])
+@pytest.mark.parametrize("level", [0.3, 0.9, 1.1])
 def test_interval_covers_95_percent(level, num_families):
     for num_runs in (3, 5, 10):
-        share, _ = coverage(simulated(level, num_families=num_families), num_runs, num_boards=1000)
-        assert share > 0.925
+        share, _ = coverage(simulated(level, num_families=num_families), num_runs, num_boards=500)
+        assert share > 0.92
 
 
 @pytest.mark.thorough
@@ -89,4 +89,4 @@ def test_interval_covers_95_percent(level, num_families):
 def test_interval_of_committed_runs_covers(method):
     """What falls short are rows of which one run in five is unlike the others."""
     for num_runs in (3, 5, 10):
-        assert coverage(committed(method), num_runs, num_boards=1000)[0] > 0.87
+        assert coverage(committed(method), num_runs, num_boards=500)[0] > 0.86

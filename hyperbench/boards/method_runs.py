@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from hyperbench import statistics
 from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.headline import Headline
-from hyperbench.boards.pairing import scores_by_run, strata
+from hyperbench.boards.pairing import RunKey, scores_by_run, strata
 from hyperbench.boards.row import Estimate
 from hyperbench.records.record import RunRecord
 from hyperbench.seeding import child_seed
@@ -45,6 +46,7 @@ class MethodRuns:
     num_missing: int = 0
     rank: int | None = None
     mean_rank: Estimate = field(default_factory=Estimate)
+    _by_run: dict[str, dict[RunKey, Array]] = field(default_factory=dict, compare=False)
     _resampled: dict[tuple[str, Resample], Resampled | None] = field(
         default_factory=dict, compare=False
     )
@@ -76,7 +78,8 @@ class MethodRuns:
 
     def within(self, column: str, value: str) -> MethodRuns:
         """Restrict the row to some of its lines, such as those of one family or region."""
-        return replace(self, table=self.table[self.table[column] == value], _resampled={})
+        lines = self.table[self.table[column] == value]
+        return replace(self, table=lines, _by_run={}, _resampled={})
 
     def mean(self, column: str) -> float | None:
         """Mean of a column; None where no line has a value."""
@@ -86,9 +89,22 @@ class MethodRuns:
         """All scores, (num_runs * num_tasks,)."""
         return self.table["score"].to_numpy(float)
 
-    def strata(self, quantity: str = "score") -> dict[str, list[Array]]:
+    def by_run(self, quantity: str) -> dict[RunKey, Array]:
+        """Per run its target tasks' values, see ``pairing.scores_by_run``."""
+        if quantity not in self._by_run:
+            self._by_run[quantity] = scores_by_run(self.table, quantity)
+        return self._by_run[quantity]
+
+    def strata(self, quantity: str) -> dict[str, list[Array]]:
         """Per family its independent parts, see ``pairing.strata``."""
-        return strata(scores_by_run(self.table, quantity))
+        return strata(self.by_run(quantity))
+
+    @cached_property
+    def above_half(self) -> Estimate:
+        """Share of runs x target tasks whose score is above one half."""
+        shares, band = statistics.performance_profile(self.strata("score"), np.array([0.5]))
+        low, high = (None, None) if band is None else (band[0].item(), band[1].item())
+        return Estimate(known(shares.item()), low, high)
 
     def resampled(self, quantity: str, resample: Resample) -> Resampled | None:
         """A statistic of all runs and of resamples; None where runs are too few.
@@ -103,12 +119,12 @@ class MethodRuns:
         return self._resampled[key]
 
     def _resample(self, quantity: str, resample: Resample) -> Resampled | None:
-        runs = scores_by_run(self.table, quantity)
-        parts = list(strata(runs).values())
+        parts = list(self.strata(quantity).values())
         if not statistics.enough_runs(parts):
             return None
         # The same resamples whenever the runs are the same: those of two methods are paired.
-        rng = np.random.default_rng(child_seed(0, "bootstrap", *map(str, sorted(runs))))
+        runs = sorted(self.by_run(quantity))
+        rng = np.random.default_rng(child_seed(0, "bootstrap", *map(str, runs)))
         counts = statistics.draw_counts([len(part) for part in parts], rng)
         return resample(parts, counts)
 

@@ -19,8 +19,6 @@ from hyperbench.boards.row import Estimate
 from hyperbench.statistics import Interval
 from hyperbench.statistics.scores import Array
 
-_HALF = np.array([0.5])
-
 Shown = Callable[[Sequence[Estimate]], bool]
 
 
@@ -105,16 +103,6 @@ def _iqm_interval(runs: MethodRuns) -> Interval | None:
     return None if found is None else _ends(found.interval)
 
 
-def _above_half(runs: MethodRuns) -> float | None:
-    shares, _ = statistics.performance_profile(runs.strata(), _HALF)
-    return known(shares.item())
-
-
-def _above_half_interval(runs: MethodRuns) -> Interval | None:
-    _, band = statistics.performance_profile(runs.strata(), _HALF)
-    return None if band is None else (band[0].item(), band[1].item())
-
-
 def _success_interval(runs: MethodRuns) -> Interval | None:
     """The interval of the families that report success; others have no rate."""
     reported = runs.table.dropna(subset="success_rate")
@@ -163,8 +151,8 @@ STATISTICS = (
     Statistic(
         "above_half",
         "above half",
-        _above_half,
-        interval=_above_half_interval,
+        lambda runs: runs.above_half.value,
+        interval=lambda runs: runs.above_half.interval,
         interval_name="above_half_interval",
         interval_shown=_never,
     ),
