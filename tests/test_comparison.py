@@ -163,3 +163,4 @@ def test_the_command_prints_a_table_or_json(write, write_run, tmp_path):
     assert "P(good [width=8] better)" in shown
     assert found["missing"][0] in shown
     assert found["sentence"] in shown
+    assert "Each interval is of one comparison: nothing is corrected" in shown

@@ -263,6 +263,28 @@ def test_the_page_is_the_same_whatever_the_order_of_the_runs(tmp_path, one_featu
     assert len(pages) == 1
 
 
+def test_the_page_says_what_a_score_is_and_who_is_ahead_over_families(
+    write_family, make_tasks, contents
+):
+    methods = {
+        "good": lambda task: 90 + task["size"],
+        "over": lambda _: 150.0,
+        "bad": lambda _: -9.0,
+    }
+    for name in ("toy/size-v1", "toy/other-v1"):
+        write_family(name, make_tasks(8, family=name), methods, splits=(0, 1, 2))
+    (content,) = contents()
+    page = render_page([content], {})
+    assert content.board.headline.legend in page
+    assert "Holm&#39;s correction" in page
+    ranks = re.search(r"<tfoot><tr><th scope=\"row\">mean rank</th>(.*?)</tr></tfoot>", page)[1]
+    assert re.findall(r"<td>([\d.]+|–)", ranks) == ["–", "1.00", "2.00", "3.00", "–"]
+    summaries = page[page.index("summarised otherwise") :]
+    assert "IQM" in summaries[:2000]
+    curve = series.distance_curve(content.table[content.table["method"] == "over"])
+    np.testing.assert_allclose(curve.y, 1.0)  # of 1.5 and more on every task
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
