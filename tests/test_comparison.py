@@ -19,12 +19,15 @@ EFFECTS = np.random.default_rng(0).normal(0.5, 0.2, (5, 8))
 
 @pytest.fixture
 def write(write_run):
-    """Write runs whose scores are their returns: five seeds, moved alike for all methods."""
+    """Write runs whose scores are their returns: five seeds, moved alike for all methods.
+
+    A gain is larger with one seed than with another.
+    """
 
     def write_seeds(method, gain, seeds=SEEDS, **fields):
         for seed in seeds:
             found = {"split_seed": seed, "fit_seed": seed, **fields}
-            write_run(method, EFFECTS[seed] + gain, **found)
+            write_run(method, EFFECTS[seed] + gain * (0.8 + seed / 10), **found)
             for arm, level in (("random", 0.0), ("expert", 1.0)):
                 write_run(arm, np.full(8, level), is_arm=True, **found)
 
@@ -160,3 +163,4 @@ def test_the_command_prints_a_table_or_json(write, write_run, tmp_path):
     assert "P(good [width=8] better)" in shown
     assert found["missing"][0] in shown
     assert found["sentence"] in shown
+    assert "Each interval is of one comparison: nothing is corrected" in shown

@@ -13,7 +13,7 @@ from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
 from hyperbench.protocol import STANDARD
 from hyperbench.records.find import find_runs
 from hyperbench.records.store import StoredRun
-from hyperbench.statistics import iqm
+from hyperbench.statistics import clipped_mean
 
 SCORES = np.arange(8) / 10
 
@@ -89,7 +89,7 @@ def test_arrays_say_what_the_board_says(tmp_path, write_rows, exported):
     score = {row.method: row["score"].value for row in board.rows}["learned"]
     with np.load(exported("rliable")) as file:
         found = file["learned"]
-    assert iqm(found[~np.isnan(found)]) == pytest.approx(score)
+    assert clipped_mean(found[~np.isnan(found)]) == pytest.approx(score)
 
 
 def test_arrays_of_two_protocols_are_refused(write_rows, exported):

@@ -44,11 +44,12 @@ def test_scores_of_one_run(write_run, write_arms, board_of):
     )
     board, rows = board_of()
     learned = rows["learned"]
-    assert learned["score"].value == pytest.approx(
-        np.mean([0.1, 0.2, 0.3, 0.5])
-    )  # of sorted -1, 0, ... 1.5
-    assert learned["interpolation"].value == pytest.approx(np.mean([0.2, 0.3]))
-    assert learned["extrapolation"].value == pytest.approx(np.mean([0.0, 0.6]))
+    # Of -1, 0, 0.1, 0.2, 0.3, 0.5, 0.6 and 1.5; the last four are extrapolation.
+    assert learned["score"].value == pytest.approx((0.1 + 0.2 + 0.3 + 0.5 + 0.6 + 1) / 8)
+    assert learned["above_half"].value == 2 / 8
+    assert learned["iqm"].value == pytest.approx((0.1 + 0.2 + 0.3 + 0.5) / 4)
+    assert learned["interpolation"].value == pytest.approx((0.1 + 0.2 + 0.3 + 0.5) / 4)
+    assert learned["extrapolation"].value == pytest.approx((0.6 + 1) / 4)
     assert learned.by_family["score"] == {"toy/size-v1": learned["score"].value}
     assert learned["mean_return"].value == pytest.approx(RETURNS.mean())
     assert learned["success_rate"].value == 0.25
@@ -79,20 +80,25 @@ def test_each_split_is_scored_against_its_own_arms(write_run, write_arms, board_
     board, rows = board_of()
     assert not board.notes
     assert rows["learned"]["num_runs"].value == 3
-    assert rows["learned"]["score"].value == pytest.approx(np.mean(sorted([*SCORES] * 3)[6:18]))
+    assert rows["learned"]["score"].value == pytest.approx(SCORES.clip(0, 1).mean())
     assert (rows["random"]["score"].value, rows["expert"]["score"].value) == (0, 1)
 
 
 def test_interval_of_several_runs(write_run, write_arms, board_of):
     for seed in range(4):
         write_arms(split_seed=seed)
-        write_run("learned", RANDOM + (seed + 1) * (EXPERT - RANDOM), split_seed=seed)
+        write_run("learned", RANDOM + (seed + 1) / 5 * (EXPERT - RANDOM), split_seed=seed)
+        write_run("able", RANDOM + (0.96 + seed / 100) * (EXPERT - RANDOM), split_seed=seed)
     _, rows = board_of()
     low, high = rows["learned"]["score"].interval
-    assert low < 1 < rows["learned"]["score"].value == 2.5 < 4 < high, (
-        "wider than what few runs happened on"
-    )
-    assert (low + high) / 2 == pytest.approx(2.5)
+    assert rows["learned"]["score"].value == pytest.approx(0.5)
+    assert 0.1 < low < 0.2 < 0.8 < high < 0.9, "about as wide as what few runs happened on"
+    assert (low + high) / 2 == pytest.approx(0.5)
+    least, most = rows["learned"]["iqm"].interval
+    assert least < 0 < 1 < most, "the IQM knows no bounds"
+    low, high = rows["able"]["score"].interval
+    assert rows["able"]["score"].value == pytest.approx(0.975)
+    assert low < 0.975 < high < 1
     assert rows["expert"]["score"].interval == (1, 1)
 
 
@@ -127,7 +133,7 @@ def test_task_on_which_the_arms_earn_the_same(write_run, write_arms, board_of):
     write_run("learned", RETURNS)
     board, rows = board_of()
     assert rows["learned"]["score"].value is None
-    assert rows["learned"]["extrapolation"].value == pytest.approx(np.mean([0.0, 0.6]))
+    assert rows["learned"]["extrapolation"].value == pytest.approx((0.6 + 1) / 4)
     assert "earn the same" in board.notes[0]
 
 
@@ -139,7 +145,7 @@ def test_failed_runs_are_counted_and_told(write_run, write_arms, board_of):
     write_run("hopeless", split_seed=1)
     board, rows = board_of()
     assert (rows["learned"]["num_runs"].value, rows["learned"]["num_failed"].value) == (1, 1)
-    assert rows["learned"]["score"].value == pytest.approx(0.275)
+    assert rows["learned"]["score"].value == pytest.approx(0.3375)
     assert rows["learned"]["fit_seconds"].value == 3.0
     assert (rows["hopeless"]["num_runs"].value, rows["hopeless"]["num_failed"].value) == (0, 1)
     assert rows["hopeless"]["score"].value is None

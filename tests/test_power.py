@@ -103,8 +103,22 @@ def test_spread_from_records(write, tmp_path):
     (paired,) = spreads(part.runs, part.table, "one", "other")
     assert (alone.num_runs, alone.num_tasks, alone.num_episodes) == (15, 8, 4)
     assert alone.between == pytest.approx(2 * 0.2**2, rel=0.5)
-    assert alone.within == pytest.approx(2 * 0.1**2 / (NUM_TASKS / 2), rel=0.3)
+    assert alone.within == pytest.approx(2 * 0.1**2 / NUM_TASKS, rel=0.3)
     assert paired.between < 0.1 * alone.between, "luck that both share is no difference"
+
+
+def test_episodes_of_a_task_above_the_expert_move_no_score(write_run, tmp_path):
+    """Half of the tasks are far above 1, whatever their noise, and count as 1."""
+    levels = np.repeat([0.5, 3.0], NUM_TASKS // 2)
+    for seed in range(5):
+        for arm, level in (("random", 0.0), ("expert", 1.0)):
+            write_run(arm, np.full(NUM_TASKS, level), is_arm=True, split_seed=seed)
+        noise = 0.1 * rng(seed).normal(size=(NUM_TASKS, 50))
+        write_run("able", levels[:, None] + noise, split_seed=seed, fit_seed=seed)
+    (part,) = board_tables(find_runs([tmp_path / "runs"]))
+    (found,) = spreads(part.runs, part.table, "able")
+    assert found.within == pytest.approx(2 * 0.1**2 / NUM_TASKS / 2, rel=0.1)
+    assert found.between < 1e-4
 
 
 def test_the_command_shows_a_table(write, tmp_path):

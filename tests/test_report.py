@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hyperbench import cli
+from hyperbench.boards.headline import SUCCESS
 from hyperbench.errors import HyperbenchError
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import EvalProtocol, SeedPair
@@ -262,6 +263,28 @@ def test_the_page_is_the_same_whatever_the_order_of_the_runs(tmp_path, one_featu
     assert len(pages) == 1
 
 
+def test_the_page_says_what_a_score_is_and_who_is_ahead_over_families(
+    write_family, make_tasks, contents
+):
+    methods = {
+        "good": lambda task: 90 + task["size"],
+        "over": lambda _: 150.0,
+        "bad": lambda _: -9.0,
+    }
+    for name in ("toy/size-v1", "toy/other-v1"):
+        write_family(name, make_tasks(8, family=name), methods, splits=(0, 1, 2))
+    (content,) = contents()
+    page = render_page([content], {})
+    assert content.board.headline.legend in page
+    assert "Holm&#39;s correction" in page
+    ranks = re.search(r"<tfoot><tr><th scope=\"row\">mean rank</th>(.*?)</tr></tfoot>", page)[1]
+    assert re.findall(r"<td>([\d.]+|–)", ranks) == ["–", "1.00", "2.00", "3.00", "–"]
+    summaries = page[page.index("summarised otherwise") :]
+    assert "IQM" in summaries[:2000]
+    curve = series.distance_curve(content.table[content.table["method"] == "over"])
+    np.testing.assert_allclose(curve.y, 1.0)  # of 1.5 and more on every task
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
@@ -408,7 +431,7 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
     one_feature({"learned": lambda _: 90.0})  # under a protocol that sweeps nothing
     (sweep,) = sweeps(contents())
     assert (sweep.label, sweep.family) == ("few-v1", "toy/size-v1")
-    assert sweep.quantity == ("success rate", "success_rate")
+    assert sweep.headline == SUCCESS
     curve = sweep.curve("learned")
     assert curve.x.tolist() == [1, 2]
     np.testing.assert_allclose(curve.y, [1 / 3, 2 / 3])

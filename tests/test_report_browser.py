@@ -72,6 +72,8 @@ def visit(browser, page_file):
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("request", lambda request: trouble.append(request.url))
         page.goto(page_file.as_uri())
+        # Charts are drawn when they come near; on a phone the first is below the tables.
+        page.locator(".chart").first.scroll_into_view_if_needed()
         page.locator(".chart .main-svg").first.wait_for()
         trouble.remove(page_file.as_uri())
         return page, trouble

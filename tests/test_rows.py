@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hyperbench.boards.statistic import SUCCESS
+from hyperbench.boards.headline import SUCCESS
+from hyperbench.boards.statistic import BY_NAME
 from hyperbench.boards.tables import score_table
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.store import write_record
@@ -44,17 +45,91 @@ def noise(seed):
 
 def test_ranks_are_shared_where_paired_runs_cannot_tell(write, write_arms, board_of):
     """Runs differ by 0.2, methods by less: their intervals overlap, their differences do not."""
-    write("best", 0.7 + noise(1))
-    write("tied", 0.7 + noise(2))
-    write("worse", 0.6 + noise(3))
-    _, rows = board_of()
-    assert {name: rows[name]["rank"].value for name in ("best", "tied", "worse")} in (
-        {"best": 1, "tied": 2, "worse": 3},
-        {"best": 1, "tied": 1, "worse": 3},
-        {"best": 2, "tied": 1, "worse": 3},
-    )
+    for seed in SEEDS:
+        write("best", 0.6 + noise(seed), seeds=(seed,))
+        write("tied", 0.6 + noise(10 + seed), seeds=(seed,))
+        write("worse", 0.5 + noise(20 + seed), seeds=(seed,))
+    board, rows = board_of()
+    assert {name: rows[name]["rank"].value for name in ("best", "tied", "worse")} == {
+        "best": 1,
+        "tied": 1,
+        "worse": 3,
+    }
+    (note,) = board.notes
+    assert note.startswith("Ranks: 3 methods are compared in 3 pairs, with Holm's correction")
     assert rows["worse"]["score"].interval[1] > rows["best"]["score"].interval[0]
     assert rows["expert"]["rank"].value is rows["random"]["rank"].value is None
+
+
+def test_a_quarter_of_the_tasks_that_fails_is_seen(write, write_arms, board_of):
+    """Interquartile means are 1 and 0.9, and tell the opposite."""
+    for seed in SEEDS:
+        small = 0.01 * np.random.default_rng(seed).random(8)
+        effects = RUN_EFFECTS[seed] + TASK_EFFECTS  # what `write` adds
+        write("fails", np.array([1, 1, 1, 1, 1, 1, 0, -3.0]) - small - effects, seeds=(seed,))
+        write("even", np.full(8, 0.9) - small - effects, seeds=(seed,))
+    board, rows = board_of()
+    assert [row.method for row in board.rows] == ["expert", "even", "fails", "random"]
+    fails, even = rows["fails"], rows["even"]
+    assert fails["score"].value == pytest.approx(0.75, abs=0.01)
+    assert even["score"].value == pytest.approx(0.9, abs=0.01)
+    assert (fails["above_half"].value, even["above_half"].value) == (0.75, 1.0)
+    assert fails["iqm"].value == pytest.approx(1.0, abs=0.01)
+    assert even["iqm"].value == pytest.approx(0.9, abs=0.01)
+    assert (even["rank"].value, fails["rank"].value) == (1, 2)
+    low, high = fails["above_half"].interval
+    assert low < 0.75 < high
+    assert BY_NAME["above_half"].heading in score_table(board).header
+    assert fails["mean_rank"].value is None, "there is one family"
+    assert board.notes == ("Ranks: one pair of methods is compared, so no correction is needed.",)
+
+
+def test_ranks_are_corrected_for_the_number_of_pairs(write, write_arms, board_of):
+    """A gap that is below 5 % by itself, and above with the 28 pairs of eight methods."""
+    gains = dict(zip(SEEDS, [0.02, 0.05, 0.08, 0.1, 0.03], strict=True))
+
+    def write_both(others):
+        for seed in SEEDS:
+            level = 0.5 - RUN_EFFECTS[seed]
+            write("better", level + gains[seed], seeds=(seed,))
+            write("worse", level, seeds=(seed,))
+            for i in range(others):
+                write(f"other{i}", level - 0.1 * noise(10 * i + seed) - 0.3, seeds=(seed,))
+
+    write_both(0)
+    _, rows = board_of()
+    assert (rows["better"]["rank"].value, rows["worse"]["rank"].value) == (1, 2)
+    write_both(6)
+    board, rows = board_of()
+    assert (rows["better"]["rank"].value, rows["worse"]["rank"].value) == (1, 1)
+    assert {rows[f"other{i}"]["rank"].value for i in range(6)} == {3}
+    (note,) = board.notes
+    assert note.startswith("Ranks: 8 methods are compared in 28 pairs, with Holm's correction")
+
+
+def test_mean_rank_over_families_by_hand(write, write_arms, write_run, make_tasks, board_of):
+    """On one family always first, on the other second, but for one split of five."""
+    tasks = make_tasks(8, family="toy/other-v1")
+    other = {"family": "toy/other-v1", "tasks": tasks}
+    for seed in SEEDS:
+        for arm, level in (("random", 0.0), ("expert", 1.0)):
+            seeds = {"split_seed": seed, "is_arm": True, "protocol": PROTOCOL}
+            write_run(arm, np.full(8, level), **seeds, **other)
+        for method, level in (("one", 0.6), ("two", 0.5), ("three", 0.4)):
+            write(method, level, seeds=(seed,))
+            turned = 0.5 if method == "one" and seed else level
+            write(method, {"two": 0.55}.get(method, turned), seeds=(seed,), **other)
+    write("partial", 0.9, seeds=(0,))
+    _, rows = board_of()
+    one, two, three = (rows[name]["mean_rank"] for name in ("one", "two", "three"))
+    assert one.value == pytest.approx((1 + (1 + 4 * 2) / 5) / 2)
+    assert two.value == pytest.approx((2 + (2 + 4 * 1) / 5) / 2)
+    assert three.value == 3
+    # Of two families that count a half each, one varies: Student's with four degrees of freedom.
+    half = 2.776 * np.std([1, 2, 2, 2, 2], ddof=1) / np.sqrt(5) / 2
+    assert one.interval == pytest.approx((1.4 - half, 1.4 + half), abs=1e-3)
+    assert 2 < three.interval[0] < 3 == three.interval[1], "ten parts that agree are not all"
+    assert rows["partial"]["mean_rank"].value is rows["expert"]["mean_rank"].value is None
 
 
 def test_too_few_runs_have_no_rank(write, write_arms, board_of):
@@ -144,7 +219,7 @@ def test_fits_on_one_split_are_no_substitute_for_splits(write_run, board_of):
 
 
 def test_where_episodes_end_at_success_it_orders_and_ranks(write_run, board_of, make_record):
-    """The interquartile mean is 1 for both methods: a quarter of the scores is cut off."""
+    """The success rate, though scores say the same of these; IQMs are 1, a quarter is cut off."""
     info = replace(make_record().family_info, ends_at_success=True)
 
     def write_counted(method, num_successes, num_more=0, **fields):
@@ -160,7 +235,8 @@ def test_where_episodes_end_at_success_it_orders_and_ranks(write_run, board_of, 
     write_counted("seven", 7, num_more=1)
     board, rows = board_of()
     assert board.headline == SUCCESS
-    assert rows["six"]["score"].value == rows["seven"]["score"].value == 1.0
+    assert [rows[name]["score"].value for name in ("six", "seven")] == [0.75, 0.9]
+    assert rows["six"]["iqm"].value == rows["seven"]["iqm"].value == 1.0
     assert [row.method for row in board.rows] == ["expert", "seven", "six", "random"]
     assert (rows["seven"]["rank"].value, rows["six"]["rank"].value) == (1, 2)
     headline = rows["six"][board.headline.name]

@@ -9,11 +9,13 @@ from scipy import stats
 from hyperbench.statistics import (
     MIN_RUNS_FOR_INTERVAL,
     bootstrap_interval,
+    clipped_mean,
     draw_counts,
     iqm,
     mean,
     median,
     optimality_gap,
+    resample_clipped_mean,
     resample_iqm,
     resample_mean,
     score,
@@ -81,7 +83,7 @@ def test_iqm_does_not_feel_how_bad_the_worst_is(scores, disaster):
     assert low == lower
 
 
-@pytest.mark.parametrize("statistic", [iqm, mean, median, optimality_gap])
+@pytest.mark.parametrize("statistic", [clipped_mean, iqm, mean, median, optimality_gap])
 def test_missing_scores_make_a_statistic_missing(statistic):
     """A NaN must not pass for the highest score, which the IQM trims, nor be left out."""
     assert np.isnan(statistic([]))
@@ -105,10 +107,21 @@ def test_statistics_are_those_of_rliable(statistic, expected):
     assert statistic(RUNS) == pytest.approx(expected, abs=1e-12)
 
 
+def test_clipped_mean_by_hand():
+    assert clipped_mean([-5, 0.25, 0.5, 1, 9]) == pytest.approx(2.75 / 5)
+
+
+@given(lists)
+def test_clipped_mean_is_one_less_the_gap_of_scores_above_0(scores):
+    expected = 1 - optimality_gap(np.maximum(scores, 0))
+    assert clipped_mean(scores) == pytest.approx(expected, abs=1e-12)
+
+
 @given(lists, st.randoms(use_true_random=False))
 def test_mean_median_and_gap_ignore_order(scores, random):
     shuffled = random.sample(scores, len(scores))
     assert mean(shuffled) == mean(scores) == pytest.approx(np.mean(scores), rel=1e-9, abs=1e-9)
+    assert clipped_mean(shuffled) == clipped_mean(scores)
     assert median(shuffled) == median(scores) == pytest.approx(np.median(scores), rel=1e-9)
     assert optimality_gap(shuffled) == optimality_gap(scores) >= 0
     assert optimality_gap(scores) >= 1 - mean(scores) - 1e-9
@@ -205,7 +218,10 @@ def test_interval_of_two_familys_mean_is_welchs():
     assert (high - low) / 2 == pytest.approx(half, rel=0.03)
 
 
-@pytest.mark.parametrize(("resample", "statistic"), [(resample_iqm, iqm), (resample_mean, mean)])
+@pytest.mark.parametrize(
+    ("resample", "statistic"),
+    [(resample_iqm, iqm), (resample_mean, mean), (resample_clipped_mean, clipped_mean)],
+)
 def test_resamples_are_the_statistic_of_runs_drawn(resample, statistic):
     """Also of runs that differ in length, in more than one stratum."""
     strata = [[rng(i).normal(size=3 + i) for i in range(4)], [rng(9).normal(size=5)] * 3]

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from hyperbench.boards.headline import SCORE, SUCCESS
 from hyperbench.boards.row import Board, Estimate, Row
-from hyperbench.boards.statistic import COSTS, SCORE, STATISTICS, SUCCESS
+from hyperbench.boards.statistic import COSTS, STATISTICS
 from hyperbench.boards.tables import (
     cost_table,
     csv_text,
@@ -18,6 +19,7 @@ from hyperbench.boards.tables import (
     latex,
     markdown,
     score_table,
+    summary_table,
 )
 from hyperbench.table import MISSING
 from hyperbench.view.boards import print_boards
@@ -27,7 +29,8 @@ LEARNED = Row(
     method="hypogen [num_blocks=8]",
     is_control=False,
     estimates={
-        "score": Estimate(0.12345, -0.1, 0.5),
+        "score": Estimate(0.12345, 0.1, 0.5),
+        "above_half": Estimate(0.25, 0.2, 0.3),
         "mean_return": Estimate(1234.56),
         "interpolation": Estimate(0.5),
         "num_runs": Estimate(5),
@@ -84,23 +87,27 @@ def test_markdown_of_a_board():
         == """\
 ### toy/size-v1, test-v1
 
-| method | score | 95 % interval | return | interp. | extrap. | runs |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: |
-| hypogen [num_blocks=8] | 0.123 | [-0.100, 0.500] | 1234.6 | 0.500 | – | 5 |
-| *random* | 0.000 | – | 1234.6 | 0.500 | – | 5 |
+| method | score | 95 % interval | above half | return | interp. | extrap. | runs |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| hypogen [num_blocks=8] | 0.123 | [0.100, 0.500] | 0.250 | 1234.6 | 0.500 | – | 5 |
+| *random* | 0.000 | – | 0.250 | 1234.6 | 0.500 | – | 5 |
 
 ### Cost
 
 | method | parameters | policy parameters | fit [s] | generate [ms] |
 | --- | ---: | ---: | ---: | ---: |
 | hypogen [num_blocks=8] | 31,000,000 | 19,462 | 61.3 | 12.3 |
+
+Note: score: on each target task random = 0 and expert = 1, counted as 0 below and as 1 above; \
+the mean over runs x target tasks. above half: the share of them that score more than 1/2.
 """
     )
 
 
 def test_markdown_tells_failures_and_notes_at_the_end():
     text = markdown(replace(BOARD, failures=("a on b: broke", "c"), notes=("beware",)))
-    assert text.endswith("\n\nFailed: a on b: broke\n\nFailed: c\n\nNote: beware\n")
+    legend = f"Note: {SCORE.legend}"
+    assert text.endswith(f"\n\nFailed: a on b: broke\n\nFailed: c\n\n{legend}\n\nNote: beware\n")
 
 
 def test_markdown_of_arms_alone_has_no_empty_cost_table():
@@ -133,6 +140,30 @@ def test_several_families_have_a_column_each_without_what_they_share(two_familie
     assert column(found, "size-v1") == ["0.250"]
     assert "| method | other-v1 | size-v1 |" in markdown(two_families)
     assert "method & other-v1 & size-v1" in latex(two_families)
+
+
+def test_the_mean_rank_stands_before_the_families(two_families):
+    board = replace(
+        two_families, rows=(with_(two_families.rows[0], mean_rank=Estimate(1.5, 1.0, 2.25)), ARM)
+    )
+    table = family_table(board)
+    assert table.header == ("method", "mean rank", "of mean rank", "other-v1", "size-v1")
+    assert table.rows[0] == (LEARNED.method, "1.50", "[1.00, 2.25]", MISSING, "0.250")
+    assert table.rows[1][1:3] == (MISSING, MISSING)
+    (found,) = json.loads(json_text([board]))
+    assert found["rows"][0]["mean_rank_interval"] == [1.0, 2.25]
+    first = next(csv.DictReader(io.StringIO(csv_text([board]))))
+    assert [first[f"mean_rank{end}"] for end in ("", "_low", "_high")] == ["1.5", "1.0", "2.25"]
+
+
+def test_other_summaries_of_the_same_scores():
+    row = with_(LEARNED, iqm=Estimate(0.5, 0.25, 0.75), median=0.4, mean=-0.25)
+    table = summary_table(of_rows(row, ARM))
+    assert table.header[1:] == (
+        *("score", "95 % interval", "IQM", "of IQM", "median", "mean", "optimality gap"),
+    )
+    assert column(table, "of IQM") == ["[0.250, 0.750]", MISSING]
+    assert column(table, "mean") == ["-0.250", MISSING]
 
 
 def test_on_a_narrow_terminal_families_are_shown_in_parts(two_families):
@@ -178,11 +209,11 @@ def test_latex_of_a_board():
     assert (
         text
         == r"""% toy/size-v1, test-v1; needs \usepackage{booktabs}
-\begin{tabular}{lrrrrrr}
+\begin{tabular}{lrrrrrrr}
 \toprule
-method & score & 95 \% interval & return & interp. & extrap. & runs \\
+method & score & 95 \% interval & above half & return & interp. & extrap. & runs \\
 \midrule
-m & 0.123 & [-0.100, 0.500] & 1234.6 & 0.500 & -- & 5 \\
+m & 0.123 & [0.100, 0.500] & 0.250 & 1234.6 & 0.500 & -- & 5 \\
 \bottomrule
 \end{tabular}
 """
@@ -250,6 +281,8 @@ def test_json_is_everything():
         }
         assert said["family_scores"] == row.by_family["score"]
         assert said["family_successes"] == {}
-    assert found["rows"][0]["interval"] == [-0.1, 0.5]
+    assert found["rows"][0]["interval"] == [0.1, 0.5]
+    assert found["rows"][0]["above_half_interval"] == [0.2, 0.3]
     assert found["rows"][1]["interval"] is None
     assert found["notes"] == ["beware"]
+    assert found["legend"] == SCORE.legend

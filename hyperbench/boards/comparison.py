@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from hyperbench import statistics
+from hyperbench.boards.headline import SCORE
 from hyperbench.boards.leaderboard import board_tables
+from hyperbench.boards.method_runs import known
 from hyperbench.boards.pairing import RunKey, scores_by_run, strata
-from hyperbench.boards.statistic import SCORE, known
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.seeding import child_seed
 from hyperbench.statistics.scores import Array

@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from hyperbench.boards.code import code_notes
+from hyperbench.boards.headline import headline_of
+from hyperbench.boards.method_runs import MethodRuns
+from hyperbench.boards.ranks import rank_notes
 from hyperbench.boards.row import Board
 from hyperbench.boards.rows import make_rows, missing_notes
 from hyperbench.boards.scores import task_table
-from hyperbench.boards.statistic import MethodRuns, headline_of
 from hyperbench.boards.worlds import (
     board_titles,
     by_board,
@@ -107,7 +109,7 @@ def make_board(part: BoardTable) -> Board:
     by_method: dict[str, list[RunRecord]] = {}
     for record in records:
         by_method.setdefault(methods[record.key], []).append(record)
-    headline = headline_of(records)
+    headline = headline_of([record.family_info for record in records])
     rows = make_rows(
         [
             MethodRuns(method, found, part.table[part.table["method"] == method])
@@ -123,6 +125,7 @@ def make_board(part: BoardTable) -> Board:
         if record.status == "failed"
     )
     notes = (
+        *rank_notes(rows),
         *_notes(part.table),
         *missing_notes(rows),
         *_reference_notes(part),

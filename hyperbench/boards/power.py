@@ -1,9 +1,10 @@
 """Power: how many runs and episodes show a difference of a given size.
 
-What is planned is a t-test of the difference between two methods' scores (the IQM over a run's
-target tasks), paired by seeds, two-sided at 5 %. The difference varies between runs, since another
-split and another initialisation give another score, which more runs alone average out; and within a
-run, since a task's return is the mean of few episodes.
+What is planned is a t-test of the difference between two methods' scores (a run's mean over its
+target tasks, each counted as 0 below and as 1 above), paired by seeds, two-sided at 5 %. The
+difference varies between runs, since another split and another initialisation give another score,
+which more runs alone average out; and within a run, since a task's return is the mean of few
+episodes.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ def spreads(
 def _parts(runs: Sequence[StoredRun], table: pd.DataFrame, method: str) -> dict[RunKey, Array]:
     """Per run (num_tasks, num_episodes) what each episode adds to the run's score.
 
-    The score is the mean over the middle half of the tasks: the others add nothing.
+    The score is the mean over tasks, each clipped: where a task's mean lies beyond 0 or 1, single
+    episodes move nothing.
     """
     by_key = {run.record.key: run for run in runs}
     known = references(table)
@@ -167,11 +169,9 @@ def _parts(runs: Sequence[StoredRun], table: pd.DataFrame, method: str) -> dict[
         bounds = known.loc[[(family, split_seed, task) for task in returns.index]]
         random, expert = bounds[RANDOM].to_numpy(float), bounds[EXPERT].to_numpy(float)
         scores = (returns.to_numpy(float) - random[:, None]) / (expert - random)[:, None]
-        num_tasks, num_trimmed = len(scores), len(scores) // 4
-        order = np.argsort(scores.mean(axis=1), kind="stable")
-        weights = np.zeros((num_tasks, 1))
-        weights[order[num_trimmed : num_tasks - num_trimmed]] = 1 / (num_tasks - 2 * num_trimmed)
-        found[RunKey(str(family), int(split_seed), int(fit_seed))] = weights * scores
+        means = scores.mean(axis=1, keepdims=True)
+        counted = np.where((means > 0) & (means < 1), scores, means.clip(0, 1))
+        found[RunKey(str(family), int(split_seed), int(fit_seed))] = counted / len(counted)
     return found
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hyperbench.family import FamilyInfo
-from hyperbench.statistics.resampling import Resampled, Strata
-from hyperbench.statistics.scores import Array
+from hyperbench.boards.headline import Headline
 
 
 @dataclass(frozen=True)
@@ -28,45 +26,6 @@ class Estimate:
     def interval(self) -> tuple[float, float] | None:
         """Low and high end, or None."""
         return None if self.low is None or self.high is None else (self.low, self.high)
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The statistic that orders and ranks a board's rows.
-
-    Args:
-        name: of the statistic, see ``statistic.STATISTICS``.
-        quantity: the column of ``task_table`` that it is made of.
-        summarise: computes it of the quantity's values.
-        resample: computes it of runs and of resamples, for the differences that decide ranks.
-        title: begins the title of the table of families.
-        axis: what an axis says that shows it.
-        legend: what a reader must know of it, below a board.
-        columns: which statistics a table of scores shows, in this order, as far as there is
-            something to show.
-        by_family: what its values in each family are called in JSON.
-        suffix: of a family's column in CSV.
-        notion: the field of ``FamilyInfo`` that says whether it suits a family; None: it always
-            does.
-        num_decimals: per statistic that is shown with others than usual.
-    """
-
-    name: str
-    quantity: str
-    summarise: Callable[[Array], float]
-    resample: Callable[[Strata, Array], Resampled]
-    title: str
-    axis: str
-    legend: str
-    columns: tuple[str, ...]
-    by_family: str
-    suffix: str = ""
-    notion: str | None = None
-    num_decimals: Mapping[str, int] = field(default_factory=dict)
-
-    def suits(self, info: FamilyInfo) -> bool:
-        """Whether it tells something of such a family."""
-        return self.notion is None or bool(getattr(info, self.notion))
 
 
 @dataclass(frozen=True)

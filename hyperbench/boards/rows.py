@@ -1,4 +1,4 @@
-"""Rows of a board: what one method's runs come to, and how rows rank among each other."""
+"""Rows of a board: what one method's runs come to, beside those of others."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from hyperbench import statistics
-from hyperbench.boards.row import Headline, Row
-from hyperbench.boards.statistic import BY_NAME, HEADLINES, STATISTICS, MethodRuns
+from hyperbench.boards.headline import HEADLINES, Headline
+from hyperbench.boards.method_runs import MethodRuns
+from hyperbench.boards.ranks import with_ranks
+from hyperbench.boards.row import Row
+from hyperbench.boards.statistic import BY_NAME, STATISTICS
 
 
 def make_rows(
     methods: Sequence[MethodRuns], labels: Mapping[str, str], headline: Headline
 ) -> list[Row]:
     """Make the rows of a board, best first.
-
-    Methods are ranked among each other; controls, which know more or less than a method may, are
-    not. Two methods share a rank where the paired interval of their difference contains 0.
 
     Args:
         methods: one for each row.
@@ -36,11 +35,7 @@ def make_rows(
     methods = [
         replace(method, num_missing=_num_missing(method, labels, expected)) for method in methods
     ]
-    ranks = _ranks(methods, headline)
-    rows = [
-        _row(replace(method, rank=rank), families)
-        for method, rank in zip(methods, ranks, strict=True)
-    ]
+    rows = [_row(method, families) for method in with_ranks(methods, headline)]
 
     def order(row: Row) -> tuple[float, str]:
         value = row[headline.name].value
@@ -82,31 +77,6 @@ def _row(method: MethodRuns, families: Sequence[str]) -> Row:
             if method.suits(headline)
         },
     )
-
-
-def _ranks(methods: Sequence[MethodRuns], headline: Headline) -> list[int | None]:
-    """Each method's rank; None of controls, and where runs are too few or not all there.
-
-    What is left of a method's runs may be the easier ones.
-    """
-
-    def beats(i: int, j: int) -> bool:
-        # Both are whole: they have the same runs, and resamples of the same.
-        one, other = (methods[k].resampled(headline) for k in (i, j))
-        if one is None or other is None:
-            return False
-        return statistics.paired_interval(one, other)[0] > 0
-
-    ranked = [
-        None
-        if method.is_control
-        or method.num_missing
-        or len(method.finished) < len(method.records)
-        or method.resampled(headline) is None
-        else BY_NAME[headline.name].value(method)
-        for method in methods
-    ]
-    return statistics.ranks(ranked, beats)
 
 
 def _num_missing(

@@ -1,101 +1,33 @@
 """Statistics of a row: what they are called, how they are computed, where they are shown.
 
 ``STATISTICS`` is the one list of them: rows are made by walking it, and so are tables, CSV and
-JSON. ``HEADLINES`` are those that may order and rank the rows.
+JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from hyperbench import statistics
+from hyperbench.boards.headline import SCORE, SUCCESS
+from hyperbench.boards.method_runs import MethodRuns, known
 from hyperbench.boards.pairing import scores_by_run, strata
-from hyperbench.boards.row import Estimate, Headline
-from hyperbench.records.record import RunRecord
-from hyperbench.seeding import child_seed
-from hyperbench.statistics import Interval, Resampled
+from hyperbench.boards.row import Estimate
+from hyperbench.statistics import Interval
 from hyperbench.statistics.scores import Array
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class MethodRuns:
-    """What a row is made of.
-
-    Args:
-        label: of the row.
-        records: all runs, failed ones too.
-        table: the row's lines of ``scores.task_table``.
-        num_missing: runs that the protocol asks for and of which there is no record.
-        rank: among learned methods.
-    """
-
-    label: str
-    records: Sequence[RunRecord]
-    table: pd.DataFrame
-    num_missing: int = 0
-    rank: int | None = None
-    _resampled: dict[str, Resampled | None] = field(default_factory=dict, compare=False)
-
-    @property
-    def is_control(self) -> bool:
-        """Whether the row is of a control."""
-        return self.records[0].is_control
-
-    @property
-    def finished(self) -> list[RunRecord]:
-        """The runs that succeeded."""
-        return [record for record in self.records if record.status == "ok"]
-
-    def suits(self, headline: Headline) -> bool:
-        """Whether a headline tells something of any of the row's families."""
-        return any(headline.suits(record.family_info) for record in self.records)
-
-    def within(self, column: str, value: str) -> MethodRuns:
-        """Restrict the row to some of its lines, such as those of one family or region."""
-        return replace(self, table=self.table[self.table[column] == value], _resampled={})
-
-    def mean(self, column: str) -> float | None:
-        """Mean of a column; None where no line has a value."""
-        return known(self.table[column].mean())
-
-    def scores(self) -> Array:
-        """All scores, (num_runs * num_tasks,)."""
-        return self.table["score"].to_numpy(float)
-
-    def resampled(self, headline: Headline) -> Resampled | None:
-        """A headline of all runs and of resamples; None where runs are too few."""
-        if headline.name not in self._resampled:
-            self._resampled[headline.name] = self._resample(headline)
-        return self._resampled[headline.name]
-
-    def _resample(self, headline: Headline) -> Resampled | None:
-        runs = scores_by_run(self.table, headline.quantity)
-        parts = list(strata(runs).values())
-        if not statistics.enough_runs(parts):
-            return None
-        # The same resamples whenever the runs are the same: those of two methods are paired.
-        rng = np.random.default_rng(child_seed(0, "bootstrap", *map(str, sorted(runs))))
-        counts = statistics.draw_counts([len(part) for part in parts], rng)
-        return headline.resample(parts, counts)
-
-
-def known(value: Any) -> float | None:
-    """A number, or None where it is not finite."""
-    return float(value) if np.isfinite(value) else None
-
 
 Shown = Callable[[Sequence[Estimate]], bool]
 
 
 def _always(column: Sequence[Estimate]) -> bool:  # noqa: ARG001 -- other rules look at it
     return True
+
+
+def _never(column: Sequence[Estimate]) -> bool:  # noqa: ARG001 -- as above
+    return False
 
 
 def _where_known(column: Sequence[Estimate]) -> bool:
@@ -159,7 +91,15 @@ def _mean_of(column: str) -> Callable[[MethodRuns], float | None]:
 
 
 def _score_interval(runs: MethodRuns) -> Interval | None:
-    found = runs.resampled(SCORE)
+    found = runs.resampled(SCORE.quantity, SCORE.resample)
+    if found is None:
+        return None
+    # What random and the expert score is so by definition, in whatever number of runs.
+    return _ends(found.interval) if runs.is_reference else statistics.interval_within_bounds(found)
+
+
+def _iqm_interval(runs: MethodRuns) -> Interval | None:
+    found = runs.resampled(SCORE.quantity, statistics.resample_iqm)
     return None if found is None else _ends(found.interval)
 
 
@@ -208,6 +148,14 @@ STATISTICS = (
         interval_heading="95 % interval",
         interval_shown=_always,
     ),
+    Statistic(
+        "above_half",
+        "above half",
+        lambda runs: runs.above_half.value,
+        interval=lambda runs: runs.above_half.interval,
+        interval_name="above_half_interval",
+        interval_shown=_never,
+    ),
     Statistic("mean_return", "return", _mean_of("mean_return"), 1),
     Statistic(
         "success_rate",
@@ -230,8 +178,26 @@ STATISTICS = (
     ),
     Statistic("num_parameters", "parameters", _largest("num_parameters"), 0),
     Statistic("policy_parameters", "policy parameters", _largest("policy_parameters"), 0),
-    # Shared where the paired interval of the difference contains 0.
+    # Shared by methods that cannot be told apart.
     Statistic("rank", "rank", lambda runs: runs.rank, 0, shown=_where_known),
+    Statistic(
+        "mean_rank",
+        "mean rank",
+        lambda runs: runs.mean_rank.value,
+        2,
+        shown=_where_known,
+        interval=lambda runs: runs.mean_rank.interval,
+        interval_name="mean_rank_interval",
+        interval_heading="of mean rank",
+    ),
+    Statistic(
+        "iqm",
+        "IQM",
+        lambda runs: known(statistics.iqm(runs.scores())),
+        interval=_iqm_interval,
+        interval_name="iqm_interval",
+        interval_heading="of IQM",
+    ),
     Statistic("mean", "mean", lambda runs: known(statistics.mean(runs.scores()))),
     Statistic("median", "median", lambda runs: known(statistics.median(runs.scores()))),
     # How far scores fall short of 1 on average, those above 1 counted as 1.
@@ -258,44 +224,5 @@ STATISTICS = (
 BY_NAME = {statistic.name: statistic for statistic in STATISTICS}
 COSTS = ("num_parameters", "policy_parameters", "fit_seconds", "generate_seconds")
 """What the table of costs shows, of learned methods."""
-
-_SCORES = (
-    "score: random = 0, expert = 1 on each target task; interquartile mean over runs x target "
-    "tasks."
-)
-_REGIONS = ("interpolation", "extrapolation")
-_COUNTS = ("num_runs", "num_failed", "num_missing")
-_SUCCESSES = ("success_rate", "lasting_rate", "mean_length")
-SCORE = Headline(
-    name="score",
-    quantity="score",
-    summarise=statistics.iqm,
-    resample=statistics.resample_iqm,
-    title="Score",
-    axis="score (IQM)",
-    legend=_SCORES,
-    columns=("rank", "score", "mean_return", *_SUCCESSES, *_REGIONS, *_COUNTS),
-    by_family="family_scores",
-)
-SUCCESS = Headline(
-    name="success_rate",
-    quantity="success_rate",
-    summarise=statistics.mean,
-    resample=statistics.resample_mean,
-    title="Success",
-    axis="success rate",
-    legend=_SCORES,
-    columns=("rank", *_SUCCESSES, "mean_return", "score", *_REGIONS, *_COUNTS),
-    by_family="family_successes",
-    suffix=" success",
-    notion="ends_at_success",
-    num_decimals={"mean_return": 2},
-)
-"""Where all episodes end at success, scores are near 0 or 1 and their interquartile mean hides
-much."""
-HEADLINES = (SCORE, SUCCESS)
-
-
-def headline_of(records: Sequence[RunRecord]) -> Headline:
-    """What orders and ranks a board of these runs: the last headline that suits all of them."""
-    return [h for h in HEADLINES if all(h.suits(record.family_info) for record in records)][-1]
+SUMMARIES = ("score", "iqm", "median", "mean", "optimality_gap")
+"""What the same scores come to in other ways, as the report's table of them shows."""

@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from hyperbench.boards.headline import HEADLINES, SUCCESS
 from hyperbench.boards.row import Board, Row
-from hyperbench.boards.statistic import BY_NAME, COSTS, HEADLINES, STATISTICS, SUCCESS
+from hyperbench.boards.statistic import BY_NAME, COSTS, STATISTICS, SUMMARIES
 from hyperbench.table import Table, bracket, fixed, latex_table, markdown_table
 
 _Column = tuple[str, Callable[[Row], str]]
@@ -23,12 +24,17 @@ def score_table(board: Board) -> Table:
 
 
 def family_table(board: Board) -> Table | None:
-    """The headline in each family in a column of its own; None for a board of one family."""
+    """The headline in each family in a column of its own, with the mean rank over them.
+
+    None for a board of one family.
+    """
     if len(board.families) == 1:
         return None
+    ranks = [name for name in ("mean_rank",) if _is_shown(board, name)]
     suites = {family.partition("/")[0] for family in board.families}
     prefix = f"{suites.pop()}/" if len(suites) == 1 else ""
-    columns: list[_Column] = [
+    columns = _statistics(board, ranks)
+    columns += [
         (
             family.removeprefix(prefix),
             lambda row, family=family: fixed(board.of_family(row, family), 3),  # type: ignore[misc]
@@ -45,6 +51,11 @@ def cost_table(board: Board) -> Table:
     return _table("Cost", learned, _statistics(board, COSTS))
 
 
+def summary_table(board: Board) -> Table:
+    """What the same scores come to in other ways than the mean of clipped ones."""
+    return _table("Scores summarised", board.rows, _statistics(board, SUMMARIES))
+
+
 def tables(board: Board) -> list[Table]:
     """All tables of a board that have rows: scores, scores in each family, cost."""
     shown = (score_table(board), family_table(board), cost_table(board))
@@ -55,7 +66,7 @@ def markdown(board: Board) -> str:
     """All tables, failures and notes."""
     parts = [markdown_table(table) for table in tables(board)]
     parts += [f"Failed: {failure}" for failure in board.failures]
-    parts += [f"Note: {note}" for note in board.notes]
+    parts += [f"Note: {note}" for note in (board.headline.legend, *board.notes)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -133,6 +144,7 @@ def _jsonable(board: Board) -> dict[str, Any]:
         "failures": board.failures,
         "notes": board.notes,
         "by_success": board.headline == SUCCESS,
+        "legend": board.headline.legend,
     }
 
 
@@ -153,8 +165,8 @@ def _statistics(board: Board, names: Iterable[str]) -> list[_Column]:
             found = row[name].value
             return fixed(found if found is None else factor * found, digits)
 
-        def interval(row: Row, name: str = name) -> str:
-            return bracket(row[name].interval)
+        def interval(row: Row, name: str = name, digits: int = num_decimals) -> str:
+            return bracket(row[name].interval, digits)
 
         columns.append((statistic.heading, value))
         if statistic.interval_shown([row[name] for row in board.rows]):

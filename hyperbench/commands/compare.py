@@ -34,3 +34,8 @@ def compare_command(one: str, other: str, folders: Sequence[Path], as_json: bool
                 highlight=False,
             )
         out.print(escape(each.sentence), highlight=False, soft_wrap=True)
+    out.print(
+        "Each interval is of one comparison: nothing is corrected for their number.",
+        style="dim",
+        highlight=False,
+    )

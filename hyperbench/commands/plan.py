@@ -51,7 +51,7 @@ def plan_command(
         )
     out.print(
         f"Paired t-test over pairs of seeds, power {POWER}, two-sided {LEVEL:.0%}. Deviations are "
-        "of the difference of two methods' scores, each the IQM over a run's target tasks.",
+        "of the difference of two methods' scores, each a run's mean over its target tasks.",
         style="dim",
         highlight=False,
     )

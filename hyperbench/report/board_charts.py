@@ -35,7 +35,7 @@ def profile_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
 
 
 def distance_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
-    """Mean score against distance to the nearest source spec."""
+    """Score against distance to the nearest source spec."""
     traces = []
     for style in drawn(table, styles):
         curve = series.distance_curve(table[table["method"] == style.method])
@@ -45,7 +45,7 @@ def distance_chart(table: pd.DataFrame, styles: Mapping[str, Style]) -> Chart:
         "layout": {
             "hovermode": "closest",
             "xaxis": {"title": {"text": "distance to the nearest source spec"}},
-            "yaxis": {"title": {"text": "mean score"}},
+            "yaxis": {"title": {"text": "score"}},
         },
     }
 

@@ -125,7 +125,7 @@ def _distance(content: BoardContent, looks: Mapping[str, Style]) -> Figure:
         runs = content.table[content.table["method"] == style.method]
         draw_line(axes, series.distance_curve(runs), style)
     axes.set_xlabel("distance to the nearest source spec")
-    axes.set_ylabel("mean score")
+    axes.set_ylabel("score")
     draw_legend(figure, axes)
     return figure
 
@@ -179,7 +179,7 @@ def _sweep(sweep: Sweep, looks: Mapping[str, Style]) -> Figure:
             draw_line(axes, sweep.curve(style.method), style)
     axes.set_xticks(list(sweep.families))
     axes.set_xlabel("source tasks")
-    axes.set_ylabel(sweep.quantity[0])
+    axes.set_ylabel(sweep.headline.axis)
     axes.set_title(sweep.family, loc="left")
     draw_legend(figure, axes)
     return figure

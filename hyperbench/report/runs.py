@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hyperbench import statistics
 from hyperbench.records.record import RunRecord
 from hyperbench.report.content import BoardContent
 from hyperbench.table import MISSING, fixed
@@ -15,7 +16,8 @@ View = dict[str, Any]
 def runs_view(content: BoardContent) -> View:
     """Settings of every method, its runs, and the machines and versions they were made with."""
     by_run = content.table.groupby("run")
-    scores, returns = by_run["score"].mean().to_dict(), by_run["mean_return"].mean().to_dict()
+    scores = by_run["score"].agg(statistics.clipped_mean).to_dict()
+    returns = by_run["mean_return"].mean().to_dict()
     places: list[str] = []
     methods: dict[str, View] = {}
     order = {row.method: i for i, row in enumerate(content.board.rows)}

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from hyperbench.boards.row import Board, Row
+from hyperbench.boards.row import Board, Estimate, Row
 from hyperbench.boards.statistic import BY_NAME
-from hyperbench.boards.tables import cost_table, score_table
+from hyperbench.boards.tables import cost_table, score_table, summary_table
 from hyperbench.report import board_charts, charts
 from hyperbench.report.charts import Chart
 from hyperbench.report.content import BoardContent, FamilyContent
 from hyperbench.report.palette import Style
-from hyperbench.table import MISSING, fixed
+from hyperbench.table import MISSING, bracket, fixed
 
 _BAR_MARGIN = 4
 """Per cent of the width of a drawing of scores, so that the outermost dots have room."""
@@ -51,9 +51,12 @@ def board_view(
         "facts": _facts(content),
         **_score_view(board, styles),
         "has_interval": any(row["score"].interval for row in board.rows),
+        "legend": board.headline.legend,
         "notes": board.notes,
         "failures": board.failures,
         "by_family": _by_family(content, id_),
+        "mean_ranks": [_mean_rank(row["mean_rank"]) for row in board.rows],
+        "summaries": summary_table(board),
         "families": families,
         "kinds": {family["kind"] for family in families},
         "profile": f"{id_}-profile",
@@ -191,6 +194,13 @@ def _by_family(content: BoardContent, id_: str) -> list[View]:
         }
         for family in board.families
     ]
+
+
+def _mean_rank(found: Estimate) -> View:
+    """Empty where there is none."""
+    if found.value is None:
+        return {}
+    return {"value": fixed(found.value, 2), "interval": bracket(found.interval, 2)}
 
 
 def _tasks(family: FamilyContent, here: list[Style]) -> list[View]:

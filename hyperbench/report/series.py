@@ -99,7 +99,7 @@ def profile(runs: pd.DataFrame) -> Curve:
 
 
 def distance_curve(runs: pd.DataFrame) -> Curve:
-    """Mean score against the task's distance to the nearest source spec.
+    """Score, the mean of clipped ones, against the task's distance to the nearest source spec.
 
     Args:
         runs: one method's lines of a ``task_table``.

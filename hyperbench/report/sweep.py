@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from hyperbench.boards.headline import Headline, headline_of
 from hyperbench.boards.worlds import world_of
 from hyperbench.report import charts
 from hyperbench.report.charts import Chart
@@ -34,24 +35,22 @@ class Sweep:
         return next(iter(self.families.values())).label
 
     @property
-    def quantity(self) -> tuple[str, str]:
-        """What is drawn, and the column of ``task_table`` that has it: the family's headline."""
-        if all(family.info.ends_at_success for family in self.families.values()):
-            return "success rate", "success_rate"
-        return "mean score", "score"
+    def headline(self) -> Headline:
+        """What is drawn."""
+        return headline_of([family.info for family in self.families.values()])
 
     def drawn(self, styles: Mapping[str, Style]) -> list[Style]:
         """The styles of the methods that occur, in the order in which they are drawn."""
         return charts.drawn(pd.concat(f.table for f in self.families.values()), styles)
 
     def curve(self, method: str) -> Curve:
-        """A method's mean over runs and target tasks; the band spans lowest and highest run."""
-        _, column = self.quantity
+        """A method's mean over runs; the band spans lowest and highest run."""
         points = []
         for num_source, family in self.families.items():
             lines = family.table[family.table["method"] == method]
             if len(lines):
-                runs = lines.groupby("run")[column].mean().to_numpy(float)
+                by_run = lines.groupby("run")[self.headline.quantity]
+                runs = by_run.agg(self.headline.summarise).to_numpy(float)
                 points.append((num_source, runs.mean(), runs.min(), runs.max(), len(runs)))
         x, y, low, high, counts = np.array(points, dtype=np.float64).reshape(-1, 5).T
         return Curve(x, y, low, high, tuple(num_runs_note(int(count)) for count in counts))
@@ -80,7 +79,6 @@ def sweeps(contents: Sequence[BoardContent]) -> list[Sweep]:
 
 def sweep_chart(sweep: Sweep, styles: Mapping[str, Style]) -> Chart:
     """Headline over the number of source tasks, a line a method."""
-    quantity, _ = sweep.quantity
     traces = []
     for style in sweep.drawn(styles):
         traces += charts.curve_traces(sweep.curve(style.method), style, "%{y:.3f}%{customdata}")
@@ -90,6 +88,6 @@ def sweep_chart(sweep: Sweep, styles: Mapping[str, Style]) -> Chart:
             **charts.compared_at_x(
                 "source tasks", "%{x} source tasks", tickvals=list(sweep.families)
             ),
-            "yaxis": {"title": {"text": quantity}},
+            "yaxis": {"title": {"text": sweep.headline.axis}},
         },
     }

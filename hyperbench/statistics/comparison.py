@@ -1,4 +1,4 @@
-"""Two methods, and several, judged on the same tasks under the same seeds.
+"""Two methods judged on the same tasks under the same seeds.
 
 A *pair* is what both did in one run each: same family, split seed and fit seed, hence the same
 target tasks and the same initial states. What made a split hard for both is thereby no difference.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from scipy import stats
 
-from hyperbench.statistics.proportions import margin_of_mean, proportion_interval
+from hyperbench.statistics.proportions import deviation_of_mean, proportion_interval
 from hyperbench.statistics.resampling import (
     NUM_RESAMPLES,
     ROUNDING,
+    TAIL,
     Interval,
     Resampled,
     Strata,
@@ -39,7 +41,7 @@ def difference_interval(
     Args:
         pairs: the pairs.
         rng: of the resampling.
-        statistic: ``resample_iqm`` or ``resample_mean``.
+        statistic: ``resample_iqm``, ``resample_mean`` or ``resample_clipped_mean``.
         num_resamples: how many.
 
     Returns:
@@ -59,20 +61,37 @@ def difference_interval(
 def paired_interval(one: Resampled, other: Resampled) -> Interval:
     """95 % interval of the one statistic minus the other.
 
-    Where scores saturate, all pairs may differ by the same amount. That leaves no spread, and yet
-    another pair may differ by more or less: how much is bounded by the number of pairs and tasks,
-    each taken to differ by no more than random and expert, or failure and success, do.
-
     Args:
         one: of the one method's runs.
         other: of the other's, paired with them.
     """
+    estimate, deviation, degrees = _difference(one, other)
+    half = float(stats.t.ppf(1 - TAIL, degrees)) * deviation
+    return estimate - half, estimate + half
+
+
+def p_value(one: Resampled, other: Resampled) -> float:
+    """How often a difference as large as that of two statistics comes by chance alone, two-sided.
+
+    It is below 5 % where ``paired_interval``, with the same arguments, does not contain 0.
+    """
+    estimate, deviation, degrees = _difference(one, other)
+    return float(2 * stats.t.sf(abs(estimate) / deviation, degrees))
+
+
+def _difference(one: Resampled, other: Resampled) -> tuple[float, float, float]:
+    """How much two paired statistics differ, its standard deviation and degrees of freedom.
+
+    Where scores saturate, all pairs may differ by the same amount. That leaves no spread, and yet
+    another pair may differ by more or less: how much is bounded by the number of pairs and tasks,
+    each taken to differ by no more than random and expert, or failure and success, do.
+    """
     difference = one - other
-    low, high = difference.interval
-    if high - low <= ROUNDING:
-        margin = margin_of_mean([[run.clip(-1, 1) for run in runs] for runs in difference.strata])
-        low, high = low - margin, high + margin
-    return float(low), float(high)
+    deviation, degrees = difference.deviation
+    if deviation <= ROUNDING:
+        bounded = [[run.clip(-1, 1) for run in runs] for runs in difference.strata]
+        deviation, degrees = deviation_of_mean(bounded)
+    return float(difference.estimate), float(deviation), float(degrees)
 
 
 def probability_of_improvement(pairs: Pairs) -> tuple[float, Interval | None]:
@@ -94,29 +113,3 @@ def probability_of_improvement(pairs: Pairs) -> tuple[float, Interval | None]:
     }
     probability, interval = proportion_interval(better)
     return float(probability), interval and (float(interval[0]), float(interval[1]))
-
-
-def ranks(scores: Sequence[float | None], beats: Callable[[int, int], bool]) -> list[int | None]:
-    """Ranks with ties: 1, 1, 3 where the second cannot be told from the first.
-
-    From the best score down, each shares the rank of the best one that does not beat it, or begins
-    a rank of its own: a rank says how many were above, and one more.
-
-    Args:
-        scores: of each competitor; None does not take part.
-        beats: whether competitor ``i`` is surely better than ``j``; asked only where ``i`` has the
-            better score and leads a rank.
-
-    Returns:
-        The rank of each competitor.
-    """
-    found: list[int | None] = [None] * len(scores)
-    taking_part = [i for i, score in enumerate(scores) if score is not None]
-    leader = None
-    for above, i in enumerate(sorted(taking_part, key=lambda i: -(scores[i] or 0.0))):
-        if leader is None or beats(leader, i):
-            leader = i
-            found[i] = above + 1
-        else:
-            found[i] = found[leader]
-    return found

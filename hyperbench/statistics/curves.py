@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from hyperbench.statistics.proportions import proportion_interval
-from hyperbench.statistics.resampling import Interval, bootstrap_interval, resample_mean
-from hyperbench.statistics.scores import Array, mean
+from hyperbench.statistics.proportions import interval_within_bounds, proportion_interval
+from hyperbench.statistics.resampling import Interval, bootstrap_interval, resample_clipped_mean
+from hyperbench.statistics.scores import Array, clipped_mean
 
 
 def performance_profile(
@@ -43,7 +43,7 @@ class DistanceBin:
         low: least distance, included.
         high: greatest, included in the last bin alone.
         num_scores: runs x tasks in it.
-        mean: of the scores.
+        mean: of the scores, each clipped to 0 and 1.
         interval: 95 %, of the mean; None where a family has tasks there in too few runs.
     """
 
@@ -57,7 +57,7 @@ class DistanceBin:
 def score_by_distance(
     runs: Mapping[str, Sequence[Array]], rng: np.random.Generator, num_bins: int = 8
 ) -> list[DistanceBin]:
-    """Mean score against distance to the nearest source spec, in bins with equally many scores.
+    """Score against distance to the nearest source spec, in bins with equally many scores.
 
     Args:
         runs: per stratum (family) the runs, each (num_tasks, 2): distance and score.
@@ -84,6 +84,9 @@ def score_by_distance(
                     inside.setdefault(name, []).append(run[bin_of == i, 1])
         if inside:
             scores = np.concatenate([run for stratum in inside.values() for run in stratum])
-            interval = bootstrap_interval(inside, rng, statistic=resample_mean)
-            bins.append(DistanceBin(float(low), float(high), scores.size, mean(scores), interval))
+            interval = bootstrap_interval(
+                inside, rng, statistic=resample_clipped_mean, interval=interval_within_bounds
+            )
+            found = clipped_mean(scores)
+            bins.append(DistanceBin(float(low), float(high), scores.size, found, interval))
     return bins

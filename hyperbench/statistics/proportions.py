@@ -2,7 +2,8 @@
 
 A spread of nothing between few runs is no knowledge that there is none. What it leaves open is
 known from the number of trials instead: bounded as they are, those not seen can do no more than so
-much. ``docs/decisions/006-intervals-where-runs-agree.md`` has what was compared, and the coverage.
+much. ``docs/decisions/006-intervals-where-runs-agree.md`` has what was compared, and the coverage;
+``docs/decisions/008-a-headline-that-sees-failure.md`` that of a mean of scores.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 from hyperbench.statistics.resampling import (
     ROUNDING,
     TAIL,
+    Interval,
+    Resampled,
     Strata,
     degrees_of_freedom,
     enough_runs,
@@ -83,10 +86,29 @@ def proportion_interval(
     return rate, wilson_interval(rate, total * (_Z / quantile) ** 2)
 
 
-def margin_of_mean(strata: Strata) -> Array:
-    """Half the width of a 95 % interval of the mean of numbers from -1 to 1.
+def interval_within_bounds(found: Resampled) -> Interval:
+    """95 % interval of a mean of numbers from 0 to 1, whose ends are such numbers, too.
 
-    As ``proportion_interval``, but symmetric: each stratum has a few trials of -1 and of 1 added.
+    It is ``found.interval`` on the scale of log-odds, where the nearer bound is as far away as the
+    other one. Without a spread between runs it is that of a proportion.
+
+    Args:
+        found: ``resample_clipped_mean`` of the runs.
+    """
+    deviation, degrees = found.deviation
+    if deviation <= ROUNDING:
+        _, interval = proportion_interval({str(i): runs for i, runs in enumerate(found.strata)})
+        low, high = interval or (found.estimate, found.estimate)
+    else:
+        half = stats.t.ppf(1 - TAIL, degrees) * deviation / (found.estimate * (1 - found.estimate))
+        low, high = (special.expit(special.logit(found.estimate) + way * half) for way in (-1, 1))
+    return float(low), float(high)
+
+
+def deviation_of_mean(strata: Strata) -> tuple[Array, Array]:
+    """Standard deviation of the mean of numbers from -1 to 1, and its degrees of freedom.
+
+    As in ``proportion_interval``, but symmetric: each stratum has a few trials of -1 and 1 added.
 
     Args:
         strata: per stratum (family) its runs, each (num_trials, ...); three in each at least.
@@ -96,8 +118,7 @@ def margin_of_mean(strata: Strata) -> Array:
     means = found.means * worth / (worth + _Z**2)
     squares = (found.squares * worth + _Z**2) / (worth + _Z**2)
     variances = found.weights**2 * (squares - means**2) / worth
-    quantile = stats.t.ppf(1 - TAIL, degrees_of_freedom(variances, found.sizes))
-    return np.asarray(quantile * np.sqrt(variances.sum(axis=0)))
+    return np.sqrt(variances.sum(axis=0)), degrees_of_freedom(variances, found.sizes)
 
 
 @dataclass(frozen=True)

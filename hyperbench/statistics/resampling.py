@@ -23,6 +23,8 @@ from hyperbench.statistics.scores import Array, iqm, mean
 Strata = Sequence[Sequence[Array]]
 """Per stratum (family) its runs, each an array of scores."""
 Interval = tuple[float, float]
+Ends = tuple[Array, Array] | Interval
+"""Low and high: of an array of estimates, or of one."""
 
 MIN_RUNS_FOR_INTERVAL = 3
 """Fewer runs say nothing about the spread between runs."""
@@ -72,15 +74,21 @@ class Resampled:
         return sizes_of(self.strata)
 
     @property
-    def interval(self) -> tuple[Array, Array]:
-        """95 % interval: low and high, each shaped as the estimate."""
+    def deviation(self) -> tuple[Array, Array]:
+        """Standard deviation of the estimate, and degrees of freedom of what is known of it."""
         shares = stratum_variances(self.influences, self.sizes)
         shares = np.where(shares.sum(axis=0) > 0, shares, 1.0)
         sizes = _column(self.sizes, shares.ndim)
         # A resample of n runs has (n - 1) / n of the variance of a sample, stratum by stratum.
         correction = shares.sum(axis=0) / (shares * (sizes - 1) / sizes).sum(axis=0)
         spread = self.drawn.std(axis=0, ddof=1) * np.sqrt(correction)
-        half = stats.t.ppf(1 - TAIL, degrees_of_freedom(shares, self.sizes)) * spread
+        return spread, degrees_of_freedom(shares, self.sizes)
+
+    @property
+    def interval(self) -> tuple[Array, Array]:
+        """95 % interval: low and high, each shaped as the estimate."""
+        deviation, degrees = self.deviation
+        half = stats.t.ppf(1 - TAIL, degrees) * deviation
         return self.estimate - half, self.estimate + half
 
 
@@ -165,11 +173,17 @@ def resample_mean(strata: Strata, counts: Array) -> Resampled:
     return Resampled(np.asarray(estimate), influences, drawn, strata)
 
 
+def resample_clipped_mean(strata: Strata, counts: Array) -> Resampled:
+    """The mean of scores cut off below 0 and above 1; arguments as ``resample_iqm``."""
+    return resample_mean([[run.clip(0, 1) for run in stratum] for stratum in strata], counts)
+
+
 def bootstrap_interval(
     runs: Mapping[str, Sequence[Array]],
     rng: np.random.Generator,
     *,
     statistic: Callable[[Strata, Array], Resampled] = resample_iqm,
+    interval: Callable[[Resampled], Ends] = lambda found: found.interval,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Interval | None:
     """95 % interval of a statistic of all scores together, resampling runs within each stratum.
@@ -177,7 +191,8 @@ def bootstrap_interval(
     Args:
         runs: per stratum (family) the runs, each an array of its tasks' scores.
         rng: of the resampling.
-        statistic: ``resample_iqm`` or ``resample_mean``.
+        statistic: ``resample_iqm``, ``resample_mean`` or ``resample_clipped_mean``.
+        interval: made of the resamples; by default the statistic plus and minus as much.
         num_resamples: how many.
 
     Returns:
@@ -188,7 +203,7 @@ def bootstrap_interval(
     if not enough_runs(strata):
         return None
     counts = draw_counts([len(stratum) for stratum in strata], rng, num_resamples)
-    low, high = statistic(strata, counts).interval
+    low, high = interval(statistic(strata, counts))
     return float(low), float(high)
 
 

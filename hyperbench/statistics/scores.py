@@ -63,6 +63,15 @@ def mean(scores: npt.ArrayLike) -> float:
     return _mean(_ordered(scores))
 
 
+def clipped_mean(scores: npt.ArrayLike) -> float:
+    """Arithmetic mean of scores that count as 0 below 0 and as 1 above 1.
+
+    It feels every score that can be told from random and expert, the worst as the best, and no
+    excess makes up for a failure. Of scores above 0 it is one minus their ``optimality_gap``.
+    """
+    return _mean(np.clip(_ordered(scores), 0, 1))
+
+
 def median(scores: npt.ArrayLike) -> float:
     """The middle score, or the mean of the two in the middle."""
     ordered = _ordered(scores)

@@ -274,8 +274,8 @@ def validation_score(attempt: Attempt, site: Site, notify: Notify) -> float:
         notify: told how far it is.
 
     Returns:
-        The mean score over the validation tasks. Not the interquartile mean of boards: of a dozen
-        tasks that would overlook the very ones on which some settings fail.
+        The mean score over the validation tasks. Not clipped as on boards: below random and above
+        the expert, too, better settings are better.
     """
     case = attempt.case
     run = case.run
