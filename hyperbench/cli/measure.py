@@ -88,6 +88,14 @@ def run(
             help="Seconds after which a run is stopped and counts as failed; 0 is never.",
         ),
     ] = 0,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="HYPERBENCH_CHECKPOINT_SECONDS",
+            min=0,
+            help="How much of a fit may be lost when it is killed; 0 keeps every step.",
+        ),
+    ] = 60,
     output_dir: OutputDir = Path("runs"),
     data_dir: DataDir = None,
     keep: Annotated[
@@ -132,6 +140,7 @@ def run(
             device=device,
             num_jobs=jobs,
             timeout=timeout or None,
+            checkpoint_seconds=checkpoint_seconds,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             keep=keep,

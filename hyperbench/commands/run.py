@@ -51,6 +51,7 @@ def run_command(
     device: str,
     num_jobs: int,
     timeout: float | None,
+    checkpoint_seconds: float,
     output_dir: Path,
     data_dir: Path,
     keep: bool,
@@ -100,7 +101,12 @@ def run_command(
     failed: list[RunRecord] = []
     if due:
         check_writable(output_dir, "Choose another folder with --output-dir.")
-        site = Site(output_dir.absolute(), data_dir.absolute(), timeout=timeout)
+        site = Site(
+            output_dir.absolute(),
+            data_dir.absolute(),
+            timeout=timeout,
+            checkpoint_seconds=checkpoint_seconds,
+        )
         pending = [run for run in runs if run.key in due]
         failed = _execute(pending, site, num_jobs, keep=keep, debug=debug)
     boards = make_boards([output_dir / run.key for run in runs])
