@@ -169,7 +169,7 @@ class PolicyGenerator(ABC):
 
         Args:
             demonstrations: of the source tasks (from ``collect``).
-            validation: of the validation tasks, to choose among checkpoints and for nothing else;
+            validation: of the validation tasks, to choose weights by and for nothing else;
                 None where the protocol has none.
             seed: of everything random in the fit. Global random states are neither read nor set.
             device: ``"cpu"`` or ``"cuda"``.
