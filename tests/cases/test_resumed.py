@@ -10,16 +10,13 @@ import types
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 import pytest
 
 from hyperbench import hookimpl
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
-from hyperbench.generator import FitState, no_checkpoint
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring import checkpoint as checkpoint_module
-from hyperbench.measuring.checkpoint import StoredCheckpoint
 from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.executors import Site
 from hyperbench.measuring.plan import plan
@@ -30,7 +27,7 @@ from hyperbench.registry import PluginSource, Registry
 from hyperbench.registry.code import Fingerprints
 
 from ..fakes_resumable import Stepwise
-from .test_files import ROOT, files_of_at_most
+from .test_files import ROOT
 
 PROTOCOL = QUICK.model_copy(update={"num_demonstrations": 2, "num_episodes": 2})
 
@@ -187,85 +184,6 @@ def test_readers_pass_checkpoints_over(interrupted, fit, site):
     (interrupted / "record.json").write_text("{}")
     with pytest.raises(DataError, match="No run"):
         find_runs([site.runs])
-
-
-def state(step=1):
-    arrays = {"weights": np.arange(1000.0) + step, "scalar": np.array(step, np.float32)}
-    return FitState(arrays, {"step": step, "best": float("inf"), "point": [1, 0.1, None]})
-
-
-def test_a_state_comes_back_as_it_was(tmp_path):
-    StoredCheckpoint(tmp_path / "kept", "one", 0).offer(state)
-    found = StoredCheckpoint(tmp_path / "kept", "one", 0).restore()
-    assert found.json == state().json
-    assert found.arrays.keys() == state().arrays.keys()
-    for name, array in state().arrays.items():
-        assert found.arrays[name].dtype == array.dtype
-        assert np.array_equal(found.arrays[name], array)
-    assert StoredCheckpoint(tmp_path / "kept", "other", 0).restore() is None
-    assert StoredCheckpoint(tmp_path / "nowhere", "one", 0).restore() is None
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("state.json", b'"step": 1', b'"step": 2'),
-        ("arrays.safetensors", b"weights", b"Weights"),
-        ("manifest.json", b'"identity"', b'"identities"'),
-        ("manifest.json", b'"one",', b'"one"'),
-        ("state.json", None, None),
-    ],
-)
-def test_a_state_that_was_altered_is_none(file, old, new, tmp_path):
-    kept = StoredCheckpoint(tmp_path, "one", 0)
-    kept.offer(state)
-    content = (tmp_path / file).read_bytes()
-    if old is None:
-        (tmp_path / file).unlink()
-    else:
-        assert content.count(old) == 1
-        (tmp_path / file).write_bytes(content.replace(old, new))
-    assert kept.restore() is None
-    kept.offer(state)
-    assert kept.restore() is not None
-
-
-def test_a_state_is_made_only_when_one_is_due(tmp_path, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(checkpoint_module.time, "monotonic", lambda: now[0])
-    made = []
-
-    def make():
-        made.append(now[0])
-        now[0] += 5  # what keeping it takes, and the fit does not
-        return state()
-
-    kept = StoredCheckpoint(tmp_path / "kept", "one", 60)
-    for _ in range(100):
-        now[0] += 7
-        kept.offer(make)
-    assert len(made) == 100 * 7 // 63
-    assert kept.seconds_elsewhere == -5 * len(made)
-    again = StoredCheckpoint(tmp_path / "kept", "one", 60)
-    again.restore()
-    assert again.seconds_elsewhere == 63 * len(made)
-
-
-def test_a_full_disk_ends_no_fit_and_leaves_the_last_state(tmp_path):
-    kept = StoredCheckpoint(tmp_path / "kept", "one", 0)
-    kept.offer(lambda: state(1))
-    with files_of_at_most(1000):
-        kept.offer(lambda: state(2))
-    assert kept.restore().json["step"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
-    kept.offer(lambda: state(3))
-    assert kept.restore().json["step"] == 3
-
-
-def test_a_state_holds_arrays_of_numpy():
-    with pytest.raises(TypeError, match=r"array 'weights' is a list, not an array of NumPy"):
-        FitState({"weights": [1.0]}, {})
-    assert no_checkpoint.restore() is None
 
 
 PLUGIN = '''
