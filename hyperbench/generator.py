@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.demonstration import Demonstrations
@@ -60,6 +62,62 @@ def no_progress(step: int, num_steps: int, loss: float) -> None:
 
 
 @dataclass(frozen=True)
+class FitState:
+    """All that a resumable fit needs to go on as if nothing had happened.
+
+    Args:
+        arrays: by name, of numbers: weights, also the best so far, averages of the optimiser,
+            random states. Kept as safetensors.
+        json: the rest. Kept as JSON, from which tuples return as lists, and keys as text.
+
+    Raises:
+        TypeError: an array is not NumPy's.
+    """
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    json: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name, array in self.arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise TypeError(
+                    f"The state's array {name!r} is a {type(array).__name__}, not an array of "
+                    "NumPy. Convert it, as a tensor by .detach().cpu().numpy()."
+                )
+
+
+class Checkpoint(Protocol):
+    """Keeps the state of a resumable fit; given by the conductor."""
+
+    def restore(self) -> FitState | None:
+        """Give what was kept last before the fit was interrupted; None where it begins.
+
+        To be asked once, before the first step.
+        """
+
+    def offer(self, make_state: Callable[[], FitState]) -> None:
+        """Tell after each step that the state could be kept now.
+
+        Args:
+            make_state: describes the fit as it is after this step, and changes nothing. It is
+                called at once or, at most offers, never: then an offer costs a look at the clock.
+                What it returns is not needed any more when ``offer`` returns: no copies.
+        """
+
+
+class _NoCheckpoint:
+    def restore(self) -> FitState | None:
+        return None
+
+    def offer(self, make_state: Callable[[], FitState]) -> None:
+        pass
+
+
+no_checkpoint: Checkpoint = _NoCheckpoint()
+"""Keeps nothing: the default where a fit that is killed may start again."""
+
+
+@dataclass(frozen=True)
 class FitReport:
     """What a fit did; kept in the run's record.
 
@@ -89,6 +147,10 @@ class PolicyGenerator(ABC):
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
+    resumable: ClassVar[bool] = False
+    """Whether a fit that was killed can go on. Where it is true, ``fit`` has one more keyword,
+    ``checkpoint: Checkpoint = no_checkpoint``, and gives the same report and policies on the CPU,
+    to the last bit, wherever it is interrupted; where it is false, the fit starts again."""
 
     def __init__(self, config: MethodConfig | None = None) -> None:
         self.config: Any = config if config is not None else self.Config()
@@ -107,7 +169,7 @@ class PolicyGenerator(ABC):
 
         Args:
             demonstrations: of the source tasks (from ``collect``).
-            validation: of the validation tasks, to choose among checkpoints and for nothing else;
+            validation: of the validation tasks, to choose weights by and for nothing else;
                 None where the protocol has none.
             seed: of everything random in the fit. Global random states are neither read nor set.
             device: ``"cpu"`` or ``"cuda"``.

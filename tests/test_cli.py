@@ -293,10 +293,11 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch, s
 
     monkeypatch.setattr("hyperbench.commands.run.run_command", record)
     options = ("--device", "cuda", "--jobs", "3", "--output-dir", "x", "--data-dir", "y")
-    say(*SMALL, *options, "--json", "--shuffled-spec")
+    say(*SMALL, *options, "--json", "--shuffled-spec", "--checkpoint-seconds", "0")
     assert set(given) == set(run_command.__kwdefaults__ or run_command.__annotations__) - {"return"}
     assert given["device"] == "cuda"
     assert given["place"] == Place("local", 3)
+    assert given["checkpoint_seconds"] == 0
     assert given["output_dir"] == Path("x")
     assert given["data_dir"] == Path("y")
     assert given["as_json"] is True

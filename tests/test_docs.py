@@ -12,6 +12,7 @@ import typer
 
 from hyperbench import cli, hookspecs, registry
 from hyperbench.protocol import PROTOCOLS
+from hyperbench.testing import check_method
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -181,6 +182,7 @@ def test_the_example_method_keeps_the_contract(
     assert len(module.hyperbench_methods()) == 1
     for check in module.CHECKS:
         check(module.CASE)
+    check_method(module.BaggedRidge)
 
 
 def test_the_example_suite_registers() -> None:

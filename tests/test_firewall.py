@@ -35,6 +35,7 @@ from hyperbench.protocol import FEW_SHOT, QUICK
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
+from hyperbench.registry.code import Fingerprints
 from hyperbench.rollout import EpisodeTable, episode_seeds
 from hyperbench.run import Run
 from hyperbench.split import Split
@@ -101,10 +102,21 @@ class Spy(RandomFeatures):
         return super().generate(specs, support)
 
 
+class ResumableSpy(Spy):
+    """Looks at the checkpoint as well."""
+
+    resumable = True
+
+    def fit(self, *arguments, checkpoint, **options):
+        report = super().fit(*arguments, **options)
+        Spy.found["checkpoint"] = [checkpoint, *reachable(checkpoint)]
+        return report
+
+
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     door = types.ModuleType("door_of_firewall_tests")
-    door.Spy = Spy
+    door.Spy, door.ResumableSpy = Spy, ResumableSpy
     target = f"{door.__name__}:Spy"
     line = FamilyEntry("testing/line-v1", "hyperbench.testing:LineFamily", "a line")
     door.hyperbench_families = hookimpl(lambda: [line])
@@ -113,13 +125,18 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
         lambda: [
             MethodEntry("spy", target, "a spy"),
             MethodEntry("shown", target, "a few-shot spy", track="few-shot"),
+            MethodEntry("resumable", f"{door.__name__}:ResumableSpy", "a spy with a checkpoint"),
         ]
     )
     for name in ("families", "suites", "methods"):
         hook = getattr(door, f"hyperbench_{name}")
         hook.__name__ = f"hyperbench_{name}"
     monkeypatch.setitem(sys.modules, door.__name__, door)
-    return Registry([PluginSource("testing", "testing", "1", lambda: door)])
+    registry = Registry([PluginSource("testing", "testing", "1", lambda: door)])
+    # Without one, as of a method that was typed, there is no checkpoint.
+    code = Fingerprints(method="of the spy", family="of the line")
+    monkeypatch.setattr(registry, "fingerprints", lambda *_: code)
+    return registry
 
 
 @pytest.fixture
@@ -163,6 +180,19 @@ def test_nothing_behind_the_firewall_is_reachable(run, method, protocol) -> None
         }.get(stage)
         leaked = [thing for thing in found if isinstance(thing, BEHIND)]
         assert not leaked, f"{stage} leads to {leaked}"
+
+
+def test_a_checkpoint_tells_nothing_of_its_run(run) -> None:
+    chosen, _ = run("resumable")
+    checkpoint, *found = Spy.found["checkpoint"]
+    named = {name for name in dir(checkpoint) if not name.startswith("_")}
+    assert named == {"offer", "restore", "seconds_elsewhere"}
+    assert not [thing for thing in found if isinstance(thing, (*BEHIND, Demonstrations))]
+    # The key says nothing to whoever does not know the run.
+    said = [str(thing) for thing in found if isinstance(thing, str | Path)]
+    assert chosen.key in "".join(said)
+    for name in (chosen.method, chosen.family, *(task.key for task in LineFamily().tasks)):
+        assert not [text for text in said if name in text]
 
 
 def test_demonstrations_are_of_source_and_validation_tasks_alone(run) -> None:

@@ -18,9 +18,10 @@ from .fakes_families import BROKEN_FAMILIES, HalfOfTheRange, SameStartEnv, Turne
 from .fakes_few_shot import BROKEN_FEW_SHOT, BROKEN_ZERO_SHOT, FewShotFeatures
 from .fakes_methods import BROKEN_METHODS, SameSeed
 from .fakes_random_features import RandomFeatures
+from .fakes_resumable import BROKEN_RESUMABLE, Stepwise
 
 BROKEN = BROKEN_FAMILIES | BROKEN_BORDERS | BROKEN_EXPERTS
-BROKEN_METHODS = BROKEN_METHODS | BROKEN_ZERO_SHOT
+BROKEN_METHODS = BROKEN_METHODS | BROKEN_ZERO_SHOT | BROKEN_RESUMABLE
 GOOD_CASE = testing.MethodCase(RandomFeatures)
 GOOD_FEW_SHOT_CASE = testing.MethodCase(FewShotFeatures, few_shot=True)
 
@@ -92,6 +93,26 @@ def test_a_method_must_read_all_that_it_is_shown(blind_to, feature):
 @pytest.mark.parametrize("few_shot", [False, True])
 def test_good_method_passes(check, few_shot):
     check(GOOD_FEW_SHOT_CASE if few_shot else GOOD_CASE)
+
+
+def test_a_resumable_method_passes_and_is_fitted_as_often_as_is_said():
+    """Three sittings of one fit are one fit."""
+
+    def counted(method):
+        class Counted(method):
+            num_fits = 0
+
+            def fit(self, *args, **kwargs):
+                Counted.num_fits += 1
+                return super().fit(*args, **kwargs)
+
+        testing.check_method(Counted)
+        return Counted.num_fits
+
+    assert counted(RandomFeatures) == 8
+    assert counted(Stepwise) - 2 == 8 + 2
+    report = testing.MethodCase(Stepwise).reference.report
+    assert report.chosen_step < report.num_steps  # or the best weights would not be put to a test
 
 
 @pytest.mark.parametrize("fault", BROKEN)

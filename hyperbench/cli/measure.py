@@ -98,6 +98,14 @@ def run(
             help="Seconds after which a run is stopped and counts as failed; 0 is never.",
         ),
     ] = 0,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="HYPERBENCH_CHECKPOINT_SECONDS",
+            min=0,
+            help="How much of a fit may be lost when it is killed; 0 keeps every step.",
+        ),
+    ] = 60,
     output_dir: OutputDir = Path("runs"),
     data_dir: DataDir = None,
     keep: Annotated[
@@ -145,6 +153,7 @@ def run(
             timeout=timeout or None,
             shard=None if shard is None else Shard.read(shard),
             events=events,
+            checkpoint_seconds=checkpoint_seconds,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),
             keep=keep,

@@ -57,6 +57,7 @@ def run_command(
     timeout: float | None,
     shard: Shard | None,
     events: Path | None,
+    checkpoint_seconds: float,
     output_dir: Path,
     data_dir: Path,
     keep: bool,
@@ -82,6 +83,7 @@ def run_command(
         timeout: seconds that a run may take; None for as long as it likes.
         shard: the part of the runs that is carried out; None for all.
         events: file to which events are added; None for none.
+        checkpoint_seconds: how often a fit is kept, as in ``Site``.
         output_dir: for runs.
         data_dir: for demonstrations.
         keep: whether to accept what other code gave.
@@ -133,7 +135,12 @@ def run_command(
         check_writable(output_dir, "Choose another folder with --output-dir.")
         if not has_locks(output_dir):
             print_line(_NO_LOCKS.format(output_dir), err)
-        site = Site(output_dir.absolute(), data_dir.absolute(), timeout=timeout)
+        site = Site(
+            output_dir.absolute(),
+            data_dir.absolute(),
+            timeout=timeout,
+            checkpoint_seconds=checkpoint_seconds,
+        )
         write_plan(runs, site)
         pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
         failed = _execute(pending, executor, site, log, keep=keep, debug=debug)

@@ -28,6 +28,8 @@ class Site:
         plugins: files of plugins that are not installed, which a worker must load as well.
         timeout: seconds that one item may take; None for as long as it likes. ``Here`` cannot stop
             what takes longer.
+        checkpoint_seconds: how much of a resumable fit may be lost when it is killed; 0 keeps its
+            state after every step.
     """
 
     runs: Path
@@ -35,6 +37,7 @@ class Site:
     num_threads: int = 1
     plugins: tuple[Path, ...] = ()
     timeout: float | None = None
+    checkpoint_seconds: float = 60.0
 
 
 @dataclass(frozen=True)

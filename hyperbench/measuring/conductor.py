@@ -14,6 +14,7 @@ from hyperbench.events import Notify, emit, ignore
 from hyperbench.executors import Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
+from hyperbench.measuring.checkpoint import StoredCheckpoint, checkpoint_of, discard_checkpoint
 from hyperbench.measuring.dataset import dataset, load
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.memory import PeakMemory
@@ -23,6 +24,7 @@ from hyperbench.provenance import provenance
 from hyperbench.records.record import Cost, RunRecord, SplitEntry
 from hyperbench.records.store import write_record
 from hyperbench.registry import Registry, installed
+from hyperbench.registry.code import Fingerprints
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.run import Run
 from hyperbench.split import Split
@@ -67,7 +69,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
             # Before the fit, which may last: of the code as it is imported.
             fingerprints = registry.fingerprints(run.family, run.method)
             memory = PeakMemory(run.device)
-            measured = _measured(run, family, split, seeds, site, notify, registry)
+            measured = _measured(run, family, split, seeds, site, notify, registry, fingerprints)
             not_stored = _obstacle(measured.policies, registry)
             record = RunRecord(
                 status="ok",
@@ -101,6 +103,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
         return record_failure(
             run, one_line(error), site, notify, traceback=where, registry=registry
         )
+    discard_checkpoint(run, site)
     emit(notify, run.key, "judging", status="ok")
     return record
 
@@ -113,6 +116,7 @@ def _measured(
     site: Site,
     notify: Notify,
     registry: Registry,
+    fingerprints: Fingerprints,
 ) -> Measurement:
     """Play a control arm, or make a generator, load what it may see, and measure it."""
     if run.is_arm:
@@ -127,6 +131,10 @@ def _measured(
     support = None
     if run.num_support_due:
         support = load(family, found, split.target).first(run.num_support_due)
+    checkpoint = None
+    if generator.resumable:
+        packages = registry.packages_of(run.family, run.method)
+        checkpoint = checkpoint_of(run, site, fingerprints, packages)
     return measure(
         generator,
         demonstrations,
@@ -135,6 +143,7 @@ def _measured(
         seeds,
         run,
         support=support,
+        checkpoint=checkpoint,
         num_threads=site.num_threads,
         notify=notify,
     )
@@ -188,6 +197,7 @@ def record_failure(
         status="failed", error=error, traceback=traceback, not_stored=not_stored, **shared
     )
     written = write_record(site.runs, record).record
+    discard_checkpoint(run, site)
     emit(notify, run.key, "failing", status="failed", message=error)
     return written
 
@@ -201,6 +211,7 @@ def measure(
     run: Run,
     *,
     support: Demonstrations | None = None,
+    checkpoint: StoredCheckpoint | None = None,
     num_threads: int = 1,
     notify: Notify = ignore,
 ) -> Measurement:
@@ -218,6 +229,7 @@ def measure(
         seeds: (num_target_tasks, num_episodes).
         run: for its key, seeds, device and whether specs are shuffled.
         support: demonstrations of the target tasks, in their order, in the few-shot track.
+        checkpoint: of the fit of a resumable method; None where it cannot go on.
         num_threads: physics threads.
         notify: told how far it is.
     """
@@ -227,7 +239,14 @@ def measure(
         support = replace(support, specs=specs)
     source = demonstrations.select(split.source)
     fitted = fit_and_generate(
-        generator, source, validation, specs, run, support=support, notify=notify
+        generator,
+        source,
+        validation,
+        specs,
+        run,
+        support=support,
+        checkpoint=checkpoint,
+        notify=notify,
     )
     started = time.perf_counter()
     table = rollout(

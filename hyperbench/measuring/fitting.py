@@ -16,6 +16,7 @@ from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import ContractError
 from hyperbench.events import Notify, emit
 from hyperbench.generator import FitReport, PolicyGenerator
+from hyperbench.measuring.checkpoint import StoredCheckpoint
 from hyperbench.policy import PolicyBatch, StorablePolicies, info_key
 from hyperbench.run import Run
 from hyperbench.seeding import child_seed
@@ -29,7 +30,8 @@ class Fitted:
     Args:
         report: its own on the fit.
         policies: one per spec, checked.
-        fit_seconds: wall-clock time of ``fit``.
+        fit_seconds: wall-clock time of ``fit``, also before it was interrupted; without what it
+            took to keep its state.
         generate_seconds: wall-clock time of ``generate``.
     """
 
@@ -47,6 +49,7 @@ def fit_and_generate(
     run: Run,
     *,
     support: Demonstrations | None = None,
+    checkpoint: StoredCheckpoint | None = None,
     notify: Notify,
     key: str | None = None,
     stage: str = "fitting",
@@ -60,6 +63,7 @@ def fit_and_generate(
         specs: to generate policies for.
         run: for its method, family, fit seed and device.
         support: demonstrations of the specs' tasks, in their order, in the few-shot track.
+        checkpoint: of the fit of a resumable method; None where it cannot go on.
         notify: told how far the fit is.
         key: under which it is told; the run's if not given.
         stage: likewise, what the fit is called.
@@ -76,6 +80,8 @@ def fit_and_generate(
         device=run.device,
         # Not a closure, from whose cells a method could take what else this function has.
         progress=partial(emit, notify, key or run.key, stage),
+        # A method that is not resumable does not know the word.
+        **({} if checkpoint is None else {"checkpoint": checkpoint}),
     )
     fitted = time.perf_counter()
     _check_report(report, f"{run.method} on {run.family}")
@@ -85,7 +91,8 @@ def fit_and_generate(
         raise ContractError(f"{run.method}: its policies ask for what experts alone are shown.")
     if isinstance(policies, StorablePolicies):
         policies.refuse_non_finite(specs)
-    return Fitted(report, policies, fitted - started, generated - fitted)
+    elsewhere = 0.0 if checkpoint is None else checkpoint.seconds_elsewhere
+    return Fitted(report, policies, fitted - started + elsewhere, generated - fitted)
 
 
 def _check_report(report: FitReport, subject: str) -> None:

@@ -11,6 +11,9 @@ from hyperbench.errors import DataError
 from hyperbench.files import DRAFT
 from hyperbench.records.store import RECORD
 
+CHECKPOINT = ".checkpoint-"
+"""What the names of the folders begin with that hold the state of a fit, beside those of runs."""
+
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
     """Every run folder in or below the given folders, in a fixed order; links are followed.
@@ -52,6 +55,6 @@ def runs_below(folder: Path) -> dict[str, Path]:
             if RECORD in files:
                 runs[real] = Path(place)
                 below.clear()
-            # A draft was never finished.
-            below[:] = sorted(name for name in below if not name.startswith(DRAFT))
+            # Neither is finished, and either may be gone in a moment.
+            below[:] = sorted(name for name in below if not name.startswith((DRAFT, CHECKPOINT)))
     return runs

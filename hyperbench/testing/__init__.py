@@ -64,6 +64,7 @@ from hyperbench.testing.method_generate import (
     check_saved_equals_loaded,
     check_specs_matter,
 )
+from hyperbench.testing.method_resume import check_fit_resumes
 from hyperbench.testing.method_support import (
     check_support_is_asked_for,
     check_support_is_of_its_task,
@@ -85,6 +86,7 @@ __all__ = [
     "check_features_matter",
     "check_fit_is_deterministic",
     "check_fit_report",
+    "check_fit_resumes",
     "check_generate_before_fit",
     "check_global_random_state_is_not_read",
     "check_global_random_state_is_not_touched",

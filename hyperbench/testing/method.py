@@ -29,6 +29,7 @@ from hyperbench.testing.method_generate import (
     check_saved_equals_loaded,
     check_specs_matter,
 )
+from hyperbench.testing.method_resume import check_fit_resumes
 from hyperbench.testing.method_support import (
     check_support_is_asked_for,
     check_support_is_of_its_task,
@@ -51,6 +52,7 @@ METHOD_CHECKS: tuple[MethodCheck, ...] = (
     check_inputs_are_not_modified,
     check_instances_share_nothing,
     check_validation_is_optional,
+    check_fit_resumes,
     check_policies_are_independent,
     check_specs_matter,
     check_support_is_of_its_task,
@@ -68,7 +70,7 @@ def check_method(
     few_shot: bool = False,
     except_for: Container[MethodCheck] = (),
 ) -> None:
-    """Run every check on a method; it is fitted six times.
+    """Run every check on a method; it is fitted eight times, and a resumable one twice more.
 
     Args:
         method: the class.

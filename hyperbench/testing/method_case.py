@@ -11,7 +11,7 @@ import numpy as np
 
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import ContractError
-from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.generator import Checkpoint, FitReport, MethodConfig, PolicyGenerator
 from hyperbench.measuring.surroundings import restored, surroundings
 from hyperbench.policy import PolicyBatch
 from hyperbench.task import FloatArray, TaskSpec
@@ -105,8 +105,20 @@ class MethodCase:
         """Make an unfitted generator."""
         return self.method(self.config)
 
-    def fit(self, seed: int = SEED, *, with_validation: bool = True) -> Fitted:
-        """Fit a new generator and let its policies for the target specs act."""
+    def fit(
+        self,
+        seed: int = SEED,
+        *,
+        with_validation: bool = True,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fitted:
+        """Fit a new generator and let its policies for the target specs act.
+
+        Args:
+            seed: of the fit.
+            with_validation: whether it may choose by validation tasks.
+            checkpoint: handed to a resumable method, where there is one.
+        """
         # Copies, so that a method which writes into its input spoils no later fit.
         source = copy.deepcopy(self.source)
         validation = copy.deepcopy(self.validation) if with_validation else None
@@ -120,6 +132,7 @@ class MethodCase:
                 seed=seed,
                 device="cpu",
                 progress=lambda step, num_steps, loss: progress.append((step, num_steps, loss)),
+                **({} if checkpoint is None else {"checkpoint": checkpoint}),
             )
             actions = self.act(self.generate(generator, self.specs))
             after = surroundings()

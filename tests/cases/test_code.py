@@ -272,6 +272,7 @@ def test_the_command_says_why_it_measures_again(
             device="cpu",
             num_jobs=1,
             timeout=None,
+            checkpoint_seconds=60,
             debug=False,
             output_dir=site.runs,
             data_dir=site.data,

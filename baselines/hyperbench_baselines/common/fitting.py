@@ -1,16 +1,17 @@
-"""The fit loop of every method here: Adam, decay, clipping, and the choice of a checkpoint."""
+"""The fit loop of every method here: Adam, decay, clipping, and the choice of weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from hyperbench.generator import FitReport, Progress
+from hyperbench.generator import Checkpoint, FitReport, Progress, no_checkpoint
 from hyperbench_baselines.common.batches import Batch, TaskData
 from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.course import Course
 
 _NUM_VALIDATION_SAMPLES = 2048
 
@@ -27,8 +28,12 @@ def fit_network(
     progress: Progress,
     *,
     validation_loss: Loss | None = None,
+    checkpoint: Checkpoint = no_checkpoint,
+    other_rngs: Sequence[torch.Generator] = (),
 ) -> FitReport:
     """Minimise ``loss`` on batches of the source tasks; leaves the chosen weights in ``network``.
+
+    What was interrupted goes on from its checkpoint, on the CPU to the same last bit.
 
     Args:
         network: whose parameters are fitted.
@@ -40,6 +45,8 @@ def fit_network(
         rng: draws the batches.
         progress: told ``config.num_checks`` times.
         validation_loss: what is measured on the validation tasks; ``loss`` when omitted.
+        checkpoint: offered the course of the fit after each step.
+        other_rngs: that the network may draw from while it is fitted.
 
     Raises:
         FloatingPointError: a loss or a gradient is not finite; says at which step and loss.
@@ -48,12 +55,13 @@ def fit_network(
     optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
     held_out = None if validation is None else validation.spread(_NUM_VALIDATION_SAMPLES)
     # Read at the checks only: reading a loss at every step would make a GPU wait.
-    losses, norms = torch.zeros(2, config.num_steps, device=parameters[0].device)
-    curve: list[tuple[int, float, float | None]] = []
-    best: tuple[float, int, dict[str, Tensor]] | None = None
-    previous_check = 0
+    course = Course(network, optimizer, (rng, *other_rngs), config.num_steps)
+    losses, norms = course.losses_and_norms
+    interrupted = checkpoint.restore()
+    if interrupted is not None:
+        course.restore(interrupted)
 
-    for step in range(1, config.num_steps + 1):
+    for step in range(course.step + 1, config.num_steps + 1):
         batch = source.draw(config.tasks_per_step, config.samples_per_task, rng)
         optimizer.param_groups[0]["lr"] = learning_rate(step, config)
         optimizer.zero_grad()
@@ -62,33 +70,33 @@ def fit_network(
         norms[step - 1] = nn.utils.clip_grad_norm_(parameters, config.max_gradient_norm)
         optimizer.step()
         losses[step - 1] = value.detach()
+        course.step = step
 
-        if not _is_check(step, config):
-            continue
-        recent = losses[previous_check:step]
-        _refuse_non_finite(recent, norms[previous_check:step], previous_check)
-        mean_loss, previous_check = float(recent.mean()), step
-        held_out_loss = None
-        if held_out is not None:
-            held_out_loss = _measure(validation_loss or loss, held_out, step)
-        curve.append((step, mean_loss, held_out_loss))
-        if (
-            held_out_loss is not None
-            and step >= config.choose_after * config.num_steps
-            and (best is None or held_out_loss < best[0])
-        ):
-            weights = {name: value.clone() for name, value in network.state_dict().items()}
-            best = (held_out_loss, step, weights)
-        progress(step, config.num_steps, mean_loss)
+        if _is_check(step, config):
+            recent = slice(course.last_check, step)
+            _refuse_non_finite(losses[recent], norms[recent], course.last_check)
+            mean_loss = float(losses[recent].mean())
+            held_out_loss = None
+            if held_out is not None:
+                held_out_loss = _measure(validation_loss or loss, held_out, step)
+            course.curve.append((step, mean_loss, held_out_loss))
+            if (
+                held_out_loss is not None
+                and step >= config.choose_after * config.num_steps
+                and (course.best is None or held_out_loss < course.best[0])
+            ):
+                course.best = (held_out_loss, step, course.weights())
+            progress(step, config.num_steps, mean_loss)
+        checkpoint.offer(course.state)
 
-    if best is not None:
-        network.load_state_dict(best[2])
+    if course.best is not None:
+        network.load_state_dict(course.best[2])
     return FitReport(
         num_steps=config.num_steps,
-        chosen_step=config.num_steps if best is None else best[1],
-        final_loss=curve[-1][1],
+        chosen_step=config.num_steps if course.best is None else course.best[1],
+        final_loss=course.curve[-1][1],
         num_parameters=sum(parameter.numel() for parameter in parameters),
-        curve=tuple(curve),
+        curve=tuple(course.curve),
     )
 
 

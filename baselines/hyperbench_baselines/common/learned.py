@@ -15,7 +15,15 @@ from torch import Tensor, nn
 
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import DataError, NotFittedError
-from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator, Progress, no_progress
+from hyperbench.generator import (
+    Checkpoint,
+    FitReport,
+    MethodConfig,
+    PolicyGenerator,
+    Progress,
+    no_checkpoint,
+    no_progress,
+)
 from hyperbench.policy import MLPPolicies
 from hyperbench.seeding import child_seed
 from hyperbench.task import TaskSpec, spec_matrix
@@ -63,6 +71,7 @@ class LearnedGenerator(PolicyGenerator):
     Config: ClassVar[type[MethodConfig]] = LearningConfig
     Data: ClassVar[type[TaskData]] = TaskData
     """What batches are drawn from."""
+    resumable = True
 
     def __init__(self, config: MethodConfig | None = None) -> None:
         super().__init__(config)
@@ -74,7 +83,9 @@ class LearnedGenerator(PolicyGenerator):
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
         """Make the network, its initial weights drawn from ``rng``.
 
-        The network maps specs (num_tasks, shown_dim) to ``Layers``.
+        The network maps specs (num_tasks, shown_dim) to ``Layers``. It may go on drawing from
+        ``rng`` while it is fitted; whatever else is not in its ``state_dict`` must not change, for
+        a fit that is interrupted goes on without it.
         """
 
     @abstractmethod
@@ -97,6 +108,7 @@ class LearnedGenerator(PolicyGenerator):
         seed: int,
         device: str = "cpu",
         progress: Progress = no_progress,
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> FitReport:
         place = torch.device(device)
         dimensions = Dimensions(
@@ -107,7 +119,8 @@ class LearnedGenerator(PolicyGenerator):
             reward_unit(demonstrations),
         )
         normalizer = Normalizer.of(demonstrations)
-        network = self.build(dimensions, _rng(seed, "initialisation")).to(place)
+        networks_rng = _rng(seed, "initialisation")
+        network = self.build(dimensions, networks_rng).to(place)
         report = fit_network(
             network,
             lambda batch: self.loss(network, batch),
@@ -117,6 +130,8 @@ class LearnedGenerator(PolicyGenerator):
             _rng(seed, "batches"),
             progress,
             validation_loss=lambda batch: self.validation_loss(network, batch),
+            checkpoint=checkpoint,
+            other_rngs=[networks_rng],
         )
         self._dimensions, self._normalizer, self._network = dimensions, normalizer, network.cpu()
         return report
