@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.errors import StorageError
+from hyperbench.executors import Site
 from hyperbench.files import new_folder, read_file, sha256_file
 from hyperbench.generator import FitState
-from hyperbench.measuring.executors import Site
 from hyperbench.provenance import provenance
 from hyperbench.records.find import CHECKPOINT
 from hyperbench.registry.code import Fingerprints

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperbench import hookimpl
-from hyperbench.generator import FitReport, MethodConfig, PolicyGenerator
+from hyperbench.generator import FitReport, FitState, MethodConfig, PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.testing import LineFamily
 
@@ -29,14 +29,22 @@ class Method(PolicyGenerator):
         seconds: float = 0.0
         """How long a fit takes."""
 
-    def fit(self, demonstrations, *, validation, seed, device="cpu", progress=None):
+    resumable = True
+
+    def fit(self, demonstrations, *, validation, seed, device="cpu", progress, checkpoint):
         tell(self, "begun", seed)
         self.go_wrong()
-        for step in range(1, 11):
+        kept = checkpoint.restore()
+        value, first = (seed, 1) if kept is None else (kept.json["value"], kept.json["step"] + 1)
+        if kept:
+            tell(self, "resumed", seed)
+        for step in range(first, 11):
             time.sleep(self.config.seconds / 10)
+            value = (value * 48271 + step) % 2147483647
             progress(step, 10, 1 / step)
+            checkpoint.offer(lambda: FitState({}, {"value": value, "step": step}))  # noqa: B023
         tell(self, "ended", seed)
-        return FitReport(10, 10, 0.5, 1)
+        return FitReport(10, 10, float(value), 1)
 
     def go_wrong(self):
         pass

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,7 @@ def test_status_says_what_is_going_on_and_missing(place, begin, give, undisturbe
     assert process.returncode == 128 + signal.SIGTERM
     code, out, _ = give("status going")
     assert "12 runs: 5 done, 7 missing" in out
-    code, _, err = give("status .")
+    code, _, err = give("status data")
     assert code == 2
     assert "No run in" in err
 
@@ -210,6 +211,13 @@ def test_gpus_are_shared_out_among_workers(place, give, undisturbed):
     assert {json.loads(line)["gpu"] for line in log.read_text().splitlines()} == {"4", "7"}
 
 
+def fits_of(folder):
+    """What each fit reported, by key of its run; None of an arm's."""
+    records = [json.loads(path.read_text()) for path in folder.glob("*/record.json")]
+    assert {record["status"] for record in records} == {"ok"}
+    return {record["key"]: record["fit"] for record in records}
+
+
 KILLS = [
     pytest.param(20, marks=pytest.mark.thorough),
     pytest.param(200, marks=pytest.mark.slow),  # a quarter of an hour
@@ -220,51 +228,51 @@ KILLS = [
 def test_killed_anywhere_it_goes_on_to_the_same_table(place, begin, give, undisturbed, num_kills):
     """The command or one of its workers, at any moment; then the same command again."""
     rng = random.Random(num_kills)
-    log = place / f"kills{num_kills}.log"
-    env = {"SIZED_LOG": str(log)}
-    code, out, err = give(f"{PLAN} --set seconds=0.2 -j 2 -o longer")
+    log, data = place / f"kills{num_kills}.log", place / f"data{num_kills}"
+    env = {"SIZED_LOG": str(log), "HYPERBENCH_DATA_DIR": str(data)}
+    line = f"{PLAN} --set seconds=1 -j 2 --checkpoint-seconds 0"
+    code, out, err = give(f"{line} -o whole{num_kills}")
     assert code == 0, err
-    expected = {path.parent.name for path in (place / "longer").glob("*/record.json")}
     kills = Counter()
-    data = place / f"data{num_kills}"
-    env["HYPERBENCH_DATA_DIR"] = str(data)
     rounds = 0
-    while sum(kills.values()) < num_kills:
+    while kills.total() < num_kills:
         rounds += 1
         folder = f"kills{num_kills}-{rounds}"
-        line = f"{PLAN} --set seconds=0.2 -j 2 -o {folder}"
         shutil.rmtree(data, ignore_errors=True)
-        while sum(kills.values()) < num_kills:
-            process = begin(line, env=env, start_new_session=True)
+        while kills.total() < num_kills:
+            process = begin(f"{line} -o {folder}", env=env)
             try:
-                process.wait(rng.uniform(0.5, 6.0))
-                break  # it was faster
+                process.wait(rng.uniform(0.5, 7.0))
             except subprocess.TimeoutExpired:
-                pass
-            workers = children(process.pid)
-            if workers and rng.random() < 0.5:
-                os.kill(rng.choice(workers), signal.SIGKILL)
-                kills["worker"] += 1
-                process.communicate(timeout=120)
-            else:
-                process.kill()
-                kills["command"] += 1
+                workers = children(process.pid)
+                if workers and rng.random() < 0.5:
+                    os.kill(rng.choice(workers), signal.SIGKILL)
+                    kills["worker"] += 1
+                else:
+                    process.kill()
+                    kills["command"] += 1
+            else:  # it was faster
                 process.communicate()
-        code, found, err = give(line, env=env)
+                break
+            process.communicate(timeout=120)
+        code, found, err = give(f"{line} -o {folder}", env=env)
         assert code == 0, err
         assert table(found) == table(out)
-        keys = {path.parent.name for path in (place / folder).glob("*/record.json")}
-        assert keys == expected
-    print(f"{num_kills} kills in {rounds} rounds: {dict(kills)}")
+        assert fits_of(place / folder) == fits_of(place / f"whole{num_kills}")
+        assert not list((place / folder).glob(".checkpoint-*"))
+    said = Counter(json.loads(line)["what"] for line in log.read_text().splitlines())
+    print(f"{num_kills} kills in {rounds} rounds: {dict(kills)}; fits: {dict(said)}")
     assert set(kills) == {"worker", "command"}
+    assert said["resumed"] > 0
 
 
 def children(pid):
     """Processes that a process has started and that are still there."""
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
+        with suppress(OSError):
             found += [int(child) for child in path.read_text().split()]
-        except OSError:
-            continue
-    return found
+    # Python starts one more, which keeps no run.
+    return [
+        pid for pid in found if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-from hyperbench.measuring.executors import Site
 
 from hyperbench import hookimpl
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
+from hyperbench.executors import Site
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
 from hyperbench.measuring import checkpoint as checkpoint_module
 from hyperbench.measuring.conductor import execute
