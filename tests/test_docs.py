@@ -151,7 +151,7 @@ def test_every_command_and_hook_is_documented() -> None:
     for command in COMMANDS:
         assert f"hyperbench {command}" in text
     hooks = [name for name in vars(hookspecs) if name.startswith("hyperbench_")]
-    assert len(hooks) == 5
+    assert len(hooks) == 6
     for hook in hooks:
         assert hook in text
     for protocol in PROTOCOLS:

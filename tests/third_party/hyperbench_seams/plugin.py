@@ -1,6 +1,13 @@
 """What this package registers."""
 
-from hyperbench.hookspecs import FamilyEntry, MethodEntry, PolicyKindEntry, SuiteEntry, hookimpl
+from hyperbench.hookspecs import (
+    ExecutorEntry,
+    FamilyEntry,
+    MethodEntry,
+    PolicyKindEntry,
+    SuiteEntry,
+    hookimpl,
+)
 from hyperbench.protocol import EvalProtocol, SeedPair
 
 FAMILIES = {"slowly-shown": "SlowlyShown", "only-shown": "OnlyShown"}
@@ -49,3 +56,9 @@ def hyperbench_protocols():
             seeds=(SeedPair(split=0, fit=0),),
         )
     ]
+
+
+@hookimpl
+def hyperbench_executors():
+    """Register an executor."""
+    return [ExecutorEntry("backwards", "hyperbench_seams.backwards:Backwards", "threads")]

@@ -1,6 +1,5 @@
 """Every seam is used from outside: what plugs in is measured, verified, filmed and published."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +12,8 @@ from hyperbench_seams.rooms import OnlyShown, SlowlyShown
 from hyperbench.arms import play_arm
 from hyperbench.boards.committed import publish
 from hyperbench.boards.leaderboard import make_boards
-from hyperbench.errors import ContractError
+from hyperbench.commands.executing import Place
+from hyperbench.errors import ContractError, HyperbenchError, UnknownNameError
 from hyperbench.events import Event, Listeners, emit
 from hyperbench.executors import Here, Outcome, Site
 from hyperbench.measuring.conductor import execute
@@ -197,16 +197,6 @@ def test_without_an_expert_score_1_is_what_demonstrators_earn(registry, site, ru
     assert (case.expert > case.random).all()
 
 
-class Backwards:
-    """An executor of threads that begins with the last item."""
-
-    def map(self, function, items, site, notify):
-        """Map as ``Executor.map``."""
-        with ThreadPoolExecutor(1) as pool:
-            for item in reversed(items):
-                yield Outcome(item, pool.submit(function, item, site, notify).result())
-
-
 class Loses:
     """An executor that loses all it is given."""
 
@@ -219,7 +209,8 @@ class Loses:
 def test_another_executor_gives_the_same_board(registry, runs, site, board, tmp_path, monkeypatch):
     monkeypatch.setattr("hyperbench.measuring.conductor.installed", lambda: registry)
     elsewhere = Site(tmp_path, site.data)
-    records = list(carry_out([*map(Due, runs)], Backwards(), elsewhere, lambda _: None))
+    with Place("backwards", settings={"num_threads": 1}).make(registry) as executor:
+        records = list(carry_out([*map(Due, runs)], executor, elsewhere, lambda _: None))
     assert [record.key for record in records] == [run.key for run in reversed(runs)]
     (again,) = make_boards(find_runs([tmp_path]))
 
@@ -230,6 +221,17 @@ def test_another_executor_gives_the_same_board(registry, runs, site, board, tmp_
         ]
 
     assert told(again) == told(board)
+
+
+def test_settings_that_an_executor_does_not_have_are_refused(registry):
+    with pytest.raises(UnknownNameError, match=r"setting of executor 'backwards'.*num_threads"):
+        Place("backwards", settings={"threads": 2}).make(registry)
+    with pytest.raises(
+        HyperbenchError, match=r"'backwards' cannot do that. num_threads: .*integer"
+    ):
+        Place("backwards", settings={"num_threads": "few"}).make(registry)
+    with pytest.raises(UnknownNameError, match=r"executor 'backward'\. Did you mean 'backwards'"):
+        Place("backward").make(registry)
 
 
 def test_what_an_executor_loses_is_a_failed_record(registry, runs, site, tmp_path, monkeypatch):
