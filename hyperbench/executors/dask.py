@@ -79,6 +79,10 @@ class Dask:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        if self._scheduler is None and error[0] is not None:
+            # They would be asked to end, and asked again.
+            for worker in multiprocessing.active_children():
+                worker.kill()
         self._opened.__exit__(*error)
 
     def num_threads(self, num_items: int) -> int:
@@ -121,7 +125,8 @@ class Dask:
                 # What is half done will be done again; waiting for it could take an hour.
                 with suppress(Exception):
                     self._client.cancel(list(waiting))
-                    self._client.run(_stop, topic)
+                    if self._scheduler is not None:  # others end with this process
+                        self._client.run(_stop, topic)
             with suppress(Exception):
                 self._client.unsubscribe_topic(topic)
 

@@ -6,6 +6,9 @@ A job carries out its items one after the other, each in a process of its own, a
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -251,6 +254,7 @@ class _Carry:
     def __call__(self, packed: bytes, path: Path) -> None:
         function, items, site = cloudpickle.loads(packed)
         stream = Writer(path)
+        threading.Thread(target=_end_without, args=(path,), daemon=True).start()
         with Processes(1) as processes:
             for item in items[self._num_done :]:
                 stream.tell(("begun", None))
@@ -268,3 +272,10 @@ class _Carry:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, *arguments)
+
+
+def _end_without(path: Path) -> None:
+    """End this process once nobody listens any more, also where no cancelling reaches it."""
+    while path.exists():
+        time.sleep(_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -62,7 +62,13 @@ class Method(PolicyGenerator):
 def tell(method, what, seed):
     if os.environ.get(LOG):
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
-        said = {"method": type(method).__name__, "what": what, "seed": seed, "gpu": gpu}
+        said = {
+            "method": type(method).__name__,
+            "what": what,
+            "seed": seed,
+            "gpu": gpu,
+            "pid": os.getpid(),
+        }
         with Path(os.environ[LOG]).open("a") as file:
             file.write(json.dumps(said) + "\n")
 

@@ -174,6 +174,32 @@ def test_what_goes_wrong_is_one_failed_record_each(place, give, undisturbed, opt
     assert f"left on sized/line-v1 (split 0, fit 0): {failed['left']}" in out
 
 
+@pytest.mark.thorough  # of workers of this machine test_workers.py tells
+@pytest.mark.parametrize("options", EXECUTORS[1:], ids=EXECUTOR_NAMES[1:])
+def test_stopped_elsewhere_it_leaves_nothing_behind(place, begin, undisturbed, options):
+    log = place / f"stopped{options.replace(' ', '')}.log"
+    line = f"run -m endless -s sized --no-baselines {options} -o {log.stem}"
+    process = begin(line, env={"SIZED_LOG": str(log)})
+    try:
+        until = time.monotonic() + 60
+        while not log.exists() or not log.read_text().endswith("\n"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        worker = json.loads(log.read_text())["pid"]
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - started < 2
+    finally:
+        process.kill()
+        process.communicate()
+    assert "the same command goes on" in err
+    until = time.monotonic() + 10
+    while Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def test_status_says_what_is_going_on_and_missing(place, begin, give, undisturbed):
     process = begin("run -m endless -s sized --no-baselines --seeds 2 -j 1 -o going")
     try:
