@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperbench.family import FamilyInfo, TaskFamily
-from hyperbench.policy import PolicyBatch
+from hyperbench.policy import PolicyBatch, StorablePolicies
 from hyperbench.rollout import EpisodeTable, rollout
 from hyperbench.seeding import child_seed
 from hyperbench.split import Split
 from hyperbench.task import FloatArray, TaskSpec
 
 Seeds = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 class RandomPolicies:
@@ -85,6 +87,36 @@ def _nearest_expert(family: TaskFamily, split: Split) -> PolicyBatch:
     return family.demonstrators([split.nearest_source(task)[0] for task in split.target])
 
 
+class _Hope:
+    """Which target tasks may still beat what is known; ``rollout`` asks after each step.
+
+    Branch and bound: the most that a task's episodes can still earn is what they have earned and
+    ``max_reward`` for each step that they may still have.
+
+    Args:
+        known: (num_tasks,) mean returns to beat, or to equal.
+        max_reward: as of ``FamilyInfo``.
+        horizon: likewise.
+    """
+
+    _ROUNDING = 1e-9
+    """What a sum of rewards may be off, as a share of their size: many times what float64 loses."""
+
+    def __init__(self, known: npt.NDArray[np.float64], max_reward: float, horizon: int) -> None:
+        # Where every step costs, the most is to end at once.
+        self._known, self._max_reward = known, max(max_reward, 0.0)
+        self._size = horizon * self._max_reward
+        self.going = np.ones(len(known), dtype=bool)
+
+    def __call__(
+        self, returns: npt.NDArray[np.float64], left: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        most = (returns + self._max_reward * left).mean(axis=1)
+        slack = self._ROUNDING * (np.abs(returns).mean(axis=1) + self._size)
+        self.going &= most + slack >= self._known
+        return self.going
+
+
 def play_reuse_bound(
     family: TaskFamily, split: Split, seeds: Seeds, num_threads: int = 1
 ) -> tuple[EpisodeTable, int]:
@@ -93,41 +125,89 @@ def play_reuse_bound(
     What reusing a source policy unchanged could earn at most: the price of not generalising. The
     best is the one with the highest mean return; where episodes end at success, the one that
     succeeds most often, and a target task that one has solved in all episodes is not tried
-    with another one.
+    with another one. Of several the best is the first in the split.
+
+    Demonstrators that cannot be the best are stopped as soon as that is certain (``_Hope``), and
+    one that is the same policy as an earlier one is not played.
 
     Returns:
-        The best episodes of each target task, and how many were played in all.
+        The best episodes of each target task, and how many were begun in all.
     """
+    info = family.info
+    limit = math.inf if info.max_reward is None else info.max_reward
+    every = np.arange(len(split.target))
+    rounds = _order_of_trial(family, split).T  # (num_distinct, num_targets)
 
-    def play(source: TaskSpec, chosen: npt.NDArray[np.int64]) -> EpisodeTable:
+    def play(chosen: Indices, sources: Indices, hope: _Hope | None) -> EpisodeTable:
+        policies = family.demonstrators([split.source[i] for i in sources])
         targets = [split.target[i] for i in chosen]
-        policies = family.demonstrators([source] * len(targets))
-        return rollout(family, targets, policies, seeds[chosen], num_threads=num_threads)
+        return rollout(family, targets, policies, seeds[chosen], num_threads=num_threads, keep=hope)
 
-    ends_at_success = family.info.ends_at_success
-    merit = "successes" if ends_at_success else "returns"
-    unsolved = np.arange(len(split.target))
-    best = play(split.source[0], unsolved)
+    def merit(table: EpisodeTable) -> npt.NDArray[np.float64]:
+        values = table.successes if info.ends_at_success else table.returns
+        means: npt.NDArray[np.float64] = np.asarray(values).mean(axis=1)
+        return means
+
+    winners = rounds[0].copy()
+    best = play(every, winners, None)
     num_played = best.returns.size
-    for source in split.source[1:]:
-        if ends_at_success:
-            unsolved = np.flatnonzero(~np.asarray(best.successes).all(axis=1))
-        if not unsolved.size:
+    chosen = every
+    for candidates in rounds[1:]:
+        if info.ends_at_success:
+            chosen = np.flatnonzero(~np.asarray(best.successes).all(axis=1))
+        if not chosen.size:
             break
-        table = play(source, unsolved)
+        sources, known = candidates[chosen], merit(best)[chosen]
+        hope = None
+        if math.isfinite(limit) and not info.ends_at_success:
+            hope = _Hope(known, limit, info.horizon)
+        table = play(chosen, sources, hope)
         num_played += table.returns.size
-        earned, known = (getattr(one, merit).mean(axis=1) for one in (table, best))
-        better = np.flatnonzero(earned > known[unsolved])
-        best = best.replaced(unsolved[better], table.take(better))
+        earned = merit(table)
+        # What was stopped has earned less than is known.
+        tied = (earned == known) & (sources < winners[chosen])
+        better = np.flatnonzero((earned > known) | tied)
+        winners[chosen[better]] = sources[better]
+        best = best.replaced(chosen[better], table.take(better))
     return best, num_played
 
 
-def due_rollouts(method: str, family: TaskFamily, split: Split, seeds: Seeds) -> range:
-    """How many episodes a method or control arm may have played on target tasks."""
+def _order_of_trial(family: TaskFamily, split: Split) -> Indices:
+    """(num_targets, num_distinct) indices of source tasks whose demonstrators differ.
+
+    The nearest first: what is good early stops the others early. Where episodes end at success,
+    in the split's order: none is stopped, and a later one counts only if the earlier ones failed.
+    """
+    distinct = _distinct(family.demonstrators(split.source))
+    if family.info.ends_at_success:
+        return np.tile(distinct, (len(split.target), 1))
+    apart = np.stack([split.source_distances(task)[distinct] for task in split.target])
+    return distinct[np.argsort(apart, axis=1, kind="stable")]
+
+
+def _distinct(policies: PolicyBatch) -> Indices:
+    """The policies that are not the same numbers as an earlier one, as far as they can be read."""
+    every = range(policies.num_tasks)
+    if not isinstance(policies, StorablePolicies):
+        return np.array(every)
+    firsts: dict[bytes, int] = {}
+    for i in every:
+        arrays, _ = policies.take([i]).to_arrays()
+        firsts.setdefault(b"".join(arrays[name].tobytes() for name in sorted(arrays)), i)
+    return np.array(list(firsts.values()))
+
+
+def due_rollouts(method: str, split: Split, seeds: Seeds) -> range:
+    """How many episodes a method or control arm may have played on target tasks.
+
+    A method plays those that are judged. So does the reuse bound with each source task, at most:
+    records from before it looked for demonstrators that are the same policy have all of them, and
+    where episodes end at success solved tasks are left out. Of a pair of tasks it begins all
+    episodes or none; those that it stops count.
+    """
     if method != REUSE_BOUND:
         return range(seeds.size, seeds.size + 1)
-    most = seeds.size * len(split.source)
-    return range(seeds.size if family.info.ends_at_success else most, most + 1)
+    return range(seeds.size, seeds.size * len(split.source) + 1, seeds.shape[1])
 
 
 RANDOM, EXPERT, DEMONSTRATOR = "random", "expert", "demonstrator"

@@ -42,6 +42,9 @@ class FamilyInfo:
         remark: what a reader must know before comparing results; a note on every board.
         has_expert: whether there are experts. Where there are none, score 1 is what the
             demonstrators earn, and boards say so.
+        max_reward: the largest reward that a step can have; an environment that shows a larger one
+            is refused. With it the control arm ``reuse-bound`` stops episodes that can no longer
+            win. None: not known.
     """
 
     id: str
@@ -58,6 +61,7 @@ class FamilyInfo:
     min_demonstrations: int = 0
     remark: str = ""
     has_expert: bool = True
+    max_reward: float | None = None
 
     @property
     def name(self) -> str:

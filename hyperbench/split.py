@@ -64,10 +64,15 @@ class Split:
         The square root of the sum of squares of the features' distances (``Feature.distance``):
         with intervals alone Euclid's between specs scaled to [-1, 1].
         """
-        apart = [_apart(*column) for column in _columns(self.source, task)]
-        distances = np.linalg.norm(np.stack(apart, axis=1), axis=1)
+        distances = self.source_distances(task)
         nearest = int(np.argmin(distances))
         return self.source[nearest], float(distances[nearest])
+
+    def source_distances(self, task: TaskSpec) -> FloatArray:
+        """How far each source task's spec is, (num_source_tasks,), as of ``nearest_source``."""
+        apart = [_apart(*column) for column in _columns(self.source, task)]
+        distances: FloatArray = np.linalg.norm(np.stack(apart, axis=1), axis=1)
+        return distances
 
     def region(self, task: TaskSpec) -> Region:
         """Whether a task is a weighted mean of source tasks that share its categories.

@@ -81,6 +81,8 @@ class StreamedVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[An
 
     Attributes:
         streams: says what a reset is to start, and what random numbers each start draws from.
+        going: (num_going,) which environments have not left, in ascending order: a step must
+            advance these, and the others need not follow.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as in Gymnasium
@@ -93,6 +95,15 @@ class StreamedVectorEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[An
         self.observation_space = batch_space(observation_space, num_envs)
         self.action_space = batch_space(action_space, num_envs)
         self.streams = RandomStreams(num_envs)
+        self.going: npt.NDArray[np.intp] = np.arange(num_envs)
+
+    def leave(self, envs: npt.NDArray[np.bool_]) -> None:
+        """Let environments leave for good: nobody looks at what they show from now on.
+
+        Args:
+            envs: (num_envs,), which.
+        """
+        self.going = self.going[~envs[self.going]]
 
 
 class SingleEnv(gymnasium.Env[Observations, npt.NDArray[np.float32]]):

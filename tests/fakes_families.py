@@ -325,6 +325,11 @@ BROKEN_FAMILIES = {
         "flat Box",
     ),
     "NaN reward": (family_declared.check_spaces, family_of(NoisyRewardEnv), "finite"),
+    "largest reward": (
+        family_declared.check_largest_reward,
+        with_info(max_reward=0.9),
+        "max_reward, 0.9",
+    ),
     "counted end": (family_declared.check_spaces, family_of(CountedEndEnv), "booleans"),
     "unseeded make": (
         family_episodes.check_seed_repeats_the_episode,

@@ -107,8 +107,8 @@ def test_where_episodes_end_at_success_the_best_succeeds_most_often():
     tried = np.where(solved.any(axis=0), solved.argmax(axis=0) + 1, len(split.source))
     assert 1 < tried.mean() < len(split.source)
     assert num_played == tried.sum() * NUM_EPISODES
-    assert num_played in due_rollouts("reuse-bound", family, split, seeds)
-    assert num_played not in due_rollouts("expert", family, split, seeds)
+    assert num_played in due_rollouts("reuse-bound", split, seeds)
+    assert num_played not in due_rollouts("expert", split, seeds)
 
 
 def test_number_of_played_episodes_is_told(arms, split, seeds):

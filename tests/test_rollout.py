@@ -310,6 +310,62 @@ def test_results_do_not_depend_on_who_else_plays(pointmass):
         np.testing.assert_allclose(alone.returns[0], together.returns[i], rtol=1e-6)
 
 
+class Remembering:
+    """Policies that act by all they have seen since ``reset``."""
+
+    def __init__(self, policies):
+        self._policies, self.num_tasks = policies, policies.num_tasks
+
+    def reset(self):
+        self._seen = 0.0
+
+    def act(self, observations):
+        self._seen = 0.5 * self._seen + observations
+        return self._policies.act(self._seen.astype(np.float32))
+
+
+@pytest.mark.parametrize("wrap", [lambda policies: policies, Remembering])
+@pytest.mark.parametrize("default", [False, True])
+def test_tasks_that_leave_change_nothing_for_others(pointmass, wrap, default):
+    family = type(pointmass)()
+    if default:
+        family.make_vec = lambda *given: TaskFamily.make_vec(family, *given)
+    tasks = family.tasks[:5]
+    seeds = episode_seeds(0, "test", tasks, 2)
+    last = np.array([60, 7, 20, 60, 7])
+    asked = []
+
+    def keep(returns, left):
+        asked.append((returns.copy(), left.copy()))
+        return last > len(asked)
+
+    def play(**given):
+        return rollout(family, tasks, wrap(family.expert(tasks)), seeds, **given)
+
+    rewards = []
+    whole = play(watch=lambda *seen: rewards.append(seen[2]))
+    found = play(keep=keep)
+    np.testing.assert_array_equal(found.lengths, np.stack([last, last], axis=1))
+    going = np.flatnonzero(last == 60)
+    for name, values in whole.columns().items():
+        np.testing.assert_array_equal(found.columns()[name][going], values[going])
+    for task, length in enumerate(last):
+        np.testing.assert_allclose(
+            found.returns[task], np.sum(rewards[:length], axis=0)[task], rtol=1e-6
+        )
+    returns, left = asked[9]
+    np.testing.assert_array_equal(left, [[50, 50], [0, 0], [50, 50], [50, 50], [0, 0]])
+    np.testing.assert_array_equal(returns[1], found.returns[1])
+
+
+def test_a_reward_above_the_largest_is_refused():
+    family = CounterFamily(reward=float, max_reward=3.0)
+    with pytest.raises(ContractError, match=r"length=200, step 4: [^\n]*max_reward, 3"):
+        play(family, of_lengths(2, 200))
+    play(family, of_lengths(2, 3))
+    play(CounterFamily(reward=float, max_reward=float(HORIZON)), of_lengths(2, 200))
+
+
 def test_default_make_vec_plays_the_same_episodes(pointmass):
     tasks = pointmass.tasks[::9]
     seeds = episode_seeds(0, "test", tasks, 2)

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from hyperbench.family import TaskFamily
+from hyperbench.errors import contract_error
+from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import PolicyBatch, info_key
 from hyperbench.protocol import EvalProtocol
+from hyperbench.rollout.actors import Actors, Keep
 from hyperbench.rollout.border import Episodes
 from hyperbench.rollout.table import EPISODE_COLUMNS, EpisodeColumn, EpisodeTable
 from hyperbench.seeding import child_seed
@@ -24,6 +26,7 @@ __all__ = [
     "EpisodeColumn",
     "EpisodeProgress",
     "EpisodeTable",
+    "Keep",
     "Watch",
     "episode_seeds",
     "judged_seeds",
@@ -77,6 +80,7 @@ def rollout(
     execution_noise: float = 0.0,
     watch: Watch | None = None,
     progress: EpisodeProgress | None = None,
+    keep: Keep | None = None,
 ) -> EpisodeTable:
     """Play every policy on its task, all tasks and episodes at once.
 
@@ -90,6 +94,8 @@ def rollout(
         watch: sees every step, e.g. to record demonstrations; actions before the noise. What
             follows an episode's end there is no part of it.
         progress: told now and then how far the episodes are.
+        keep: asked after each step which tasks go on; the episodes of the others end there, and
+            say what was measured up to there.
 
     Returns:
         One entry per episode.
@@ -115,6 +121,7 @@ def rollout(
         names = np.repeat([task.label for task in tasks], num_episodes).tolist()
         episodes = Episodes(env, family.observation_space, f"Family {info.id}", names)
         policies.reset()
+        actors = Actors(policies)
         episodes.reset(seeds.ravel().tolist())
         running = np.ones(seeds.size, dtype=bool)
         returns = np.zeros(seeds.size)
@@ -133,7 +140,7 @@ def rollout(
             shown = observations.copy()
             if shown_key is not None:
                 shown = by_task(episodes.info(shown_key).astype(np.float32))
-            actions = policies.act(shown)
+            actions = actors.act(shown)
             if actions.shape != (*seeds.shape, *family.action_space.shape):
                 raise ValueError(
                     f"Policies answered with actions of shape {actions.shape}, expected "
@@ -148,6 +155,7 @@ def rollout(
                 executed = noise.added(executed, step)
             # A copy, too: what an environment does to it is its own affair.
             found = episodes.step(executed.copy())
+            _refuse_larger(np.where(running, found.rewards, -np.inf), info, tasks, step)
             if watch is not None:
                 rewards = found.rewards.reshape(seeds.shape).astype(np.float32)
                 watch(observations, actions, rewards, by_task(episodes.observations))
@@ -164,6 +172,14 @@ def rollout(
                         episodes.refuse_end_after(successes)
             ended_by_task |= running & terminated
             running &= ~(terminated | episodes.over)
+            if keep is not None:
+                left = np.where(running, info.horizon - step - 1, 0)
+                going = keep(returns.reshape(seeds.shape), left.reshape(seeds.shape))
+                stopped = running & ~np.repeat(going, num_episodes)
+                if stopped.any():
+                    running &= ~stopped
+                    episodes.leave(stopped)
+                    actors.keep(going)
             if progress is not None and (step + 1) % _PROGRESS_EVERY == 0:
                 progress(step + 1, info.horizon)
             # Where success ends an episode, its environment goes on, to show whether it lasts.
@@ -197,6 +213,21 @@ def _refuse_non_finite(
         raise FloatingPointError(
             f"A policy's action is not finite at step {step} of {family.info.id}, {task.label}."
         )
+
+
+def _refuse_larger(
+    rewards: npt.NDArray[np.float64], info: FamilyInfo, tasks: Sequence[TaskSpec], step: int
+) -> None:
+    """Refuse a reward, (num_envs,), that is larger than the family says one can be."""
+    if info.max_reward is None or rewards.max() <= info.max_reward:
+        return
+    task = tasks[int(rewards.argmax()) * len(tasks) // len(rewards)]
+    raise contract_error(
+        f"Family {info.id}, {task.label}, step {step + 1}",
+        f"a reward must not exceed info.max_reward, {info.max_reward:g}.",
+        f"{rewards.max():.17g}.",
+        "Declare the largest reward there can be, or none.",
+    )
 
 
 class _Bounds:

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from hyperbench.errors import ContractError, contract_error
 from hyperbench.seeding import SEED_BITS
+from hyperbench.vector import StreamedVectorEnv
 
 Array = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
@@ -116,12 +117,14 @@ class Episodes:
         )
 
     def complete(self, episodes: Flags) -> None:
-        """Let episodes end before their environments do: those may diverge from now on.
-
-        Args:
-            episodes: (num_envs,), which.
-        """
+        """Let episodes, (num_envs,) which, end before their environments, which may diverge now."""
         self._complete |= episodes
+
+    def leave(self, episodes: Flags) -> None:
+        """End episodes, (num_envs,) which; environments that can stand still from then on."""
+        self.over = self.over | episodes
+        if isinstance(self._env, StreamedVectorEnv):
+            self._env.leave(episodes)
 
     def info(self, key: str) -> Array:
         """An entry of ``infos``, (num_envs, ...): each episode's own, the latest there was."""

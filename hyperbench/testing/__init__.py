@@ -19,6 +19,7 @@ is a ``ContractError`` that says what was asked, what was found and what to do.
 from hyperbench.testing.family import FAMILY_CHECKS, check_family
 from hyperbench.testing.family_declared import (
     check_info,
+    check_largest_reward,
     check_spaces,
     check_success,
     check_tasks,
@@ -95,6 +96,7 @@ __all__ = [
     "check_inputs_are_not_modified",
     "check_instances_share_nothing",
     "check_large_seeds",
+    "check_largest_reward",
     "check_last_step",
     "check_load_refuses_an_empty_folder",
     "check_make_equals_make_vec",

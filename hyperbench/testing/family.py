@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from hyperbench.family import TaskFamily
 from hyperbench.testing.family_declared import (
     check_info,
+    check_largest_reward,
     check_spaces,
     check_success,
     check_tasks,
@@ -41,6 +42,7 @@ FAMILY_CHECKS: tuple[FamilyCheck, ...] = (
     check_horizon,
     check_last_step,
     check_time_limit,
+    check_largest_reward,
     check_success,
     check_make_equals_make_vec,
     check_environments_share_nothing,

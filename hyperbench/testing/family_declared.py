@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from hyperbench.arms import RandomPolicies
 from hyperbench.errors import contract_error
 from hyperbench.family import TaskFamily
 from hyperbench.rollout import episode_seeds, rollout
@@ -225,6 +226,20 @@ def _check_signals(where: str, batch: tuple[int, ...], reward: object, *ends: ob
                 f"{end!r}.",
                 "Compare instead of counting.",
             )
+
+
+def check_largest_reward(family: TaskFamily) -> None:
+    """Check that no step earns more than ``info.max_reward``, where the family has one.
+
+    The control arm ``reuse-bound`` stops what could not win with it. Experts and random actions are
+    played; ``rollout`` refuses a larger reward, here and ever after.
+    """
+    if family.info.max_reward is None:
+        return
+    tasks = some_tasks(family)
+    seeds = episode_seeds(0, "testing", tasks, 1)
+    for policies in (family.reference(tasks), RandomPolicies(family, tasks)):
+        rollout(family, tasks, policies, seeds)
 
 
 def check_success(family: TaskFamily) -> None:

@@ -73,6 +73,7 @@ class LineFamily(TaskFamily):
         citation="hyperbench",
         physics="numpy",
         expert_version="analytic-1",
+        max_reward=1.0,
     )
     spec_space = SpecSpace(
         (

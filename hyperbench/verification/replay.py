@@ -122,7 +122,7 @@ def verify_run(
     if missing := obstacles(run, registry, family):
         return verdict("unverifiable", *missing)
     seeds = judged_seeds(split, record.protocol)
-    due = due_rollouts(record.method, family, split, seeds)
+    due = due_rollouts(record.method, split, seeds)
     if record.num_target_rollouts not in due:
         number = f"{due[0]} to {due[-1]}" if len(due) > 1 else f"{due[0]}"
         return verdict(

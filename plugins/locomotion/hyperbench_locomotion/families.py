@@ -63,6 +63,7 @@ class LocomotionFamily(TaskFamily):
             citation=CITATION,
             physics=f"mujoco {mujoco.__version__}",
             expert_version=expert_version(suite, body),
+            max_reward=1.0,
         )
         self.tasks = self.spec_space.grid(self.info.id, **values)
         self.observation_space = observation_space(self.body)

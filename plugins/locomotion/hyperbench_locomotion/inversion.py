@@ -73,6 +73,7 @@ class CheetahActuators(TaskFamily):
             citation="Benad et al., arXiv 2602.06550, 2026; " + CITATION,
             physics=self._plain.info.physics,
             expert_version=f"{self._plain.info.expert_version}-symmetry-1",
+            max_reward=self._plain.info.max_reward,
         )
         self.tasks = self.spec_space.grid(
             self.info.id, length=LENGTHS, motors=["direct", "inverted"], gain=GAINS

@@ -61,10 +61,11 @@ class Physics(ABC):
         """
 
     @abstractmethod
-    def advance(self, control: Array, num_steps: int) -> None:
-        """Advance all environments.
+    def advance(self, chosen: Indices, control: Array, num_steps: int) -> None:
+        """Advance the chosen environments.
 
         Args:
+            chosen: (n,) which environments.
             control: (num_envs, nu) actuator controls, held.
             num_steps: physics steps.
         """
@@ -118,16 +119,14 @@ class RolloutPhysics(Physics):
         if model is not None:
             self.models[index] = model
 
-    def advance(self, control: Array, num_steps: int) -> None:
-        self._state, self.sensors = self._advanced(self.models, self._state, control, num_steps)
+    def advance(self, chosen: Indices, control: Array, num_steps: int) -> None:
+        models = [self.models[i] for i in chosen]
+        state, sensors = self._advanced(models, self._state[chosen], control[chosen], num_steps)
+        self._state[chosen], self.sensors[chosen] = state, sensors
 
     def settle(self, chosen: Indices, num_steps: int) -> None:
-        if not len(chosen) or not num_steps:
-            return
-        models = [self.models[i] for i in chosen]
-        control = np.zeros((len(chosen), models[0].nu))
-        state, sensors = self._advanced(models, self._state[chosen], control, num_steps)
-        self._state[chosen], self.sensors[chosen] = state, sensors
+        if len(chosen) and num_steps:
+            self.advance(chosen, np.zeros((len(self.models), self.models[0].nu)), num_steps)
 
     def close(self) -> None:
         self._rollout.close()
@@ -164,7 +163,6 @@ class SteppedPhysics(Physics):
         super().__init__(models, num_threads)
         model, num_envs = self.models[0], len(self.models)
         self._turns = Turns(partial(mujoco.MjData, model), num_envs, num_threads)
-        self._every = np.arange(num_envs)
         self._state: Array = np.zeros((num_envs, mujoco.mj_stateSize(model, CARRIED)))
         self._sees_motion = bool((model.sensor_needstage != mujoco.mjtStage.mjSTAGE_ACC).any())
 
@@ -194,10 +192,10 @@ class SteppedPhysics(Physics):
         mujoco.mj_forward(model, data)
         self._keep(index, data)
 
-    def advance(self, control: Array, num_steps: int) -> None:
-        self._state[:, -control.shape[1] :] = control
+    def advance(self, chosen: Indices, control: Array, num_steps: int) -> None:
+        self._state[chosen, -control.shape[1] :] = control[chosen]
         step = partial(self._step, num_steps=num_steps)
-        self._turns.take(step, self._every, shared=num_steps >= _MIN_SHARED_STEPS)
+        self._turns.take(step, chosen, shared=num_steps >= _MIN_SHARED_STEPS)
 
     def settle(self, chosen: Indices, num_steps: int) -> None:
         if num_steps:

@@ -89,7 +89,7 @@ class LocomotionVectorEnv(StreamedVectorEnv):
     def step(
         self, actions: npt.NDArray[Any]
     ) -> tuple[Observations, Array, Flags, Flags, dict[str, Any]]:
-        """Advance every environment by one control step.
+        """Advance every environment that is ``going`` by one control step.
 
         Args:
             actions: (num_envs, action_dim), clipped to the action bounds.
@@ -99,7 +99,7 @@ class LocomotionVectorEnv(StreamedVectorEnv):
             truncations (at the horizon) and an empty dictionary.
         """
         control = np.clip(actions, *self._action_bounds)
-        self.physics.advance(control, self.body.num_substeps)
+        self.physics.advance(self.going, control, self.body.num_substeps)
         self._elapsed_steps += 1
         speeds = self._speeds.update(self.body.speed(self.physics))
         rewards = self.body.reward(self.physics, speeds, self.targets, self._reward)

@@ -266,3 +266,27 @@ def test_rendering(body):
     assert first.dtype == np.uint8
     assert first.std() > 10, "the picture is empty"
     assert (first != second).any(), "the body does not move"
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_who_leaves_stands_still_and_changes_nothing_for_others(name, num_threads):
+    family = LocomotionFamily("locomotion", name, ("speed",))
+    tasks = family.tasks[:4]
+    actions = random_actions(family, NUM_STEPS, len(tasks))
+    whole, left = (family.make_vec(tasks, num_threads) for _ in range(2))
+    for env in (whole, left):
+        env.reset(seed=[0, 1, 2, 3])
+    for step, action in enumerate(actions):
+        if step == 10:
+            left.leave(np.array([False, True, False, True]))
+            stood = left.physics.qpos[1].copy()
+        if step == 20:
+            left.leave(np.array([True, True, False, False]))
+        shown, there = whole.step(action), left.step(action)
+        going = [0, 1, 2, 3] if step < 10 else [0, 2] if step < 20 else [2]
+        for one, other in zip(shown[:2], there[:2], strict=True):
+            np.testing.assert_array_equal(one[going], other[going])
+    np.testing.assert_array_equal(left.physics.qpos[1], stood)
+    for env in (whole, left):
+        env.close()

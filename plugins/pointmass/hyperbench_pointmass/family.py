@@ -40,6 +40,7 @@ class GoalDrag(TaskFamily):
         citation="hyperbench",
         physics="numpy",
         expert_version="analytic-1",
+        max_reward=1.0,
     )
     spec_space = SpecSpace(
         (

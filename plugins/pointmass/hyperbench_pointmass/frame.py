@@ -67,6 +67,7 @@ class Frame(TaskFamily):
         citation="hyperbench; after the actuator inversion of Benad et al., arXiv 2602.06550, 2026",
         physics="numpy",
         expert_version="symmetry-1",
+        max_reward=1.0,
     )
     spec_space = SpecSpace(
         (

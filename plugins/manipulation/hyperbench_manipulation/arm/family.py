@@ -92,6 +92,7 @@ class ArmFamily(TaskFamily):
             source_fraction=SOURCE_FRACTION,
             min_demonstrations=MIN_DEMONSTRATIONS,
             remark=REMARK,
+            max_reward=1.0,
         )
         num_values = round((feature.high - feature.low) / step) + 1
         values = np.linspace(feature.low, feature.high, num_values).tolist()

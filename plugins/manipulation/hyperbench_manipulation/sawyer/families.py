@@ -51,6 +51,7 @@ class _SawyerFamily(TaskFamily):
             ends_at_success=True,
             execution_noise=EXECUTION_NOISE,
             source_fraction=SOURCE_FRACTION,
+            max_reward=1.0,
         )
         self.observation_space = observation_space(shows_object=kind == "frame")
         self.action_space = ACTION_SPACE
