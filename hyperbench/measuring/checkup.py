@@ -219,7 +219,9 @@ def _place(what: str, folder: Path, option: str) -> Finding:
         return Finding(what, "fail", str(error), f"Choose another place with {option}.")
     free = shutil.disk_usage(there).free
     said = f"{folder}, {free / 1e9:.1f} GB free"
-    if not has_locks(there):
+    with tempfile.TemporaryDirectory(prefix="hyperbench-doctor-", dir=there) as probe:
+        is_locked = has_locks(Path(probe))
+    if not is_locked:
         said += ", no file locks"
         advice = "Several commands may still share it; see docs/reliability.md for what differs."
         return Finding(what, "note", said, advice)

@@ -58,6 +58,8 @@ def carry_out(
     """
     waiting = list(runs)
     num_refused = 0
+    # Waiting must not pass for a run that takes too long.
+    patience = min(PATIENCE_SECONDS, site.timeout / 2 if site.timeout else PATIENCE_SECONDS)
     while waiting:
         elsewhere = []
         for outcome in executor.map(execute_once, waiting, site, notify):
@@ -65,7 +67,7 @@ def carry_out(
             if outcome.lost is not None:
                 record = fail_once(outcome.item, outcome.lost, site, notify)
             if record is None:
-                elsewhere.append(replace(outcome.item, patience=PATIENCE_SECONDS))
+                elsewhere.append(replace(outcome.item, patience=patience))
                 continue
             yield record
             num_refused = num_refused + 1 if record.status == "failed" and record.not_stored else 0
