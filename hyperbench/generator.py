@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from hyperbench.demonstration import Demonstrations
 from hyperbench.policy import PolicyBatch
@@ -26,6 +26,9 @@ class MethodConfig(BaseModel):
     """
 
     SEARCH: ClassVar[SearchSpace] = {}
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came when runs had been recorded: at their defaults they are not written, so that
+    those runs keep their keys."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -35,6 +38,12 @@ class MethodConfig(BaseModel):
         # A run's key is a hash of JSON, which has no such numbers.
         allow_inf_nan=False,
     )
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        silent = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in write(self).items() if name not in silent}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -27,8 +27,8 @@ from hyperbench.registry import PluginSource, Registry
 from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
 from hyperbench.tuning import study
-from hyperbench.tuning.study import Study, Trial, read_study
-from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
+from hyperbench.tuning.study import Study, Trial, new_study, read_study
+from hyperbench.tuning.tune import continue_study, make_case, tuning_protocol
 
 SMALL = {"num_demonstrations": 2, "num_episodes": 2}
 RULES = STANDARD.model_copy(update=SMALL)

@@ -28,17 +28,17 @@ from torch import Tensor, nn
 from hyperbench.generator import MethodConfig
 from hyperbench.search import Choice
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.config import EmbeddingConfig
 from hyperbench_baselines.common.layers import TaskEmbedding
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
 
 
-class BiasHyperinitConfig(LearningConfig):
+class BiasHyperinitConfig(EmbeddingConfig):
     """Hyper-parameters of the hypernetwork with bias-initialised heads."""
 
-    SEARCH: ClassVar = {**LearningConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+    SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
 
     learning_rate: float = Field(5.9e-4, gt=0)
     """Adam's learning rate until the decay; this and the width were found by ``tune``."""

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from hyperbench.generator import MethodConfig
 from hyperbench.search import Choice
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LayerSizes, LearningConfig
+from hyperbench_baselines.common.config import EmbeddingConfig, LayerSizes
 from hyperbench_baselines.common.layers import TaskEmbedding, uniform
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import Layers, cloning_loss
@@ -33,11 +33,11 @@ from hyperbench_baselines.common.shared_policy import SharedPolicy
 from hyperbench_baselines.matched import EmbeddingWidth, with_matched_width
 
 
-class ConditionalConfig(LearningConfig):
+class ConditionalConfig(EmbeddingConfig):
     """Hyper-parameters of the conditional policy."""
 
     PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
-    SEARCH: ClassVar = {**LearningConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+    SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
 
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""

@@ -38,19 +38,19 @@ from torch import Tensor, nn
 from hyperbench.generator import MethodConfig
 from hyperbench.search import Choice
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.config import EmbeddingConfig
 from hyperbench_baselines.common.layers import TaskEmbedding, uniform
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import Layers, apply
 from hyperbench_baselines.common.shared_policy import SharedPolicy
 
 
-class DecisionAdapterConfig(LearningConfig):
+class DecisionAdapterConfig(EmbeddingConfig):
     """Hyper-parameters of the Decision Adapter."""
 
     POLICIES: ClassVar = {"manipulation": {"policy_depth": 3}}
     SEARCH: ClassVar = {
-        **LearningConfig.SEARCH,
+        **EmbeddingConfig.SEARCH,
         "embedding_width": Choice((64, 128, 256)),
         "bottleneck": Choice((8, 16, 32, 64)),
     }

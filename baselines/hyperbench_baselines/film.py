@@ -31,17 +31,17 @@ from torch import Tensor, nn
 from hyperbench.generator import MethodConfig
 from hyperbench.search import Choice
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LearningConfig
+from hyperbench_baselines.common.config import EmbeddingConfig
 from hyperbench_baselines.common.layers import Linear, TaskEmbedding
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
 
 
-class FilmConfig(LearningConfig):
+class FilmConfig(EmbeddingConfig):
     """Hyper-parameters of FiLM."""
 
-    SEARCH: ClassVar = {**LearningConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+    SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
 
     learning_rate: float = Field(0.017, gt=0)
     """Adam's learning rate until the decay; this and the width were found by ``tune``."""

@@ -26,8 +26,8 @@ from hyperbench.registry import installed
 from hyperbench.run import spelled
 from hyperbench.search import Setting
 from hyperbench.threads import num_cores
-from hyperbench.tuning.study import STUDY, Study, read_study, require_optuna
-from hyperbench.tuning.tune import continue_study, make_case, new_study, tuning_protocol
+from hyperbench.tuning.study import STUDY, Study, new_study, read_study, require_optuna
+from hyperbench.tuning.tune import continue_study, make_case, tuning_protocol
 from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
 from hyperbench.view.event_log import EventLog
 
@@ -69,7 +69,8 @@ def tune_command(
     """
     require_optuna()
     registry = installed()
-    search = registry.method_class(method).Config.SEARCH
+    config_class = registry.method_class(method).Config
+    search = config_class.SEARCH
     rules = tuning_protocol(protocol, num_splits)
     left_out = LeftOut()
     planned = plan(
@@ -89,7 +90,9 @@ def tune_command(
         packages |= registry.packages_of(run.family, method)
     code = registry.fingerprints(runs[0].family, method).method
     fixed = settings_of(settings, [method])[method]
-    study = new_study(runs, search, seed, packages, fixed, code)
+    whole = dict(config_class.model_validate(runs[0].config))
+    later = {name: whole[name] for name in config_class.LATER}
+    study = new_study(runs, search, seed, packages, fixed, code, later)
     folder = study_folder(output_dir, method, study.key)
     study = read_study(folder) or study
     if None not in (code, study.code) and code != study.code:

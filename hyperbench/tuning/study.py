@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +13,11 @@ from hyperbench.disk import writing
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.files import read_file, write_file
 from hyperbench.protocol import EvalProtocol
-from hyperbench.provenance import Provenance
+from hyperbench.provenance import Provenance, provenance
 from hyperbench.registry.clone import how_to_add
+from hyperbench.run import Run
 from hyperbench.search import Choice, Range, SearchSpace, Setting
-from hyperbench.seeding import child_seed
+from hyperbench.seeding import child_seed, content_hash
 
 STUDY = "study.json"
 
@@ -84,6 +86,64 @@ class Study(_Frozen):
         if not self.trials:
             return {name: self.config[name] for name in self.search}
         return _propose(self.search, self.trials, child_seed(self.seed, "trial", len(self.trials)))
+
+
+def new_study(
+    runs: Sequence[Run],
+    search: SearchSpace,
+    seed: int,
+    packages: Mapping[str, Path | None] | None = None,
+    fixed: Iterable[str] = (),
+    code: str | None = None,
+    defaults: Mapping[str, Any] = {},
+) -> Study:
+    """Begin a study.
+
+    Args:
+        runs: of one method, one per family and pair of seeds, as planned under a tuning protocol.
+        search: the method's search space.
+        seed: of the search.
+        packages: distributions that the method and the families come from, and where they lie.
+        fixed: settings that are not searched for, beside those that differ from the defaults.
+        code: fingerprint of the method's.
+        defaults: of settings that a run's config does not say.
+
+    Raises:
+        HyperbenchError: nothing is left to search for.
+    """
+    first = runs[0]
+    config = {**defaults, **first.config}
+    kept = {name: config[name] for name in sorted({*first.overrides, *fixed})}
+    left = {name: where for name, where in search.items() if name not in kept}
+    for name, where in left.items():
+        if config[name] not in where:
+            raise HyperbenchError(
+                f"Trial 0 of {first.method!r} would have {name}={config[name]}, which lies "
+                f"outside of where it is searched for: {where}. Fix it with --set {name}=..., or "
+                "leave out what sets it."
+            )
+    if not left:
+        reason = "--set fixes all of it" if search else "its Config declares no SEARCH"
+        raise HyperbenchError(f"Method {first.method!r} has no search space: {reason}.")
+    identity = {
+        "runs": [run.key for run in runs],
+        "search": {name: repr(where) for name, where in left.items()},
+        "seed": seed,
+    }
+    return Study(
+        key=content_hash(identity),
+        method=first.method,
+        method_version=first.method_version,
+        code=code,
+        overrides=kept,
+        config=config,
+        search=left,
+        seed=seed,
+        families=tuple(dict.fromkeys(run.family for run in runs)),
+        protocol=first.protocol,
+        device=first.device,
+        provenance=provenance(packages, first.device),
+    )
 
 
 def read_study(folder: Path) -> Study | None:

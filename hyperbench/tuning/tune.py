@@ -7,7 +7,7 @@ the space, which each method's config declares. Target tasks appear nowhere in t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from hyperbench import statistics
 from hyperbench.arms import RandomPolicies
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import HyperbenchError, ProtocolError, one_line
+from hyperbench.errors import ProtocolError, one_line
 from hyperbench.events import Notify, emit
 from hyperbench.executors import Executor, Here, Site
 from hyperbench.family import TaskFamily
@@ -28,12 +28,9 @@ from hyperbench.measuring.dataset import dataset, load
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.surroundings import restored
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair
-from hyperbench.provenance import provenance
 from hyperbench.registry import Registry
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.run import Run
-from hyperbench.search import SearchSpace
-from hyperbench.seeding import content_hash
 from hyperbench.task import TaskSpec
 from hyperbench.threads import single_threaded
 from hyperbench.tuning.study import Study, Trial, write_study
@@ -56,61 +53,6 @@ def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
     free = (seed for seed in count(_FIRST_SPLIT_SEED) if seed not in taken)
     seeds = tuple(SeedPair(split=seed, fit=seed) for seed in islice(free, num_splits))
     return protocol.model_copy(update={"seeds": seeds})
-
-
-def new_study(
-    runs: Sequence[Run],
-    search: SearchSpace,
-    seed: int,
-    packages: Mapping[str, Path | None] | None = None,
-    fixed: Iterable[str] = (),
-    code: str | None = None,
-) -> Study:
-    """Begin a study.
-
-    Args:
-        runs: of one method, one per family and pair of seeds, as planned under a tuning protocol.
-        search: the method's search space.
-        seed: of the search.
-        packages: distributions that the method and the families come from, and where they lie.
-        fixed: settings that are not searched for, beside those that differ from the defaults.
-        code: fingerprint of the method's.
-
-    Raises:
-        HyperbenchError: nothing is left to search for.
-    """
-    first = runs[0]
-    kept = {name: first.config[name] for name in sorted({*first.overrides, *fixed})}
-    left = {name: where for name, where in search.items() if name not in kept}
-    for name, where in left.items():
-        if first.config[name] not in where:
-            raise HyperbenchError(
-                f"Trial 0 of {first.method!r} would have {name}={first.config[name]}, which lies "
-                f"outside of where it is searched for: {where}. Fix it with --set {name}=..., or "
-                "leave out what sets it."
-            )
-    if not left:
-        reason = "--set fixes all of it" if search else "its Config declares no SEARCH"
-        raise HyperbenchError(f"Method {first.method!r} has no search space: {reason}.")
-    identity = {
-        "runs": [run.key for run in runs],
-        "search": {name: repr(where) for name, where in left.items()},
-        "seed": seed,
-    }
-    return Study(
-        key=content_hash(identity),
-        method=first.method,
-        method_version=first.method_version,
-        code=code,
-        overrides=kept,
-        config=dict(first.config),
-        search=left,
-        seed=seed,
-        families=tuple(dict.fromkeys(run.family for run in runs)),
-        protocol=first.protocol,
-        device=first.device,
-        provenance=provenance(packages, first.device),
-    )
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ from hyperbench.records.gather import merge
 from hyperbench.records.store import EPISODES, RECORD, StoredRun, write_record
 from hyperbench.registry import installed
 from hyperbench.testing import LineFamily
-from hyperbench.tuning.study import STUDY, read_study, write_study
-from hyperbench.tuning.tune import new_study
+from hyperbench.tuning.study import STUDY, new_study, read_study, write_study
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,7 @@ from hyperbench.protocol import QUICK
 from hyperbench.registry import installed
 from hyperbench.run import spelled
 from hyperbench.search import Choice, Range
-from hyperbench.tuning.study import Trial
-from hyperbench.tuning.tune import new_study
+from hyperbench.tuning.study import Trial, new_study
 
 
 class Needy(MethodConfig):

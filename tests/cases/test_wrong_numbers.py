@@ -12,7 +12,7 @@ from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
-from hyperbench.tuning.tune import new_study
+from hyperbench.tuning.study import new_study
 
 SEEDS = range(5)
 PROTOCOL = EvalProtocol(

@@ -24,8 +24,7 @@ from hyperbench.records.gather import merge
 from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, write_record
 from hyperbench.search import Choice
 from hyperbench.testing import LineFamily
-from hyperbench.tuning.study import STUDY, read_study, write_study
-from hyperbench.tuning.tune import new_study
+from hyperbench.tuning.study import STUDY, new_study, read_study, write_study
 from hyperbench.verification.integrity import file_faults
 
 _spec = importlib.util.spec_from_file_location(

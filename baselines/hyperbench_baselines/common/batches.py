@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hyperbench.demonstration import Demonstrations
-from hyperbench.task import spec_matrix
+from hyperbench.task import FloatArray, spec_matrix
 from hyperbench_baselines.common.normalizer import Normalizer
 from hyperbench_baselines.common.values import Valuation
 
@@ -56,6 +56,8 @@ class TaskData:
         normalizer: of the source tasks.
         device: where the samples live.
         valuation: of the source tasks, where batches shall have transitions.
+        specs: (num_tasks, shown_dim), what is shown of the tasks; as they present themselves, if
+            not given.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class TaskData:
         normalizer: Normalizer,
         device: torch.device,
         valuation: Valuation | None = None,
+        specs: FloatArray | None = None,
     ) -> None:
         samples = []
         for task, episodes in enumerate(demonstrations.episodes):
@@ -78,7 +81,8 @@ class TaskData:
         self._widths = [part.shape[1] for part in columns]
         self._lengths = torch.tensor([len(rows) for rows in samples])
         self._starts = torch.cumsum(self._lengths, 0) - self._lengths
-        self._specs = torch.from_numpy(spec_matrix(demonstrations.specs)).to(device)
+        shown = spec_matrix(demonstrations.specs) if specs is None else specs
+        self._specs = torch.from_numpy(shown).to(device)
         self._samples = torch.from_numpy(np.concatenate(samples)).to(device)
 
     def draw(self, num_tasks: int, num_samples: int, rng: torch.Generator) -> Batch:

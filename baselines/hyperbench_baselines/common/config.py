@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from hyperbench.generator import MethodConfig
-from hyperbench.search import Range, SearchSpace
+from hyperbench.search import Choice, Range, SearchSpace
+from hyperbench.task import FloatArray, TaskSpec, spec_matrix
 
 LayerSizes = tuple[tuple[int, int], ...]
 
@@ -67,8 +69,39 @@ class LearningConfig(MethodConfig):
         preset = cls.PRESETS.get(values.get("preset", ""), {})
         return {**cls.POLICIES.get(values.get("policy", ""), {}), **preset, **values}
 
+    def present(self, specs: Sequence[TaskSpec]) -> FloatArray:
+        """Give what the method is shown of tasks: (num_tasks, shown_dim)."""
+        return spec_matrix(specs)
+
     def policy_sizes(self, observation_dim: int, action_dim: int) -> LayerSizes:
         """Give (num_in, num_out) of each layer of the generated policy."""
         hidden = (self.policy_width,) * (self.policy_depth - 1)
         widths = (observation_dim, *hidden, action_dim)
         return tuple(pairwise(widths))
+
+
+class EmbeddingConfig(LearningConfig):
+    """Hyper-parameters of a method whose network reads the spec."""
+
+    SEARCH: ClassVar[SearchSpace] = {
+        **LearningConfig.SEARCH,
+        "spec_scale": Range(0.3, 30.0, log=True),
+        "spec_units": Choice(("scaled", "raw")),
+    }
+    LATER: ClassVar[frozenset[str]] = frozenset({"spec_scale", "spec_units"})
+
+    spec_scale: float = Field(1.0, gt=0)
+    """Factor on what the network is shown of a spec."""
+    spec_units: Literal["scaled", "raw"] = "scaled"
+    """How the network is shown a feature that is an interval: scaled to [-1, 1], or raw, in its own
+    unit, as in the code released with HyPoGen. Angles and categories are shown alike in both."""
+
+    def present(self, specs: Sequence[TaskSpec]) -> FloatArray:
+        shown = spec_matrix(specs) if self.spec_units == "scaled" else np.stack([*map(_raw, specs)])
+        return np.float32(self.spec_scale) * shown
+
+
+def _raw(spec: TaskSpec) -> FloatArray:
+    pairs = zip(spec.space.features, spec.values, strict=True)
+    parts = [(v,) if f.domain == "interval" else f.present(v) for f, v in pairs]
+    return np.array([number for part in parts for number in part], np.float32)

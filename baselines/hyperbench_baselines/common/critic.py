@@ -26,14 +26,14 @@ from torch.nn import functional
 from hyperbench.demonstration import Demonstrations
 from hyperbench.generator import MethodConfig
 from hyperbench_baselines.common.batches import Batch
-from hyperbench_baselines.common.config import LayerSizes, LearningConfig
+from hyperbench_baselines.common.config import EmbeddingConfig, LayerSizes
 from hyperbench_baselines.common.layers import TaskEmbedding
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import Layers, act, apply, cloning_loss
 from hyperbench_baselines.common.values import Valuation
 
 
-class CriticConfig(LearningConfig):
+class CriticConfig(EmbeddingConfig):
     """Hyper-parameters of a method that can generate a second network, Q."""
 
     value_weight: float = Field(0.01, ge=0)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import NotFittedError, SupportError
 from hyperbench.policy import MLPPolicies
-from hyperbench.task import TaskSpec
+from hyperbench.task import FloatArray, TaskSpec
 from hyperbench_baselines.common.batches import Batch, TaskData
 from hyperbench_baselines.common.learned import LearnedGenerator
 from hyperbench_baselines.common.normalizer import Normalizer
@@ -55,8 +55,9 @@ class EpisodeData(TaskData):
         normalizer: Normalizer,
         device: torch.device,
         valuation: Valuation | None = None,  # noqa: ARG002 - rewards are as they are
+        specs: FloatArray | None = None,
     ) -> None:
-        super().__init__(demonstrations, normalizer, device, _AS_THEY_ARE)
+        super().__init__(demonstrations, normalizer, device, _AS_THEY_ARE, specs)
         lengths = [[len(episode) for episode in row] for row in demonstrations.episodes]
         self._cuts = [
             torch.tensor([sum(row[:i]) / sum(row) for i in range(len(row))]) for row in lengths

@@ -26,7 +26,7 @@ from hyperbench.generator import (
 )
 from hyperbench.policy import MLPPolicies
 from hyperbench.seeding import child_seed
-from hyperbench.task import TaskSpec, spec_matrix
+from hyperbench.task import TaskSpec
 from hyperbench_baselines.common.batches import Batch, TaskData
 from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.fitting import fit_network
@@ -111,11 +111,12 @@ class LearnedGenerator(PolicyGenerator):
         checkpoint: Checkpoint = no_checkpoint,
     ) -> FitReport:
         place = torch.device(device)
+        shown = self.config.present(demonstrations.specs)
         dimensions = Dimensions(
             demonstrations.specs[0].space.shown_dim,
             demonstrations.observation_dim,
             demonstrations.action_dim,
-            spec_matrix(demonstrations.specs).tolist(),
+            shown.tolist(),
             reward_unit(demonstrations),
         )
         normalizer = Normalizer.of(demonstrations)
@@ -124,8 +125,12 @@ class LearnedGenerator(PolicyGenerator):
         report = fit_network(
             network,
             lambda batch: self.loss(network, batch),
-            self.Data(demonstrations, normalizer, place, self.valuation(demonstrations)),
-            None if validation is None else self.Data(validation, normalizer, place),
+            self.Data(demonstrations, normalizer, place, self.valuation(demonstrations), shown),
+            None
+            if validation is None
+            else self.Data(
+                validation, normalizer, place, specs=self.config.present(validation.specs)
+            ),
             self.config,
             _rng(seed, "batches"),
             progress,
@@ -165,7 +170,7 @@ class LearnedGenerator(PolicyGenerator):
             # One spec at a time: a product over more rows rounds differently, and a policy must
             # not depend, not even in its last bit, on the specs it is generated beside.
             each = [
-                stages(self._network, torch.tensor(spec.vector).unsqueeze(0), spec)
+                stages(self._network, torch.from_numpy(self.config.present([spec])), spec)
                 for spec in specs
             ]
             policies = []
