@@ -88,7 +88,7 @@ class Dask:
     def num_threads(self, num_items: int) -> int:
         if self._scheduler is not None:
             return 1
-        return max(1, num_cores() // max(1, min(self._num_jobs, num_items)))
+        return Processes(self._num_jobs).num_threads(num_items)
 
     def map(
         self,

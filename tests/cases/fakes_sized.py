@@ -4,12 +4,14 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from hyperbench import hookimpl
-from hyperbench.generator import FitReport, FitState, MethodConfig, PolicyGenerator
+from hyperbench.generator import FitReport, FitState, MethodConfig, PolicyGenerator, no_checkpoint
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.search import Range
 from hyperbench.testing import LineFamily
 
 LOG = "SIZED_LOG"
@@ -26,12 +28,16 @@ class Method(PolicyGenerator):
     class Config(MethodConfig):
         """Settings."""
 
-        seconds: float = 0.0
+        SEARCH: ClassVar = {"seconds": Range(0.1, 0.5)}
+
+        seconds: float = 0.1
         """How long a fit takes."""
 
     resumable = True
 
-    def fit(self, demonstrations, *, validation, seed, device="cpu", progress, checkpoint):
+    def fit(
+        self, demonstrations, *, validation, seed, device="cpu", progress, checkpoint=no_checkpoint
+    ):
         tell(self, "begun", seed)
         self.go_wrong()
         kept = checkpoint.restore()

@@ -237,6 +237,24 @@ def test_gpus_are_shared_out_among_workers(place, give, undisturbed):
     assert {json.loads(line)["gpu"] for line in log.read_text().splitlines()} == {"4", "7"}
 
 
+@pytest.mark.thorough  # fits that wait
+def test_a_study_is_the_same_however_many_fits_there_are_at_a_time(place, give, undisturbed):
+    pytest.importorskip("optuna")
+    studies, workers = [], []
+    for options in ("-j 1", "-j 3", "-j 2 --executor dask"):
+        log = place / f"tune{options.replace(' ', '')}.log"
+        line = f"tune -m quick -s sized -p quick-v1 --splits 3 -n 3 {options} -o {log.stem}"
+        code, _, err = give(line, env={"SIZED_LOG": str(log)})
+        assert code == 0, err
+        [path] = (place / log.stem).glob("*/study.json")
+        study = json.loads(path.read_text())
+        studies.append([(t["settings"], t["score"], t["scores"]) for t in study["trials"]])
+        workers.append({json.loads(line)["pid"] for line in log.read_text().splitlines()})
+    assert len(studies[0]) == 3
+    assert studies[0] == studies[1] == studies[2]
+    assert [len(pids) for pids in workers] == [1, 3, 2]
+
+
 def fits_of(folder):
     """What each fit reported, by key of its run; None of an arm's."""
     records = [json.loads(path.read_text()) for path in folder.glob("*/record.json")]
