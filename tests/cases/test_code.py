@@ -10,6 +10,7 @@ import pytest
 from hyperbench import hookimpl
 from hyperbench.arms import RESERVED
 from hyperbench.boards.committed import publish
+from hyperbench.commands.executing import Place
 from hyperbench.commands.run import run_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
@@ -270,7 +271,9 @@ def test_the_command_says_why_it_measures_again(
             baselines=True,
             shuffled_spec=False,
             device="cpu",
-            num_jobs=1,
+            place=Place("local", 1),
+            shard=None,
+            events=None,
             timeout=None,
             checkpoint_seconds=60,
             debug=False,
