@@ -12,6 +12,7 @@ import pytest
 from gymnasium import spaces
 
 from hyperbench.errors import PluginError, UnknownNameError
+from hyperbench.executors.local import Processes
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry, hookimpl
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import PROTOCOLS, QUICK
@@ -397,3 +398,14 @@ def test_kinds_of_policies_are_found_by_name():
     assert registry.policy_kind("mlp") is MLPPolicies
     with pytest.raises(UnknownNameError, match=r"kind of policies 'mpl'\. Did you mean 'mlp'\?"):
         registry.policy_kind("mpl")
+
+
+def test_executors_are_found_by_name_and_say_what_they_need(monkeypatch):
+    registry = Registry([])
+    assert list(registry.executors) == ["local", "dask", "slurm"]
+    assert registry.executor_class("local") is Processes
+    with pytest.raises(UnknownNameError, match=r"executor 'dusk'\. Did you mean 'dask'\?"):
+        registry.executor_class("dusk")
+    monkeypatch.setattr("hyperbench.registry.is_importable", lambda _: False)
+    with pytest.raises(PluginError, match=r"Executor 'dask' needs the package 'distributed'.*dask"):
+        registry.executor_class("dask")

@@ -214,7 +214,7 @@ class _Job:
     def end(self) -> str:
         """How it ended, for a record."""
         state = str(self._job.state).lower()
-        return f"its job {self._job.job_id} ended: {state}"
+        return f"its job {self._job.job_id} ended first, {state}; its log is in {_FOLDER}"
 
     def heard(self, notify: Notify) -> Iterator[Outcome[Any, Any]]:
         """What it has told since the last time."""
