@@ -19,6 +19,8 @@ from hyperbench.run import Run
 
 _REMEDY = "Choose another place with --output-dir."
 _PAUSE_SECONDS = 1.0
+_LAST_SECONDS = 5.0
+"""How long what a lost worker has started may hold on to its lock."""
 _MOST_NOT_STORED = 2
 """Runs in a row that the disk refuses; whatever follows would be lost likewise."""
 
@@ -65,7 +67,8 @@ def carry_out(
         for outcome in executor.map(execute_once, waiting, site, notify):
             record = outcome.result
             if outcome.lost is not None:
-                record = fail_once(outcome.item, outcome.lost, site, notify)
+                lost = replace(outcome.item, patience=_LAST_SECONDS)
+                record = fail_once(lost, outcome.lost, site, notify)
             if record is None:
                 elsewhere.append(replace(outcome.item, patience=patience))
                 continue
