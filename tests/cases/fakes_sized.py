@@ -94,7 +94,7 @@ class Hungry(Method):
     def go_wrong(self):
         kept = []
         while True:
-            kept.append(np.ones(10_000_000))
+            kept.append(np.empty(10_000_000))
 
 
 class Big(Method):

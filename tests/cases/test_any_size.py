@@ -156,7 +156,7 @@ def test_what_goes_wrong_is_one_failed_record_each(place, give, undisturbed, opt
     folder = f"wrong{options.replace(' ', '')}"
     methods = "-m left -m endless -m hungry -m big -m quick"
     code, _, err = give(
-        f"run {methods} -s sized --no-baselines --timeout 5 {options} -o {folder}",
+        f"run {methods} -s sized --no-baselines --timeout 10 {options} -o {folder}",
         preexec_fn=limit,
     )
     assert code == 1, err
@@ -165,7 +165,7 @@ def test_what_goes_wrong_is_one_failed_record_each(place, give, undisturbed, opt
     assert len(records) == 5 + 5
     assert failed.keys() == {"left", "endless", "hungry", "big"}
     assert failed["left"] == "its process ended by itself, with status 3"
-    assert failed["endless"] == "stopped: it took longer than 5 s"
+    assert failed["endless"] == "stopped: it took longer than 10 s"
     assert "MemoryError" in failed["hungry"]
     assert "cannot be written: File too large" in failed["big"]
     code, out, err = give(f"status {folder}")

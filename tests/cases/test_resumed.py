@@ -264,4 +264,4 @@ def test_a_killed_command_goes_on_to_the_same_numbers(tmp_path, demonstrations_d
     one, other = record_of("killed"), record_of("undisturbed")
     assert one["fit"] == other["fit"]
     assert one["sha256"] == other["sha256"]
-    assert not list((tmp_path / "killed").glob(".*"))
+    assert not list((tmp_path / "killed").glob(".checkpoint-*"))
