@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich import box
@@ -17,7 +17,7 @@ from hyperbench.commands.prepare import prepare_families, refuse_without
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Site
-from hyperbench.measuring.locks import PATIENCE_SECONDS, lock_path, locked
+from hyperbench.measuring.locks import awaited, lock_path
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted
 from hyperbench.measuring.settings import settings_of
@@ -107,7 +107,10 @@ def tune_command(
         check_writable(output_dir, _REMEDY)
         threads = executor.num_threads(len(runs))
         site = Site(output_dir.absolute(), data_dir.absolute(), threads)
-        with executor, _alone(folder):
+        lock = lock_path(folder.parent, folder.name)
+        line = f"Another command is at the study in {folder}; waiting for it."
+        # Trials are in order, each after all the others.
+        with executor, awaited(lock, _REMEDY, partial(print_line, line, err)):
             study = read_study(folder) or study  # of a command that was at it until now
             wanted = [Wanted(family, rules) for family in study.families]
             refuse_without(prepare_families(wanted, executor, site, debug, log))
@@ -131,21 +134,6 @@ def tune_command(
     if not study.ranked:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
     return left_out.number
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other command is at a study: its trials are in order, each of the others."""
-    lock = lock_path(folder.parent, folder.name)
-    is_told, patience = False, 0.0
-    while True:
-        with locked(lock, _REMEDY, patience) as mine:
-            if mine:
-                yield
-                return
-            if not is_told:
-                print_line(f"Another command is at the study in {folder}; waiting for it.", err)
-            is_told, patience = True, PATIENCE_SECONDS
 
 
 def _print_study(study: Study) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -84,6 +84,28 @@ def locked(path: Path, remedy: str, patience: float = 0.0) -> Iterator[bool]:
                 # While it is held: whoever waits sees that the file is gone, and makes another.
                 path.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def awaited(path: Path, remedy: str, tell: Callable[[], object]) -> Iterator[None]:
+    """Hold a lock, however long that takes.
+
+    Args:
+        path: as for ``locked``.
+        remedy: as for ``locked``.
+        tell: called each time that another process is found to hold it.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    patience = 0.0
+    while True:
+        with locked(path, remedy, patience) as mine:
+            if mine:
+                yield
+                return
+        tell()
+        patience = PATIENCE_SECONDS
 
 
 def holder(path: Path) -> Owner | None:

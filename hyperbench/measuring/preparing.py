@@ -10,7 +10,7 @@ from hyperbench.errors import StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit
 from hyperbench.executors import Executor, Site
 from hyperbench.measuring.dataset import DATA_REMEDY, Dataset, dataset, prepare
-from hyperbench.measuring.locks import PATIENCE_SECONDS, lock_path, locked
+from hyperbench.measuring.locks import awaited, lock_path
 from hyperbench.measuring.surroundings import restored
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry, installed
@@ -70,20 +70,18 @@ def ensure_demonstrations(
     code = registry.fingerprints(wanted.family).family
     found = dataset(family, wanted.protocol.num_demonstrations, site.data)
     accepted = None if wanted.keep else code
-    patience = 0.0
-    while found.problem(accepted) is not None:
-        lock = lock_path(found.folder.parent, found.folder.name)
-        with locked(lock, DATA_REMEDY, patience) as mine:
-            if not mine:
-                emit(notify, wanted.family, "waiting for another command")
-                patience = PATIENCE_SECONDS
-            elif problem := found.problem(accepted):
-                progress = partial(emit, notify, wanted.family, "demonstrations")
-                with single_threaded():
-                    prepare(family, found, code, num_threads=site.num_threads, progress=progress)
-                emit(notify, wanted.family, "demonstrations", status="ok")
-                return found, problem
-    return found, None
+    if found.problem(accepted) is None:  # where nothing may be written, nothing need be
+        return found, None
+    lock = lock_path(found.folder.parent, found.folder.name)
+    tell = partial(emit, notify, wanted.family, "waiting for another command")
+    with awaited(lock, DATA_REMEDY, tell):
+        problem = found.problem(accepted)
+        if problem is not None:
+            progress = partial(emit, notify, wanted.family, "demonstrations")
+            with single_threaded():
+                prepare(family, found, code, num_threads=site.num_threads, progress=progress)
+            emit(notify, wanted.family, "demonstrations", status="ok")
+    return found, problem
 
 
 def prepare_all(

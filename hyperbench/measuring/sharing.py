@@ -48,7 +48,7 @@ def carry_out(
 
     Args:
         runs: that are due.
-        executor: maps ``execute`` over them.
+        executor: maps ``execute_once`` over them.
         site: where demonstrations are and records go.
         notify: told how far each run is.
 
