@@ -36,6 +36,7 @@ from hyperbench.view.console import (
 )
 from hyperbench.view.event_log import EventLog
 
+_REMEDY = "Choose another folder with --output-dir."
 _NO_LOCKS = (
     "The file system of {} has no locks, so who is at a run keeps a file fresh there; after one "
     "that was killed on another machine, 30 seconds pass before its run is taken over."
@@ -132,16 +133,16 @@ def run_command(
     if due:
         executor = place.make(registry)
         log = EventLog(events) if events else None
-        check_writable(output_dir, "Choose another folder with --output-dir.")
-        if not has_locks(output_dir):
-            print_line(_NO_LOCKS.format(output_dir), err)
+        check_writable(output_dir, _REMEDY)
         site = Site(
             output_dir.absolute(),
             data_dir.absolute(),
             timeout=timeout,
             checkpoint_seconds=checkpoint_seconds,
         )
-        write_plan(runs, site)
+        if not has_locks(site.runs):
+            print_line(_NO_LOCKS.format(output_dir), err)
+        write_plan(runs, site.runs, _REMEDY)
         pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
         failed = _execute(pending, executor, site, log, keep=keep, debug=debug)
     if shard is not None:

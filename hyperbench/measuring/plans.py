@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from hyperbench.disk import writing
 from hyperbench.errors import DataError
-from hyperbench.executors import Site
 from hyperbench.files import read_file, write_file
 from hyperbench.measuring.locks import Owner, holder, lock_path
 from hyperbench.records.find import runs_below
@@ -45,17 +45,22 @@ class RunState:
     owner: Owner | None = None
 
 
-def write_plan(runs: Sequence[Run], site: Site) -> None:
+def write_plan(runs: Sequence[Run], folder: Path, remedy: str) -> None:
     """Keep what a command means to do.
+
+    Args:
+        runs: that it plans.
+        folder: of all runs, which must be there.
+        remedy: what the user can do when it cannot be written.
 
     Raises:
         StorageError: the folder of runs cannot be written.
     """
     labels = {run.key: run.label for run in runs}
-    folder = site.runs / _FOLDER
-    folder.mkdir(exist_ok=True)
     text = json.dumps(labels, indent=0) + "\n"
-    write_file(folder / f"{content_hash(sorted(labels))}.json", text)
+    with writing(folder, remedy):
+        (folder / _FOLDER).mkdir(exist_ok=True)
+    write_file(folder / _FOLDER / f"{content_hash(sorted(labels))}.json", text, remedy)
 
 
 def run_states(folder: Path) -> list[RunState]:
