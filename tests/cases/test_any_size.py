@@ -282,7 +282,11 @@ def test_killed_anywhere_it_goes_on_to_the_same_table(place, begin, give, undist
         while kills.total() < num_kills:
             process = begin(f"{line} -o {folder}", env=env)
             try:
-                process.wait(rng.uniform(0.5, 7.0))
+                if rng.random() < 0.5:
+                    process.wait(rng.uniform(0.5, 7.0))
+                else:  # inside a fit, however long it takes to get there
+                    await_growth(log, process)
+                    process.wait(rng.uniform(0.3, 0.9))
             except subprocess.TimeoutExpired:
                 workers = children(process.pid)
                 if workers and rng.random() < 0.5:
@@ -304,6 +308,13 @@ def test_killed_anywhere_it_goes_on_to_the_same_table(place, begin, give, undist
     print(f"{num_kills} kills in {rounds} rounds: {dict(kills)}; fits: {dict(said)}")
     assert set(kills) == {"worker", "command"}
     assert said["resumed"] > 0
+
+
+def await_growth(log, process):
+    """Wait until a fit begins or ends, or until there is nothing left to wait for."""
+    size = log.stat().st_size if log.exists() else 0
+    while process.poll() is None and (log.stat().st_size if log.exists() else 0) == size:
+        time.sleep(0.01)
 
 
 def children(pid):
