@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hyperbench.errors import ProtocolError
 from hyperbench.seeding import child_seed, content_hash
-from hyperbench.split import Split
+from hyperbench.split import Split, held_out_by_gap
 from hyperbench.task import TaskSpec
 
 if TYPE_CHECKING:  # it brings gymnasium, which listing protocols does not need
@@ -22,10 +22,11 @@ SplitRule = Literal["random", "gap"]
 
 _MIN_TASKS = 3
 """One source, one validation, one target task."""
-_MIN_GAP_VALUES = 4
-"""A feature with fewer values would be left with one or none if its ends were held out."""
 _HOW_MANY = "give at least one seed, each once, none negative."
-_LATER_RULES = ("num_support", "split_rule", "num_source", "num_target", "split_label")
+_LATER_RULES = (
+    *("num_support", "split_rule", "num_source", "num_target"),
+    *("split_label", "max_target", "num_steps"),
+)
 """Fields younger than the first protocols, whose hashes must stay what they were."""
 
 
@@ -74,6 +75,11 @@ class EvalProtocol(BaseModel):
     split_label: str | None = None
     """Protocols with the same one draw tasks in the same order, so that the source tasks of one are
     among those of another; by default the id."""
+    max_target: int | None = Field(None, ge=1)
+    """At most so many tasks are judged: of the target tasks the first in the order drawn."""
+    num_steps: int | None = Field(None, ge=1)
+    """Gradient steps of a fit, for every method alike that has a setting ``num_steps``, unless it
+    is set otherwise; None leaves each method its own."""
 
     @model_validator(mode="after")
     def _check_support(self) -> Self:
@@ -87,8 +93,9 @@ class EvalProtocol(BaseModel):
     def _check_numbers(self) -> Self:
         if (self.num_source is None) != (self.num_target is None):
             raise ValueError("num_source and num_target go together")
-        if self.num_source is not None and self.split_rule != "random":
-            raise ValueError("the gap rule decides how many tasks are targets")
+        for name in ("num_source", "max_target"):
+            if getattr(self, name) is not None and self.split_rule != "random":
+                raise ValueError(f"the gap rule decides how many tasks are targets, not {name}")
         return self
 
     @property
@@ -99,6 +106,12 @@ class EvalProtocol(BaseModel):
             if rules[name] == type(self).model_fields[name].default:
                 del rules[name]
         return content_hash(rules)
+
+    def budget(self, settings: Container[str]) -> dict[str, int]:
+        """What a method with these settings is given in place of its own defaults."""
+        if self.num_steps is None or "num_steps" not in settings:
+            return {}
+        return {"num_steps": self.num_steps}
 
     def with_crossed_seeds(self, split: str | None, fit: str | None) -> EvalProtocol:
         """Cross seeds under these rules: every one of some split seeds with every fit seed.
@@ -187,7 +200,7 @@ class EvalProtocol(BaseModel):
         return Split(
             source=chosen(order[:num_source]),
             validation=chosen(order[validation_at:target_at]),
-            target=chosen(sorted(held_out) or order[target_at:]),
+            target=chosen(sorted(held_out) or order[target_at:][: self.max_target]),
         )
 
     def _sizes(self, num_tasks: int, num_drawn: int, source_fraction: float) -> tuple[int, int]:
@@ -213,35 +226,6 @@ class EvalProtocol(BaseModel):
         return num_source, num_validation
 
 
-def held_out_by_gap(tasks: Sequence[TaskSpec]) -> frozenset[str]:
-    """Keys of the tasks in the middle or at an end of a feature.
-
-    Of a feature's values on the grid that is the outer tenth at each end and the fifth in the
-    middle, each rounded up to whole values and to symmetry: 24 of 40 values are kept, 6 of 10, 2 of
-    4. Fewer than four values hold nothing out, nor do circles (no ends) and categories (no order).
-
-    Raises:
-        ProtocolError: no interval has four values.
-    """
-    columns = [
-        [task.values[i] for task in tasks if feature.domain == "interval"]
-        for i, feature in enumerate(tasks[0].space.features)
-    ]
-    held_out = [_gap_values(column) for column in columns]
-    if not any(held_out):
-        most = max(len(set(column)) for column in columns)
-        raise ProtocolError(
-            f"The gap rule needs an interval with {_MIN_GAP_VALUES} values or more, "
-            f"{tasks[0].family} has {f'at most {most}' if most else 'none'}. "
-            "Choose another protocol."
-        )
-    return frozenset(
-        task.key
-        for task in tasks
-        if any(value in gap for value, gap in zip(task.values, held_out, strict=True))
-    )
-
-
 def _seeds(option: str, asked: str) -> list[int]:
     try:
         numbers = [int(part) for part in asked.split(",")]
@@ -252,18 +236,6 @@ def _seeds(option: str, asked: str) -> list[int]:
     if len(set(numbers)) < len(numbers) or min(numbers) < 0:
         raise ProtocolError(f"{option} {asked!r}: {_HOW_MANY}")
     return numbers
-
-
-def _gap_values(values: Sequence[float]) -> set[float]:
-    ordered = sorted(set(values))
-    num_values = len(ordered)
-    if num_values < _MIN_GAP_VALUES:
-        return set()
-    num_end = math.ceil(num_values / 10)
-    num_middle = num_values // 5
-    num_middle += (num_values - num_middle) % 2
-    start = (num_values - num_middle) // 2
-    return {*ordered[:num_end], *ordered[start : start + num_middle], *ordered[-num_end:]}
 
 
 QUICK = EvalProtocol(

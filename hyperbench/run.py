@@ -51,8 +51,8 @@ class Run(BaseModel):
     method_version: int = 0
     """Version of the method's code; 0 for an arm."""
     overrides: dict[str, Any] = Field(default_factory=dict)
-    """The fewest settings that make the config of the method's defaults; in records from before,
-    those that were typed, as they were."""
+    """The fewest settings that make the config of the method's defaults and the protocol's budget;
+    in records from before, those that were typed, as they were."""
     config: dict[str, Any] = Field(default_factory=dict)
     """All settings of the method, JSON-like; none of an arm."""
     family: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,9 @@ from hyperbench.errors import ProtocolError
 from hyperbench.feature import Feature
 from hyperbench.seeding import child_seed
 from hyperbench.task import FloatArray, TaskSpec
+
+_MIN_GAP_VALUES = 4
+"""A feature with fewer values would be left with one or none if its ends were held out."""
 
 Region = Literal["interpolation", "extrapolation"]
 
@@ -154,3 +158,44 @@ def _is_weighted_mean(others: Sequence[TaskSpec], task: TaskSpec) -> bool:
         b_eq=np.append(wanted, 1.0),
     )
     return result.fun is not None and bool(result.fun < _ROUNDING)
+
+
+def held_out_by_gap(tasks: Sequence[TaskSpec]) -> frozenset[str]:
+    """Keys of the tasks in the middle or at an end of a feature.
+
+    Of a feature's values on the grid that is the outer tenth at each end and the fifth in the
+    middle, each rounded up to whole values and to symmetry: 24 of 40 values are kept, 6 of 10, 2 of
+    4. Fewer than four values hold nothing out, nor do circles (no ends) and categories (no order).
+
+    Raises:
+        ProtocolError: no interval has four values.
+    """
+    columns = [
+        [task.values[i] for task in tasks if feature.domain == "interval"]
+        for i, feature in enumerate(tasks[0].space.features)
+    ]
+    held_out = [_gap_values(column) for column in columns]
+    if not any(held_out):
+        most = max(len(set(column)) for column in columns)
+        raise ProtocolError(
+            f"The gap rule needs an interval with {_MIN_GAP_VALUES} values or more, "
+            f"{tasks[0].family} has {f'at most {most}' if most else 'none'}. "
+            "Choose another protocol."
+        )
+    return frozenset(
+        task.key
+        for task in tasks
+        if any(value in gap for value, gap in zip(task.values, held_out, strict=True))
+    )
+
+
+def _gap_values(values: Sequence[float]) -> set[float]:
+    ordered = sorted(set(values))
+    num_values = len(ordered)
+    if num_values < _MIN_GAP_VALUES:
+        return set()
+    num_end = math.ceil(num_values / 10)
+    num_middle = num_values // 5
+    num_middle += (num_values - num_middle) % 2
+    start = (num_values - num_middle) // 2
+    return {*ordered[:num_end], *ordered[start : start + num_middle], *ordered[-num_end:]}

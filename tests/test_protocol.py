@@ -96,6 +96,29 @@ def test_numbers_of_tasks_go_together(fields):
         protocol(**fields)
 
 
+def test_fewer_targets_are_the_first_of_those_drawn():
+    tasks = line(50)
+    whole, capped = (
+        protocol(id=id_, max_target=most, split_label="same").split(of(tasks), 3)
+        for id_, most in (("whole-v1", None), ("capped-v1", 12))
+    )
+    assert (capped.source, capped.validation) == (whole.source, whole.validation)
+    assert len(capped.target) == 12
+    assert keys(capped.target) < keys(whole.target)
+    least, more = (protocol(max_target=most).split(of(tasks), 3).target for most in (5, 20))
+    assert keys(least) < keys(more)
+    few = protocol(max_target=1000, split_label="same", id="whole-v1").split(of(tasks), 3)
+    assert few == whole
+    with pytest.raises(ValidationError, match="the gap rule decides .* not max_target"):
+        protocol(max_target=5, split_rule="gap")
+
+
+def test_a_budget_is_for_methods_that_have_the_setting():
+    assert protocol(num_steps=40).budget(["num_steps", "width"]) == {"num_steps": 40}
+    assert protocol(num_steps=40).budget(["width"]) == {}
+    assert protocol().budget(["num_steps"]) == {}
+
+
 def test_a_family_may_have_a_source_fraction_of_its_own():
     split = protocol(source_fraction=0.2, validation_fraction=0.1).split(of(line(50), 0.3), 0)
     assert [len(part) for part in (split.source, split.validation, split.target)] == [15, 5, 30]
@@ -214,6 +237,8 @@ def test_mixtures_of_sources_are_interpolation(points, data):
         {"track": "few-shot", "num_support": 1},
         {"track": "few-shot", "num_support": 2},
         {"split_rule": "gap"},
+        {"max_target": 3},
+        {"num_steps": 3},
     ],
     ids=str,
 )

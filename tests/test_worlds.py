@@ -115,6 +115,18 @@ def test_changed_settings_are_a_row_of_their_own(write_run, write_arms, board_of
     assert rows["learned"]["score"].value == pytest.approx(0.3375)
 
 
+def test_a_budget_is_on_the_board_with_whom_it_does_not_bind(write_run, write_arms, board_of):
+    brief = STANDARD.model_copy(update={"id": "brief-v1", "num_steps": 40})
+    write_arms(protocol=brief)
+    write_run("learned", RETURNS, protocol=brief, config={"num_steps": 40})
+    board, _ = board_of()
+    assert "Fits take 40 gradient steps, as the protocol says." in board.notes
+    write_run("free", RETURNS, protocol=brief)
+    board, _ = board_of()
+    said = "Fits take 40 gradient steps, as the protocol says. Not bound by that: free."
+    assert said in board.notes
+
+
 def test_shuffled_specs_are_a_control_row_of_their_own(write_run, write_arms, board_of):
     write_arms()
     write_run("learned", RETURNS, cost=Cost(fit_seconds=3.0))

@@ -128,6 +128,7 @@ def make_board(part: BoardTable) -> Board:
         *rank_notes(rows),
         *_notes(part.table),
         *missing_notes(rows),
+        *_budget_notes(part),
         *_reference_notes(part),
         *_remarks(part),
         *part.notes,
@@ -143,6 +144,18 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
             "earns less.",
         )
     return ()
+
+
+def _budget_notes(part: BoardTable) -> tuple[str, ...]:
+    """How long fits were, where the protocol says so, and whom that does not bind."""
+    records = [run.record for run in part.runs if not run.record.is_arm]
+    steps = {record.protocol.num_steps for record in records} - {None}
+    if not steps:
+        return ()
+    said = f"Fits take {', '.join(map(str, steps))} gradient steps, as the protocol says."
+    labels = method_labels(records)
+    free = sorted({labels[r.key] for r in records if not r.protocol.budget(r.config)})
+    return (f"{said} Not bound by that: {', '.join(free)}." if free else said,)
 
 
 def _reference_notes(part: BoardTable) -> tuple[str, ...]:

@@ -122,9 +122,12 @@ def plan(
         registry.select_families(suite), lambda id_: _split(registry, id_, protocol), notify
     )
     configs = _planned(
-        chosen, lambda name: make_config(registry, name, said.get(name, {})), notify, asked
+        chosen,
+        lambda name: make_config(registry, name, said.get(name, {}), protocol),
+        notify,
+        asked,
     )
-    overrides = {name: changed_settings(config) for name, config in configs.items()}
+    overrides = {name: changed_settings(config, protocol) for name, config in configs.items()}
     device = _resolve_device(device)
     runs = []
     for family in families.values():

@@ -13,6 +13,7 @@ from pydantic.errors import PydanticUserError
 
 from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.generator import MethodConfig
+from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry
 
 NOTHING = ("", "~", "null", "Null", "NULL", "None")
@@ -115,8 +116,10 @@ def settings_of(settings: Sequence[str], methods: Sequence[str]) -> dict[str, di
     return {name: general | said for name, said in special.items()}
 
 
-def make_config(registry: Registry, method: str, said: Mapping[str, str]) -> MethodConfig:
-    """A method's config with some settings as they are written.
+def make_config(
+    registry: Registry, method: str, said: Mapping[str, str], protocol: EvalProtocol | None = None
+) -> MethodConfig:
+    """A method's config with some settings as they are written, the others as of the protocol.
 
     A value is what it says in YAML if that fits the field's type as it is, otherwise the text as it
     stands: ``None`` is no text where a field may have none, and ``off`` is one where it may be.
@@ -130,7 +133,8 @@ def make_config(registry: Registry, method: str, said: Mapping[str, str]) -> Met
             continue
         hint = f"One method's are written {name}.name=value." if name in registry.methods else ""
         raise UnknownNameError(f"setting of {method}", name, config_class.model_fields, hint)
-    values = {name: _fitted(config_class, name, text) for name, text in said.items()}
+    values: dict[str, Any] = protocol.budget(config_class.model_fields) if protocol else {}
+    values |= {name: _fitted(config_class, name, text) for name, text in said.items()}
     try:
         return config_class.model_validate(values, strict=False)
     except ValidationError as error:
@@ -143,18 +147,19 @@ def make_config(registry: Registry, method: str, said: Mapping[str, str]) -> Met
         raise HyperbenchError(f"{what} {first['msg']}.{how}") from error
 
 
-def changed_settings(config: MethodConfig) -> dict[str, Any]:
-    """The fewest settings, JSON-like, that make a config of its class's defaults.
+def changed_settings(config: MethodConfig, protocol: EvalProtocol | None = None) -> dict[str, Any]:
+    """The fewest settings, JSON-like, that make a config of a protocol and its class's defaults.
 
     A function of the config alone: how it came about, spelling and what was said though it is the
     default, leaves no trace.
     """
     whole = config.model_dump_json()
     said = dict(config)
+    budget = protocol.budget(said) if protocol else {}
     for name in type(config).model_fields:
         fewer = {other: value for other, value in said.items() if other != name}
         try:
-            same = type(config).model_validate(fewer).model_dump_json() == whole
+            same = type(config).model_validate(budget | fewer).model_dump_json() == whole
         except ValidationError:  # the setting has no default
             same = False
         if same:

@@ -150,7 +150,8 @@ def _unexplained_settings(record: RunRecord, registry: Registry) -> list[str]:
         return []
     try:
         config_class = registry.method_class(record.method).Config
-        expected = config_class.model_validate(record.overrides, strict=False)
+        budget = record.protocol.budget(config_class.model_fields)
+        expected = config_class.model_validate(budget | record.overrides, strict=False)
     except HyperbenchError:
         return []  # not installed whole; what was generated can be played all the same
     except ValidationError as error:

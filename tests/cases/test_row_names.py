@@ -51,6 +51,23 @@ def test_what_differs_from_the_defaults_makes_the_config(config, expected):
     assert type(config).model_validate(expected) == config
 
 
+@pytest.mark.parametrize(
+    ("said", "num_steps", "label"),
+    [
+        ([], 40, "conditional"),
+        (["num_steps=40"], 40, "conditional"),
+        (["num_steps=1500"], 1500, "conditional [num_steps=1500]"),
+        (["preset=matched"], 40, "conditional [preset=matched]"),
+    ],
+)
+def test_a_protocols_budget_names_no_row(said, num_steps, label):
+    brief = QUICK.model_copy(update={"id": "brief-v1", "num_steps": 40})
+    runs = plan(installed(), ["conditional"], "pointmass", brief, settings=said, baselines=False)
+    run = runs[-1]
+    assert (run.config["num_steps"], run.row_label) == (num_steps, label)
+    assert ConditionalConfig(**brief.budget(run.config) | run.overrides).num_steps == num_steps
+
+
 SPELLINGS = [
     ["learning_rate=1e-3", "num_steps=20"],
     ["num_steps=020", "conditional.learning_rate=0.001"],
