@@ -109,7 +109,7 @@ def test_fewer_targets_are_the_first_of_those_drawn():
     assert keys(least) < keys(more)
     few = protocol(max_target=1000, split_label="same", id="whole-v1").split(of(tasks), 3)
     assert few == whole
-    with pytest.raises(ValidationError, match="the gap rule decides .* not max_target"):
+    with pytest.raises(ValidationError, match="not max_target"):
         protocol(max_target=5, split_rule="gap")
 
 
