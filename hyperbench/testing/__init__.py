@@ -16,6 +16,7 @@ or, without pytest, ``check_family(MyFamily())`` and ``check_method(MyMethod)``.
 is a ``ContractError`` that says what was asked, what was found and what to do.
 """
 
+from hyperbench.testing.differences import demonstrator_difference
 from hyperbench.testing.family import FAMILY_CHECKS, check_family
 from hyperbench.testing.family_declared import (
     check_info,
@@ -118,5 +119,6 @@ __all__ = [
     "check_threads_do_not_matter",
     "check_time_limit",
     "check_validation_is_optional",
+    "demonstrator_difference",
     "line_demonstrations",
 ]

@@ -45,6 +45,17 @@ FAMILIES = tuple(
 )
 
 
+INDEPENDENT = tuple(
+    FamilyEntry(
+        id=f"independent/{body}-speed-v1",
+        target="hyperbench_locomotion.independent:IndependentFamily",
+        summary=f"{_BODIES[body]}, each speed demonstrated by a training of its own",
+        arguments={"body": body},
+        requires=("mujoco", "hyperbench_mujoco"),
+    )
+    for body in ("cheetah", "finger")
+)
+
 INVERSION = FamilyEntry(
     id="inversion/cheetah-actuators-v1",
     target="hyperbench_locomotion.inversion:CheetahActuators",
@@ -56,14 +67,14 @@ INVERSION = FamilyEntry(
 
 @hookimpl
 def hyperbench_families() -> Sequence[FamilyEntry]:
-    """Register nine families of `locomotion`, six of `tracking`, and one of `inversion`."""
-    return (*FAMILIES, INVERSION)
+    """Register the families of three suites, and one of `inversion`."""
+    return (*FAMILIES, *INDEPENDENT, INVERSION)
 
 
 @hookimpl
 def hyperbench_suites() -> Sequence[SuiteEntry]:
-    """Register the two suites."""
-    return tuple(
+    """Register the three suites."""
+    suites = (
         SuiteEntry(
             name=suite,
             families=tuple(entry.id for entry in FAMILIES if entry.arguments["suite"] == suite),
@@ -71,3 +82,9 @@ def hyperbench_suites() -> Sequence[SuiteEntry]:
         )
         for suite, summary in _SUITES.items()
     )
+    independent = SuiteEntry(
+        name="independent",
+        families=tuple(entry.id for entry in INDEPENDENT),
+        summary="bodies and reward of locomotion, each task demonstrated by a training of its own",
+    )
+    return (*suites, independent)

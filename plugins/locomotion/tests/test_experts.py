@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hyperbench_locomotion.experts.evaluate import card_path, expert_returns
+from hyperbench_locomotion.experts.evaluate import card_path, demonstrated_returns
 from hyperbench_locomotion.experts.networks import ExpertNetworks, expert_path, shipped_experts
 from hyperbench_locomotion.experts.pairs import best_pair, cross_returns, report_pairs
 from hyperbench_locomotion.families import LocomotionFamily
@@ -73,7 +73,7 @@ def test_card_agrees_with_a_new_evaluation(played_entry):
     tasks = family.tasks[2 :: len(family.tasks) // 4]
     expected = [card["task_returns"][task.label] for task in tasks]
     # The same episodes, but rounding may differ in other company, and a gait is chaotic.
-    found = expert_returns(family, tasks, card["episodes_per_task"]).mean(axis=1)
+    found = demonstrated_returns(family, tasks, card["episodes_per_task"]).mean(axis=1)
     np.testing.assert_allclose(found, expected, rtol=0.1)
 
 

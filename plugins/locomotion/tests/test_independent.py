@@ -5,8 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hyperbench_locomotion import independent as shipped
+from hyperbench_locomotion.experts.evaluate import card_path
+from hyperbench_locomotion.experts.networks import ExpertNetworks
+from hyperbench_locomotion.families import LocomotionFamily
+from hyperbench_locomotion.plugin import INDEPENDENT
+from safetensors import safe_open
 
 from hyperbench.errors import DataError
+from hyperbench.testing import FAMILY_CHECKS, demonstrator_difference
 
 independent = pytest.importorskip("hyperbench_locomotion.experts.independent")
 
@@ -56,6 +63,81 @@ def test_each_task_has_its_own_training_or_a_pool_of_several(family):
     assert len(forward) == independent.POOL_SIZES["walker"]
 
 
+def test_an_export_deals_a_pool_out_to_the_tasks(tmp_path, monkeypatch):
+    family = independent.speed_family("cheetah")
+    rng = np.random.default_rng(0)
+    ways = {"forward": [t for t in family.tasks if t["speed"] > 0]}
+    ways["backward"] = [t for t in family.tasks if t["speed"] < 0]
+    (tmp_path / "cheetah-speed-v1").mkdir()
+    for way, tasks in ways.items():
+        for member in range(3):
+            networks = ExpertNetworks(
+                (rng.normal(size=(1, 19, 6)).astype(np.float32),),
+                (np.zeros((1, 6), np.float32),),
+                spec_low=np.array([-10, 0.3], np.float32),
+                spec_high=np.array([10, 0.7], np.float32),
+                regions=np.array([[[-10, 10], [0, 1]]], np.float32),
+                least_speed=np.zeros(1, np.float32),
+            )
+            record = {"name": f"{way}-{member}", "returns": {t.label: [1.0] for t in tasks}}
+            content = networks.to_bytes({"training": json.dumps(record)})
+            (tmp_path / "cheetah-speed-v1" / f"{way}-{member}.safetensors").write_bytes(content)
+    monkeypatch.setattr(shipped, "DATA", tmp_path)
+    shipped.shipped_demonstrators.cache_clear()
+    independent.export(family, tmp_path, shipped.demonstrators_path("cheetah"))
+    dealt = shipped.IndependentFamily("cheetah")
+    shipped.shipped_demonstrators.cache_clear()
+    # Files are read by name: backward-0 is the first, forward-0 the fourth.
+    assigned = shipped.shipped_demonstrators("cheetah").assigned
+    assert {assigned[t.label] for t in ways["backward"]} == {0, 1, 2}
+    assert {assigned[t.label] for t in ways["forward"]} == {3, 4, 5}
+    policies = dealt.demonstrators([dealt.task(speed=3), dealt.task(speed=-3)])
+    networks = shipped.shipped_demonstrators("cheetah").networks
+    for i, label in enumerate(("speed=3", "speed=-3")):
+        expected = networks.weights[0][assigned[label]][:17]
+        np.testing.assert_array_equal(policies.weights[0][i], expected)
+    shipped.shipped_demonstrators.cache_clear()
+
+
+@pytest.mark.parametrize("entry", INDEPENDENT, ids=lambda entry: entry.id)
+def test_every_task_is_demonstrated_by_a_network_of_its_own(entry):
+    family = shipped.IndependentFamily(**entry.arguments)
+    plain = LocomotionFamily("locomotion", family.body.name, ("speed",))
+    assert [task.values for task in family.tasks] == [task.values for task in plain.tasks]
+    demonstrators, experts = family.demonstrators(family.tasks), family.expert(family.tasks)
+    first = demonstrators.weights[1].reshape(len(family.tasks), -1)
+    assert len(np.unique(first, axis=0)) == len(family.tasks)
+    np.testing.assert_array_equal(experts.weights[1], plain.expert(plain.tasks).weights[1])
+    assert family.info.expert_version != plain.info.expert_version
+    card = json.loads(card_path(family.info.id).read_text())
+    with safe_open(shipped.demonstrators_path(family.body.name), framework="numpy") as file:
+        records = json.loads(file.metadata()["trainings"])
+    assert card["expert_version"] == family.info.expert_version
+    assert len({record["seed"] for record in records}) == len(family.tasks)
+    for record in records:
+        [(label, returns)] = record["returns"].items()
+        # Other episodes of the same policy.
+        assert card["task_returns"][label] == pytest.approx(np.mean(returns), rel=0.25)
+
+
+@pytest.mark.thorough  # of the bodies, reward and experts that locomotion is checked with
+@pytest.mark.parametrize("check", FAMILY_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("body", [entry.arguments["body"] for entry in INDEPENDENT])
+def test_family_contract(body, check):
+    check(shipped.IndependentFamily(body))
+
+
+@pytest.mark.thorough  # plays all tasks
+def test_neighbours_differ_where_their_trainings_did():
+    alike = demonstrator_difference(LocomotionFamily("locomotion", "finger", ("speed",)))
+    apart = demonstrator_difference(shipped.IndependentFamily("finger"))
+    assert (round(alike, 3), round(apart, 3)) == (
+        json.loads(card_path("locomotion/finger-speed-v1").read_text())["demonstrator_difference"],
+        json.loads(card_path("independent/finger-speed-v1").read_text())["demonstrator_difference"],
+    )
+    assert apart > 0.5 > 0.05 > alike
+
+
 def test_training_writes_readable_files_and_skips_what_is_there(
     tmp_path, family, tiny, two_tasks, monkeypatch, capsys
 ):
@@ -71,14 +153,8 @@ def test_training_writes_readable_files_and_skips_what_is_there(
     assert record["seed"] == record["tries"][record["attempt"]]["seed"]
     assert record["min_return"] <= record["mean_return"]
 
-    tasks = [family.task(speed=-8), family.task(speed=-10)]
-    policies, names = independent.demonstrators(family, tasks, tmp_path)
-    assert names == ("speed=-8", "speed=-10")
-    alone = independent._policy(family, networks, tasks[1:])
-    np.testing.assert_array_equal(policies.weights[0][1], alone.weights[0][0])
-    assert not np.array_equal(policies.weights[1][0], policies.weights[1][1])
-    with pytest.raises(DataError, match="speed=3"):
-        independent.demonstrators(family, [family.task(speed=3)], tmp_path)
+    with pytest.raises(DataError, match="speed=-9"):
+        independent.export(family, tmp_path, tmp_path / "all.safetensors")
 
     independent.report(family, tmp_path)
     assert "2 of 40 tasks" in capsys.readouterr().out

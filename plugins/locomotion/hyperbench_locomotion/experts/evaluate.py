@@ -1,4 +1,4 @@
-"""Play a family's shipped experts and write down what they earn."""
+"""Play a family's shipped demonstrators and write down what they earn and how they differ."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import numpy as np
 from hyperbench.errors import UnknownNameError
 from hyperbench.seeding import child_seed
 from hyperbench.task import TaskSpec
+from hyperbench.testing import demonstrator_difference
 from hyperbench_locomotion.experts.networks import DATA
 from hyperbench_locomotion.families import LocomotionFamily
+from hyperbench_locomotion.independent import IndependentFamily
 from hyperbench_locomotion.physics import Array
-from hyperbench_locomotion.plugin import FAMILIES
+from hyperbench_locomotion.plugin import FAMILIES, INDEPENDENT
 
 
 def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
@@ -31,11 +33,13 @@ def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
     Raises:
         UnknownNameError: no family of this package has this id.
     """
-    entries = {entry.id: entry for entry in FAMILIES}
-    if family_id not in entries:
-        raise UnknownNameError("family", family_id, entries)
-    family = LocomotionFamily(**entries[family_id].arguments)
-    returns = expert_returns(family, family.tasks, num_episodes, num_threads)
+    families = {entry.id: (LocomotionFamily, entry.arguments) for entry in FAMILIES}
+    families |= {entry.id: (IndependentFamily, entry.arguments) for entry in INDEPENDENT}
+    if family_id not in families:
+        raise UnknownNameError("family", family_id, families)
+    make, arguments = families[family_id]
+    family = make(**arguments)
+    returns = demonstrated_returns(family, family.tasks, num_episodes, num_threads)
     means = {
         task.label: round(float(mean), 1)
         for task, mean in zip(family.tasks, returns.mean(axis=1), strict=True)
@@ -49,6 +53,8 @@ def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
         "mean_return": round(float(returns.mean()), 1),
         "task_returns": means,
     }
+    if len(family.spec_space) == 1:
+        card["demonstrator_difference"] = round(demonstrator_difference(family, num_threads), 3)
     path = card_path(family_id)
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     for label, mean in means.items():
@@ -57,15 +63,15 @@ def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
     return path
 
 
-def expert_returns(
+def demonstrated_returns(
     family: LocomotionFamily, tasks: Sequence[TaskSpec], num_episodes: int, num_threads: int = 1
 ) -> Array:
-    """Play the shipped experts; an episode's seed depends on task and episode alone.
+    """Play who demonstrates, the experts mostly; a seed depends on task and episode alone.
 
     Returns:
         (num_tasks, num_episodes) returns.
     """
-    policies = family.expert(tasks)
+    policies = family.demonstrators(tasks)
     env = family.make_vec([task for task in tasks for _ in range(num_episodes)], num_threads)
     seeds = [
         child_seed(0, "card", t.key, episode) for t in tasks for episode in range(num_episodes)

@@ -1,4 +1,4 @@
-"""Demonstrators from trainings of their own: ``python -m ...experts.independent train | report``.
+"""Trainings of independent demonstrators; ``train``, ``report`` and ``export`` them.
 
 The shipped experts are one network for all speeds, so neighbouring tasks move alike. The published
 ones had a training each, and differ from task to task. Here a cheetah's and a finger's task has a
@@ -33,6 +33,7 @@ from hyperbench_locomotion.experts.networks import ExpertNetworks
 from hyperbench_locomotion.experts.settings import PRESETS, Settings
 from hyperbench_locomotion.experts.train import train_afresh
 from hyperbench_locomotion.families import LocomotionFamily
+from hyperbench_locomotion.independent import demonstrators_path
 from hyperbench_locomotion.physics import Array
 
 NUM_EPISODES = 10
@@ -157,40 +158,43 @@ def read(path: Path) -> tuple[ExpertNetworks, dict[str, Any]]:
     return ExpertNetworks.from_bytes(path.read_bytes()), record
 
 
-def demonstrators(
-    family: LocomotionFamily, tasks: Sequence[TaskSpec], folder: Path
-) -> tuple[MLPPolicies, tuple[str, ...]]:
-    """The demonstrator of each task; where several networks were trained for it, a hash decides.
+def export(family: LocomotionFamily, folder: Path, path: Path) -> None:
+    """Ship every training of a family in one file, with its record and the tasks it demonstrates.
+
+    Where several networks were trained for a task, a hash decides.
 
     Args:
         family: as of ``speed_family``.
-        tasks: of the family.
         folder: of ``train_all``.
-
-    Returns:
-        One policy a task, and the name of the file that each comes from.
+        path: of the file.
 
     Raises:
         DataError: no network was trained for one of the tasks yet.
     """
     files = sorted(family_folder(folder, family).glob("*.safetensors"))
-    trained = {path.stem: read(path) for path in files}
-    names = []
-    for task in tasks:
-        able = [name for name, (_, record) in trained.items() if task.label in record["returns"]]
+    trained = [read(file) for file in files]
+    assigned = {}
+    for task in family.tasks:
+        able = [i for i, (_, record) in enumerate(trained) if task.label in record["returns"]]
         if not able:
             raise DataError(f"No independent demonstrator of {family.info.id} {task.label} yet.")
-        names.append(able[child_seed(0, "independent pool", task.key) % len(able)])
-    pairs = zip(names, tasks, strict=True)
-    each = [_policy(family, trained[name][0], [task]) for name, task in pairs]
-    weights = zip(*(policy.weights for policy in each), strict=True)
-    biases = zip(*(policy.biases for policy in each), strict=True)
-    stacked = replace(
-        each[0],
-        weights=tuple(np.concatenate(layer) for layer in weights),
-        biases=tuple(np.concatenate(layer) for layer in biases),
+        assigned[task.label] = able[child_seed(0, "independent pool", task.key) % len(able)]
+    each = [networks for networks, _ in trained]
+    networks = ExpertNetworks(
+        weights=tuple(
+            np.concatenate(layer) for layer in zip(*(n.weights for n in each), strict=True)
+        ),
+        biases=tuple(
+            np.concatenate(layer) for layer in zip(*(n.biases for n in each), strict=True)
+        ),
+        spec_low=each[0].spec_low,
+        spec_high=each[0].spec_high,
+        regions=np.concatenate([n.regions for n in each]),
+        least_speed=np.concatenate([n.least_speed for n in each]),
     )
-    return stacked, tuple(names)
+    records = [record for _, record in trained]
+    metadata = {"assigned": json.dumps(assigned), "trainings": json.dumps(records)}
+    path.write_bytes(networks.to_bytes(metadata))
 
 
 def report(family: LocomotionFamily, folder: Path) -> None:
@@ -281,9 +285,9 @@ def _policy(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """``train --body cheetah finger --out DIR`` and ``report --body cheetah --out DIR``."""
+    """``train``, ``report`` and ``export``, each with ``--body cheetah finger --out DIR``."""
     parser = argparse.ArgumentParser(prog="python -m hyperbench_locomotion.experts.independent")
-    parser.add_argument("command", choices=("train", "report"), help="what to do")
+    parser.add_argument("command", choices=("train", "report", "export"), help="what to do")
     parser.add_argument("--body", choices=RECIPES, nargs="+", required=True, help="one by one")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trained files")
     parser.add_argument("--threads", type=int, default=1, help="physics threads")
@@ -291,6 +295,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for family in map(speed_family, chosen.body):
         if chosen.command == "train":
             train_all(family, chosen.out, num_threads=chosen.threads)
+        elif chosen.command == "export":
+            export(family, chosen.out, demonstrators_path(family.body.name))
         else:
             report(family, chosen.out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -50,14 +51,26 @@ class ExpertNetworks:
     version: str = ""
 
     def policies(
-        self, specs: npt.NDArray[np.float64], action_low: FloatArray, action_high: FloatArray
+        self,
+        specs: npt.NDArray[np.float64],
+        action_low: FloatArray,
+        action_high: FloatArray,
+        chosen: Sequence[int] | None = None,
     ) -> MLPPolicies:
         """One policy per row of ``specs`` (num_tasks, 2), speed and length in their units.
+
+        Args:
+            specs: of the tasks.
+            action_low: (action_dim,) lower bounds.
+            action_high: (action_dim,) upper bounds.
+            chosen: (num_tasks,) which network plays each; by default who is responsible.
 
         Raises:
             DataError: no network is responsible for a spec.
         """
-        chosen = np.array([self._responsible(spec) for spec in specs])
+        if chosen is None:
+            chosen = [self._responsible(spec) for spec in specs]
+        chosen = np.asarray(chosen)
         speed = specs[:, 0]
         presented = specs.copy()
         presented[:, 0] = np.sign(speed) * np.maximum(np.abs(speed), self.least_speed[chosen])
