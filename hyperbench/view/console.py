@@ -33,8 +33,12 @@ def is_watched(console: Console) -> bool:
 
 def standard_output() -> Console:
     """Where results go; as wide as a table needs where there is no terminal to fit."""
-    console = Console()
-    return console if is_watched(console) else Console(width=160)
+    return roomy(Console())
+
+
+def roomy(console: Console) -> Console:
+    """The console, or one as wide as a table needs where there is no terminal to fit."""
+    return console if is_watched(console) else Console(file=console.file, width=160)
 
 
 def standard_error() -> Console:
