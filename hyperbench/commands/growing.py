@@ -8,11 +8,10 @@ from pathlib import Path
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.commands.executing import err
 from hyperbench.errors import one_line
-from hyperbench.events import emit
+from hyperbench.events import Notify, emit, ignore
 from hyperbench.run import Run
 from hyperbench.view.boards import print_scores
 from hyperbench.view.console import print_line
-from hyperbench.view.event_log import EventLog
 
 
 class GrowingBoard:
@@ -25,13 +24,13 @@ class GrowingBoard:
         runs: of the plan.
         due: keys of those that are carried out.
         folder: of all runs.
-        log: told that a family's board is there.
+        notify: told that a family's board is there.
     """
 
     def __init__(
-        self, runs: Sequence[Run], due: Collection[str], folder: Path, log: EventLog | None = None
+        self, runs: Sequence[Run], due: Collection[str], folder: Path, notify: Notify = ignore
     ) -> None:
-        self._log = log
+        self._notify = notify
         self._folders: dict[str, list[Path]] = {}
         self._missing: dict[str, set[str]] = {}
         for run in runs:
@@ -61,5 +60,4 @@ class GrowingBoard:
         except Exception as error:  # whatever it is, the other runs go on
             print_line(f"The board of {run.family} cannot be shown yet: {one_line(error)}", err)
         else:
-            if self._log is not None:
-                emit(self._log, run.family, "board", status="ok")
+            emit(self._notify, run.family, "board", status="ok")

@@ -15,6 +15,7 @@ from hyperbench.commands.growing import GrowingBoard
 from hyperbench.commands.prepare import prepare_families
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
+from hyperbench.events import ignore
 from hyperbench.executors import Executor, Site
 from hyperbench.measuring.locks import has_locks
 from hyperbench.measuring.order import in_order
@@ -147,7 +148,7 @@ def run_command(
         write_plan(runs, site.runs, _REMEDY)
         pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
         # A part of a plan makes no board.
-        growing = GrowingBoard(runs if shard is None else (), due, output_dir, log)
+        growing = GrowingBoard(runs if shard is None else (), due, output_dir, log or ignore)
         failed = _execute(pending, executor, site, log, growing, keep=keep, debug=debug)
     if shard is not None:
         print_line(

@@ -165,10 +165,10 @@ class PlainProgress:
             print_line(line, self._console)
 
     def tell(self) -> None:
-        """Say what is going on and how far everything is; nothing where nothing is going on."""
+        """Say what is going on and how far everything is."""
         with self._lock:
-            if running := self._tally.running():
-                print_line(f"running: {running}  ({self._tally})", self._console)
+            running = self._tally.running() or "nothing"
+            print_line(f"running: {running}  ({self._tally})", self._console)
 
     def _keep_telling(self) -> None:
         while not self._over.wait(self._tell_seconds):
