@@ -42,7 +42,7 @@ class GrowingBoard:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """Those whose boards are still to come."""
+        """The families whose boards are still to come."""
         return tuple(self._missing)
 
     def add(self, run: Run) -> None:

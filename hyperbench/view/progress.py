@@ -18,7 +18,7 @@ from hyperbench.view.tally import Tally
 
 
 class _TimeLeft(TimeRemainingColumn):
-    """Of single runs: of all of them the tally knows better."""
+    """The time that a run has left; for all of them together the tally knows better."""
 
     def render(self, task: Task) -> Text:
         return Text("") if task.fields.get("counted") else super().render(task)
