@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.events import Listeners, Notify
 from hyperbench.executors import Executor
 from hyperbench.registry import Registry
+from hyperbench.run import Run
 from hyperbench.view.console import standard_error
 from hyperbench.view.event_log import EventLog
 from hyperbench.view.progress import progress_display
@@ -63,14 +64,21 @@ class Place:
 
 
 @contextmanager
-def watched(labels: dict[str, str], log: EventLog | None = None) -> Iterator[Notify]:
+def watched(
+    labels: dict[str, str],
+    log: EventLog | None = None,
+    runs: Mapping[str, Run] | None = None,
+    families: Collection[str] = (),
+) -> Iterator[Notify]:
     """Show how far runs are, and log it where that is asked for.
 
     Args:
-        labels: per run key what the run is called.
+        labels: per run key what the run is called, in the order in which runs are begun.
         log: for programs.
+        runs: by key, which tells those that take about as long.
+        families: whose boards are shown as soon as all their runs have ended.
     """
-    with progress_display(labels, err) as display:
+    with progress_display(labels, err, runs, families) as display:
         if log is None:
             yield display
             return

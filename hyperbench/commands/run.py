@@ -11,11 +11,14 @@ from typing import Any
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import json_text
 from hyperbench.commands.executing import Place, watched
+from hyperbench.commands.growing import GrowingBoard
 from hyperbench.commands.prepare import prepare_families
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
+from hyperbench.events import ignore
 from hyperbench.executors import Executor, Site
 from hyperbench.measuring.locks import has_locks
+from hyperbench.measuring.order import in_order
 from hyperbench.measuring.plan import Shard, plan
 from hyperbench.measuring.plans import write_plan
 from hyperbench.measuring.preparing import Wanted
@@ -144,7 +147,9 @@ def run_command(
             print_line(_NO_LOCKS.format(output_dir), err)
         write_plan(runs, site.runs, _REMEDY)
         pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
-        failed = _execute(pending, executor, site, log, keep=keep, debug=debug)
+        # A part of a plan makes no board.
+        growing = GrowingBoard(runs if shard is None else (), due, output_dir, log or ignore)
+        failed = _execute(pending, executor, site, log, growing, keep=keep, debug=debug)
     if shard is not None:
         print_line(
             f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
@@ -208,6 +213,7 @@ def _execute(
     executor: Executor,
     site: Site,
     log: EventLog | None,
+    growing: GrowingBoard,
     *,
     keep: bool,
     debug: bool,
@@ -218,7 +224,9 @@ def _execute(
         Records of the runs that failed, in the order of the plan.
     """
     learning = {due.run.family: due.run.protocol for due in pending if not due.run.is_arm}
-    labels = {due.run.key: due.run.label for due in pending}
+    ordered = in_order(pending, installed())
+    labels = {due.run.key: due.run.label for due in ordered}
+    by_key = {due.run.key: due.run for due in ordered}
     with executor:
         done = prepare_families(
             [Wanted(family, protocol, keep) for family, protocol in learning.items()],
@@ -228,20 +236,24 @@ def _execute(
             log,
         )
         without = {prepared.family: prepared for prepared in done if prepared.found is None}
-        with watched(labels, log) as notify:
+        with watched(labels, log, by_key, growing.families) as notify:
             able, records = [], []
-            for due in pending:
+            for due in ordered:
                 prepared = without.get(due.run.family)
                 if due.run.is_arm or prepared is None:
                     able.append(due)
                     continue
                 why = f"no demonstrations of {prepared.family}: {prepared.failure}"
                 trace = prepared.traceback
-                records.append(fail_once(due, why, site, notify, traceback=trace))
+                if failure := fail_once(due, why, site, notify, traceback=trace):
+                    records.append(failure)
+                    growing.add(failure)
             shared = replace(site, num_threads=executor.num_threads(len(pending)))
-            records += carry_out(able, executor, shared, notify)
+            for record in carry_out(able, executor, shared, notify):
+                records.append(record)
+                growing.add(record)
     places = {due.run.key: place for place, due in enumerate(pending)}
-    failed = [record for record in records if record and record.status == "failed"]
+    failed = [record for record in records if record.status == "failed"]
     return sorted(failed, key=lambda record: places[record.key])
 
 

@@ -124,6 +124,7 @@ def _measured(
         started = time.perf_counter()
         table, played = play_arm(run.method, family, split, seeds, site.num_threads)
         return Measurement(table, played, Cost(rollout_seconds=time.perf_counter() - started))
+    emit(notify, run.key, "loading")
     method = registry.method_class(run.method)
     generator = method(method.Config.model_validate(run.config))
     found = dataset(family, run.protocol.num_demonstrations, site.data)

@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from hyperbench.boards.literature import LiteratureTable
 from hyperbench.boards.row import Board
-from hyperbench.boards.tables import tables
-from hyperbench.view.console import print_table
+from hyperbench.boards.tables import score_table, tables
+from hyperbench.view.console import print_table, roomy
 
 
 def print_boards(boards: Sequence[Board], console: Console) -> None:
@@ -24,6 +24,11 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         print_notes([board], console)
     for legend in dict.fromkeys(board.headline.legend for board in boards):
         console.print(f"{legend} Control arms are dimmed.", style="dim", highlight=False)
+
+
+def print_scores(board: Board, console: Console) -> None:
+    """Show a board's first table alone: what follows it is said once, when all is done."""
+    print_table(score_table(board), roomy(console))
 
 
 def print_notes(boards: Sequence[Board], console: Console) -> None:

@@ -18,6 +18,8 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.events import Event, LenientStream, silence
 from hyperbench.table import Table
 
+_ROOMY = 160
+"""Columns that any table fits into."""
 _PADDING = 3
 """Columns of space beside each."""
 _LEAST_NAME = 12
@@ -34,7 +36,12 @@ def is_watched(console: Console) -> bool:
 def standard_output() -> Console:
     """Where results go; as wide as a table needs where there is no terminal to fit."""
     console = Console()
-    return console if is_watched(console) else Console(width=160)
+    return console if is_watched(console) else Console(width=_ROOMY)
+
+
+def roomy(console: Console) -> Console:
+    """The console, or one as wide as a table needs where there is no terminal to fit."""
+    return console if is_watched(console) else Console(file=console.file, width=_ROOMY)
 
 
 def standard_error() -> Console:

@@ -4,58 +4,35 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from hyperbench.events import Event
+from hyperbench.run import Run
 from hyperbench.view.console import is_watched, print_line
+from hyperbench.view.tally import Tally
 
 
-class _Tally:
-    """How many runs are done, failed, going on and waiting, and when all may be done.
+class _TimeLeft(TimeRemainingColumn):
+    """The time that a run has left; for all of them together the tally knows better."""
 
-    Args:
-        num_runs: in all.
-    """
-
-    def __init__(self, num_runs: int) -> None:
-        self._num_runs = num_runs
-        self._running: set[str] = set()
-        self._num_failed = 0
-        self._started = time.monotonic()
-        self.num_ended = 0
-
-    def hear(self, event: Event) -> None:
-        """Count what an event says."""
-        if event.status == "running":
-            self._running.add(event.run)
-            return
-        self._running.discard(event.run)
-        self.num_ended += 1
-        self._num_failed += event.status == "failed"
-
-    def __str__(self) -> str:
-        left = self._num_runs - self.num_ended
-        counts = {
-            "done": self.num_ended - self._num_failed,
-            "failed": self._num_failed,
-            "running": len(self._running),
-            "waiting": left - len(self._running),
-        }
-        said = [f"{number} {what}" for what, number in counts.items() if number > 0]
-        if self.num_ended and left > 0:
-            seconds = (time.monotonic() - self._started) / self.num_ended * left
-            said.append(f"about {_time(seconds)} left")
-        return ", ".join(said)
+    def render(self, task: Task) -> Text:
+        return Text("") if task.fields.get("counted") else super().render(task)
 
 
-def _time(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+class _Bars(Progress):
+    """Bars, and below them what the tally says, however wide they are."""
+
+    tally: Tally | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.tally is not None:
+            yield Text(str(self.tally))
 
 
 class LiveProgress:
@@ -64,23 +41,26 @@ class LiveProgress:
     Args:
         labels: per run key what the run is called.
         console: where to draw; usually standard error.
+        tally: counts them.
     """
 
-    def __init__(self, labels: dict[str, str], console: Console) -> None:
+    def __init__(self, labels: Mapping[str, str], console: Console, tally: Tally) -> None:
         self._labels = labels
         self._bars: dict[str, TaskID] = {}
-        self._tally = _Tally(len(labels))
+        self._tally = tally
         self._lock = threading.Lock()
-        self._progress = Progress(
+        self._progress = _Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(compact=True),
+            _TimeLeft(compact=True),
             TextColumn("{task.fields[loss]}"),
             console=console,
         )
+        if len(labels) > 1:
+            self._progress.tally = tally
         self._total = self._progress.add_task(
-            "[bold]runs", total=len(labels), visible=len(labels) > 1, loss=""
+            "[bold]all runs", total=len(labels), visible=len(labels) > 1, loss="", counted=True
         )
 
     def __enter__(self) -> LiveProgress:
@@ -97,11 +77,10 @@ class LiveProgress:
     def _hear(self, event: Event) -> None:
         label = self._labels.get(event.run, event.run)
         self._tally.hear(event)
-        self._progress.update(self._total, description=f"[bold]{self._tally}")
+        self._progress.update(self._total, completed=self._tally.num_ended)
         if event.status != "running":
             if event.run in self._bars:
                 self._progress.remove_task(self._bars.pop(event.run))
-            self._progress.advance(self._total)
             if event.status == "failed":
                 why = escape(f"{label}: {event.message}")
                 self._progress.console.print(f"[red]failed[/]  {why}", highlight=False)
@@ -118,52 +97,92 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """Lines, for logs: one at each stage of a run, and one every few seconds of a fit."""
+    """Lines, for logs: one at each stage of a run, and one every few seconds of a fit.
 
-    def __init__(self, labels: dict[str, str], console: Console, every_seconds: float = 10) -> None:
+    Every now and then a line says what is going on, also when nothing is heard of it.
+
+    Args:
+        labels: per run key what the run is called.
+        console: where to write; usually standard error.
+        tally: counts them.
+        every_seconds: between two lines on one stage of a run.
+        tell_seconds: between two lines on everything.
+        clock: in seconds.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        console: Console,
+        tally: Tally,
+        every_seconds: float = 10,
+        tell_seconds: float = 30,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._labels = labels
         self._console = console
         self._every_seconds = every_seconds
-        self._stages: dict[str, tuple[str, float, float]] = {}
-        self._tally = _Tally(len(labels))
+        self._tell_seconds = tell_seconds
+        self._clock = clock
+        self._told: dict[str, tuple[str, float]] = {}
+        self._tally = tally
         self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._teller = threading.Thread(target=self._keep_telling, daemon=True)
 
     def __enter__(self) -> PlainProgress:
+        self._teller.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._over.set()
+        self._teller.join()
 
     def __call__(self, event: Event) -> None:
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
-            self._tally.hear(event)
+            underway = self._tally.hear(event)
             stage = event.stage if event.status == "running" else event.status
-            known, started, told = self._stages.get(event.run, ("", now, now))
-            if stage != known:
-                started = told = now
-            elif now - told < self._every_seconds:
+            known, told = self._told.get(event.run, ("", now))
+            if stage == known and now - told < self._every_seconds:
                 return
-            self._stages[event.run] = (stage, started, now)
-            label = self._labels.get(event.run, event.run)
+            self._told[event.run] = (stage, now)
+            line = f"{self._labels.get(event.run, event.run)}: {stage}"
             if event.status != "running":
-                line = f"[{self._tally.num_ended}/{len(self._labels)}] {label}: {stage}"
+                if event.run in self._labels:
+                    line = f"[{self._tally.num_ended}/{len(self._labels)}] {line}"
                 if event.message:
                     line += f": {event.message}"
                 if len(self._labels) > self._tally.num_ended:
                     line += f"  ({self._tally})"
             else:
-                line = f"{label}: {stage}"
                 if event.step and event.num_steps:
                     line += f" {event.step}/{event.num_steps}"
-                    if now > started:
-                        seconds_left = (now - started) / event.step * (event.num_steps - event.step)
-                        line += f", {seconds_left:.0f} s left"
+                    if underway is not None and underway.seconds_left is not None:
+                        line += f", {underway.seconds_left:.0f} s left"
                 if event.loss is not None:
                     line += f", loss {event.loss:.4f}"
             print_line(line, self._console)
 
+    def tell(self) -> None:
+        """Say what is going on and how far everything is."""
+        with self._lock:
+            running = self._tally.running() or "nothing"
+            print_line(f"running: {running}  ({self._tally})", self._console)
 
-def progress_display(labels: dict[str, str], console: Console) -> LiveProgress | PlainProgress:
-    """Bars on a terminal, lines anywhere else."""
-    return LiveProgress(labels, console) if is_watched(console) else PlainProgress(labels, console)
+    def _keep_telling(self) -> None:
+        while not self._over.wait(self._tell_seconds):
+            self.tell()
+
+
+def progress_display(
+    labels: Mapping[str, str],
+    console: Console,
+    runs: Mapping[str, Run] | None = None,
+    families: Collection[str] = (),
+) -> LiveProgress | PlainProgress:
+    """Bars on a terminal, lines anywhere else; arguments as of ``Tally``."""
+    tally = Tally(labels, runs, families)
+    if is_watched(console):
+        return LiveProgress(labels, console, tally)
+    return PlainProgress(labels, console, tally)

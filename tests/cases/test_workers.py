@@ -248,8 +248,20 @@ def test_one_worker_or_one_run_are_no_different_and_a_late_one_is_stopped(
 
 
 def test_an_expert_that_fails_costs_its_own_family_alone(place, measured, hyperbench):
-    code, _, err = hyperbench("run -m sound -s unruly --no-baselines -j 2 -o families")
+    line = "run -m sound -s unruly --no-baselines -j 2 -o families --json --events families.jsonl"
+    code, out, err = hyperbench(line)
     assert code == 1, err
+    (board,) = json.loads(out)
+    assert len(board["families"]) == 3
+    told = [json.loads(line) for line in (place / "families.jsonl").read_text().splitlines()]
+    grown = [event["run"] for event in told if event["stage"] == "board"]
+    assert sorted(grown) == sorted(board["families"])
+    assert [
+        line.split(",")[0]
+        for line in err.splitlines()
+        if line.startswith("unruly/") and ", quick-v1" in line
+    ] == grown
+    assert "; next board: unruly/" in err
     no = {
         "raising": "ValueError: no expert today",
         "dying": "its process ended by itself, with status 7",
