@@ -11,15 +11,13 @@ from typing import Any
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import json_text
 from hyperbench.commands.executing import Place, watched
-from hyperbench.commands.prepare import prepare_families
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Executor, Site
 from hyperbench.measuring.locks import has_locks
 from hyperbench.measuring.plan import Shard, plan
 from hyperbench.measuring.plans import write_plan
-from hyperbench.measuring.preparing import Wanted
-from hyperbench.measuring.sharing import Due, carry_out, fail_once
+from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord
@@ -139,12 +137,13 @@ def run_command(
             data_dir.absolute(),
             timeout=timeout,
             checkpoint_seconds=checkpoint_seconds,
+            keep=keep,
         )
         if not has_locks(site.runs):
             print_line(_NO_LOCKS.format(output_dir), err)
         write_plan(runs, site.runs, _REMEDY)
         pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
-        failed = _execute(pending, executor, site, log, keep=keep, debug=debug)
+        failed = _execute(pending, executor, site, log)
     if shard is not None:
         print_line(
             f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
@@ -204,44 +203,19 @@ def _tell(found: Sequence[Standing], kept: Sequence[Standing], folder: Path) -> 
 
 
 def _execute(
-    pending: Sequence[Due],
-    executor: Executor,
-    site: Site,
-    log: EventLog | None,
-    *,
-    keep: bool,
-    debug: bool,
+    pending: Sequence[Due], executor: Executor, site: Site, log: EventLog | None
 ) -> list[RunRecord]:
     """Carry out runs, in processes that may end as they like; this one keeps the books.
 
     Returns:
         Records of the runs that failed, in the order of the plan.
     """
-    learning = {due.run.family: due.run.protocol for due in pending if not due.run.is_arm}
     labels = {due.run.key: due.run.label for due in pending}
-    with executor:
-        done = prepare_families(
-            [Wanted(family, protocol, keep) for family, protocol in learning.items()],
-            executor,
-            replace(site, num_threads=executor.num_threads(len(learning))),
-            debug,
-            log,
-        )
-        without = {prepared.family: prepared for prepared in done if prepared.found is None}
-        with watched(labels, log) as notify:
-            able, records = [], []
-            for due in pending:
-                prepared = without.get(due.run.family)
-                if due.run.is_arm or prepared is None:
-                    able.append(due)
-                    continue
-                why = f"no demonstrations of {prepared.family}: {prepared.failure}"
-                trace = prepared.traceback
-                records.append(fail_once(due, why, site, notify, traceback=trace))
-            shared = replace(site, num_threads=executor.num_threads(len(pending)))
-            records += carry_out(able, executor, shared, notify)
+    site = replace(site, num_threads=executor.num_threads(len(pending)))
+    with executor, watched(labels, log) as notify:
+        records = list(carry_out(pending, executor, site, notify))
     places = {due.run.key: place for place, due in enumerate(pending)}
-    failed = [record for record in records if record and record.status == "failed"]
+    failed = [record for record in records if record.status == "failed"]
     return sorted(failed, key=lambda record: places[record.key])
 
 

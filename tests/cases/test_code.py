@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -207,8 +208,9 @@ def prepared(registry, site):
     """Make the demonstrations unless they are there; gives why they had to be made."""
 
     def go(*, keep=False):
-        wanted = Wanted("testing/line-v1", PROTOCOL, keep)
-        return ensure_demonstrations(wanted, site, ignore, registry=registry)[1]
+        wanted = Wanted("testing/line-v1", PROTOCOL)
+        there = replace(site, keep=keep)
+        return ensure_demonstrations(wanted, there, ignore, registry=registry)[1]
 
     return go
 

@@ -18,7 +18,8 @@ from hyperbench.boards.literature import PUBLISHED, find_literature
 from hyperbench.cli.config import load_config
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.files import sha256_file
-from hyperbench.measuring.dataset import MANIFEST, dataset, load, prepare
+from hyperbench.measuring.dataset import dataset, load, prepare
+from hyperbench.measuring.manifest import MANIFEST
 from hyperbench.records.find import find_runs
 from hyperbench.records.gather import merge
 from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, write_record
@@ -191,22 +192,25 @@ def test_a_manifest_of_demonstrations(tmp_path, try_all, num):
 
 
 @sizes
-def test_what_minari_says_of_a_data_set(tmp_path, try_all, num):
+@pytest.mark.parametrize("name", ["metadata.json", "main_data.hdf5"])
+def test_demonstrations(tmp_path, try_all, num, name):
+    """No file has a sum of its own: what is taken are the episodes that were written."""
     family = LineFamily()
     found = dataset(family, 1, tmp_path)
     prepare(family, found)
-    path = found.folder / "data" / "metadata.json"
-    manifest = found.folder / MANIFEST
-    content = json.loads(manifest.read_bytes())
+    path = found.folder / "data" / name
+    whole = load(family, found, family.tasks[:1])
 
     def check(_):
-        content["sha256"]["data/metadata.json"] = sha256_file(path)
-        text = json.dumps(content, indent=2) + "\n"
-        manifest.write_text(text, encoding="utf-8")
-        load(family, found, family.tasks[:1])
+        again = load(family, found, family.tasks[:1])
+        for got, made in zip(again.episodes[0], whole.episodes[0], strict=True):
+            assert vars(got).keys() == vars(made).keys()
+            for field, value in vars(made).items():
+                np.testing.assert_array_equal(getattr(got, field), value)
 
-    damaged = mutations.damaged(path.read_bytes())
-    try_all(path, damaged, check, num, names=found.folder)
+    content = path.read_bytes()
+    kinds = mutations.damaged if name.endswith(".json") else mutations.damaged_bytes
+    try_all(path, kinds(content), check, num, names=found.folder)
 
 
 @sizes
