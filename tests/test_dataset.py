@@ -34,11 +34,9 @@ def stored(family: TaskFamily, tmp_path: Path) -> Dataset:
 
 @pytest.fixture
 def older(family: TaskFamily, stored: Dataset) -> Dataset:
-    """As datasets were written before: with sums of files, and all tasks there."""
+    """As datasets were written before: with sums of files alone, and all tasks there."""
     manifest = json.loads((stored.folder / MANIFEST).read_text())
     del manifest["tasks"]
-    files = sorted((stored.folder / "data").iterdir())
-    manifest["sha256"] = {f"data/{path.name}": sha256_file(path) for path in files}
     (stored.folder / MANIFEST).write_text(json.dumps(manifest))
     return stored
 
@@ -147,17 +145,25 @@ def test_tasks_can_be_added_and_the_order_in_which_they_came_cannot_be_seen(
     assert data_file(found).read_bytes() == data_file(stored).read_bytes()
 
 
-def test_damage_to_one_task_is_no_other_tasks(family: TaskFamily, stored: Dataset) -> None:
+def test_what_is_read_is_what_was_written_whatever_the_files_sums_say(
+    family: TaskFamily, stored: Dataset
+) -> None:
     with h5py.File(data_file(stored), "r+") as file:
         file["episode_4"]["actions"][0] += 1  # of the second task
+    forge_sums_of_files(stored)
     one, damaged, *others = family.tasks
     assert load(family, stored, [one, *others]).num_tasks == len(others) + 1
-    with pytest.raises(UnsoundError, match=rf"corrupt: the checksum of {damaged.label}"):
+    with pytest.raises(UnsoundError, match=rf"corrupt: the checksum of task {damaged.key}"):
         load(family, stored, [one, damaged])
-    kept = sound(family, stored, None)
-    assert kept.keys() == {task.key for task in (one, *others)}
-    prepare(family, stored, tasks=[damaged], kept=kept)
-    assert problem_of(family, stored) is None
+    with pytest.raises(UnsoundError, match="corrupt"):
+        sound(family, stored, None)
+
+
+def forge_sums_of_files(stored: Dataset) -> None:
+    path = stored.folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["sha256"] = {name: sha256_file(stored.folder / name) for name in manifest["sha256"]}
+    path.write_text(json.dumps(manifest))
 
 
 def test_nothing_is_read_of_other_tasks_than_those_asked_for(
@@ -212,9 +218,7 @@ def forge_identity(stored: Dataset) -> None:
 
 def empty_checksums(stored: Dataset) -> None:
     path = stored.folder / MANIFEST
-    manifest = json.loads(path.read_text())
-    sums = "sha256" if "sha256" in manifest else "tasks"
-    path.write_text(json.dumps({**manifest, sums: {}}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": {}}))
 
 
 def swap_tasks(stored: Dataset) -> None:
@@ -224,19 +228,20 @@ def swap_tasks(stored: Dataset) -> None:
     path.write_text(json.dumps(manifest))
 
 
+def forge_truncated(stored: Dataset) -> None:
+    truncate(stored)
+    forge_sums_of_files(stored)
+
+
 DAMAGE = [
-    (truncate, "corrupt: .*truncated file"),
-    (remove, "corrupt: .*No data found"),
+    (flip_a_bit, "checksum"),
+    (truncate, "checksum"),
+    (remove, "incomplete"),
     (break_manifest, "unreadable"),
     (forge_identity, "something else"),
     (empty_checksums, "incomplete"),
     (swap_tasks, "other tasks"),
-]
-OLDER_DAMAGE = [
-    (flip_a_bit, "checksum"),
-    (truncate, "checksum"),
-    (remove, "incomplete"),
-    (empty_checksums, "incomplete"),
+    (forge_truncated, "corrupt: .*truncated file"),
 ]
 
 
@@ -250,10 +255,10 @@ def test_damage_is_found_and_never_used(family, stored, damage, named) -> None:
     assert problem_of(family, stored) is None
 
 
-@pytest.mark.parametrize(("damage", "named"), OLDER_DAMAGE)
-def test_damage_to_an_older_dataset_is_found_by_its_files(family, older, damage, named) -> None:
+@pytest.mark.parametrize("damage", [flip_a_bit, remove])
+def test_damage_to_an_older_dataset_is_found_by_its_files(family, older, damage) -> None:
     damage(older)
-    assert re.search(named, problem_of(family, older) or "")
+    assert problem_of(family, older) is not None
     prepare(family, older)
     assert problem_of(family, older) is None
 

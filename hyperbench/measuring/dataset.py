@@ -22,12 +22,12 @@ from hyperbench.measuring.manifest import (
     UnsoundError,
     check_files,
     read_manifest,
+    write_manifest,
 )
 from hyperbench.measuring.storage import (
     Episodes,
     Recorder,
     read_episodes,
-    sum_of,
     write_episodes,
 )
 from hyperbench.policy import ARITHMETIC
@@ -132,12 +132,11 @@ def prepare(
     )
     episodes = {**(kept or {}), **recorder.episodes(table)}
     # In one order, so that the dataset is the same however it came about.
-    there = [task for task in family.tasks if task.key in episodes]
-    sums = {task.key: sum_of(episodes[task.key]) for task in there}
-    manifest = Manifest(identity=found.identity, code=code, tasks=sums)
+    there = {task: episodes[task.key] for task in family.tasks if task.key in episodes}
     with new_folder(found.folder, DATA_REMEDY, (MANIFEST, *DATA_FILES)) as draft:
-        write_episodes(draft / "data", family, there, episodes)
-        manifest.write(draft)
+        write_episodes(draft / "data", family, there)
+        by_key = {task.key: row for task, row in there.items()}
+        write_manifest(draft, found.identity, code, by_key)
 
 
 def load(
@@ -161,11 +160,6 @@ def load(
         try:
             manifest = read_manifest(found.folder, found.identity, code)
             episodes = _episodes(family, found, manifest, [task.key for task in tasks])
-            for task in tasks:
-                if not manifest.agrees(task.key, episodes[task.key]):
-                    where = f"the checksum of {task.label} in {found.folder / 'data'}"
-                    what = f"corrupt: {where} differs from its manifest"
-                    raise UnsoundError(family.info.id, what)
             break
         except UnsoundError:
             # Another process may have put more tasks in their place meanwhile.
@@ -192,29 +186,31 @@ def sound(family: TaskFamily, found: Dataset, code: str | None) -> dict[str, Epi
         StorageError: the disk does not give them.
     """
     manifest = read_manifest(found.folder, found.identity, code)
-    episodes = _episodes(family, found, manifest, tuple(manifest.tasks or ()))
-    return {key: row for key, row in episodes.items() if manifest.agrees(key, row)}
+    return _episodes(family, found, manifest, manifest.there(family))
 
 
 def _episodes(
     family: TaskFamily, found: Dataset, manifest: Manifest, wanted: Sequence[str]
 ) -> dict[str, Episodes]:
-    """Read the episodes of tasks whose keys are given."""
-    if manifest.tasks is None:
-        check_files(found.folder, manifest)
-        there = [task.key for task in family.tasks]
-    else:
-        there = list(manifest.tasks)
+    """Read and check the episodes of tasks whose keys are given."""
+    there = manifest.there(family)
     if not set(wanted) <= set(there):
         raise UnsoundError(family.info.id, MISSING)
+    check_files(found.folder, manifest)
     data = found.folder / "data"
     with reading(data):
         try:
-            return read_episodes(data, there, wanted, found.num_episodes)
+            episodes = read_episodes(data, there, wanted, found.num_episodes)
         except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs
             if refused_by_disk(error) is not None:
                 raise
             raise UnsoundError(family.info.id, f"corrupt: {data}: {one_line(error)}") from error
+    # Between one look at the folder and the next, another dataset may have come into its place.
+    for key, row in episodes.items():
+        if not manifest.agrees(key, row):
+            why = f"corrupt: the checksum of task {key} in {data} differs from its manifest"
+            raise UnsoundError(family.info.id, why)
+    return episodes
 
 
 def _stamp(found: Dataset) -> tuple[int, int] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hyperbench.errors import DataError
+from hyperbench.family import TaskFamily
 from hyperbench.files import read_file, sha256_file
 from hyperbench.measuring.storage import Episodes, sum_of
 
@@ -44,18 +46,41 @@ class Manifest(BaseModel):
     code: str | None = None
     """Fingerprint of the family's code that made them."""
     tasks: dict[str, str] | None = None
-    """The sum of each task that is there, by its key, in the order of the episodes."""
-    sha256: dict[str, str] | None = None
-    """In older ones instead: sums of files, in which all tasks of the family are."""
+    """Of each task that is there, by its key and in the order of the episodes, the sum of its
+    arrays. None in older ones, where all the family's tasks are there."""
+    sha256: dict[str, str]
+    """The sum of each file. Of a damaged one HDF5 may never finish reading, so it sees none."""
+
+    def there(self, family: TaskFamily) -> list[str]:
+        """Keys of the tasks that are there, in the order of the episodes."""
+        return [task.key for task in family.tasks] if self.tasks is None else list(self.tasks)
 
     def agrees(self, key: str, episodes: Episodes) -> bool:
         """Whether a task's episodes are what they were when they were written."""
         return self.tasks is None or self.tasks[key] == sum_of(episodes)
 
-    def write(self, folder: Path) -> None:
-        """Write it into a folder."""
-        text = self.model_dump_json(indent=2, exclude={"sha256"}) + "\n"
-        (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+def write_manifest(
+    folder: Path, identity: dict[str, Any], code: str | None, episodes: Mapping[str, Episodes]
+) -> None:
+    """Write the manifest of a dataset that lies in a folder.
+
+    Args:
+        folder: of the dataset.
+        identity: what the episodes are of.
+        code: fingerprint of the family's that made them.
+        episodes: of each task that is there, by its key, in their order.
+    """
+    manifest = Manifest(
+        identity=identity,
+        code=code,
+        tasks={key: sum_of(row) for key, row in episodes.items()},
+        sha256={
+            path.relative_to(folder).as_posix(): sha256_file(path)
+            for path in sorted(folder.glob("data/*"))
+        },
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path, identity: dict[str, Any], code: str | None) -> Manifest:
@@ -81,18 +106,18 @@ def read_manifest(folder: Path, identity: dict[str, Any], code: str | None) -> M
         raise UnsoundError(id_, f"made for something else than {id_} as installed")
     if code is not None and manifest.code not in (None, code):
         raise UnsoundError(id_, f"made by other code than that of {id_} as installed")
-    if not manifest.tasks and not manifest.sha256:
-        raise UnsoundError(id_, f"incomplete: {path} lists nothing")
+    if not manifest.sha256:
+        raise UnsoundError(id_, f"incomplete: {path} lists no file")
     return manifest
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Check the files of an older dataset by their sums.
+    """Check the files of a dataset by their sums.
 
     Raises:
         UnsoundError: some are missing, more than there should be, or altered.
     """
-    id_, sums = manifest.identity["family"], manifest.sha256 or {}
+    id_, sums = manifest.identity["family"], manifest.sha256
     paths = (path for pattern in DATA_FILES for path in folder.glob(pattern))
     # What else lies there, such as a desktop's or a network disk's own files, nobody reads.
     there = {path for path in paths if not path.name.startswith(".")}

@@ -73,16 +73,13 @@ def sum_of(episodes: Episodes) -> str:
     return digest.hexdigest()
 
 
-def write_episodes(
-    data: Path, family: TaskFamily, tasks: Sequence[TaskSpec], episodes: Mapping[str, Episodes]
-) -> None:
+def write_episodes(data: Path, family: TaskFamily, episodes: Mapping[TaskSpec, Episodes]) -> None:
     """Write episodes as a Minari dataset, each with its task in its options.
 
     Args:
         data: folder to make.
         family: whose.
-        tasks: what is written, in this order.
-        episodes: of each task, by its key.
+        episodes: of each task, in the order in which they are written.
     """
     import minari
     from minari.data_collector import EpisodeBuffer
@@ -96,9 +93,9 @@ def write_episodes(
         data_format="hdf5",
     )
     buffers: list[EpisodeBuffer] = []
-    for task in tasks:
+    for task, row in episodes.items():
         features = dict(zip(task.space.names, task.values, strict=True))
-        for episode in episodes[task.key]:
+        for episode in row:
             ends = np.arange(1, len(episode) + 1) == len(episode)
             buffers.append(
                 EpisodeBuffer(
