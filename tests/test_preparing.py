@@ -143,7 +143,7 @@ def _needs(found, seed, swap):
 @pytest.mark.parametrize("swap", [True, False])
 def test_nobody_sees_half_a_dataset_whoever_adds_and_is_killed(tmp_path, swap):
     rng = random.Random(0)
-    for attempt in range(4):
+    for attempt in range(2):
         found = dataset(FAMILY, 2, tmp_path / str(attempt))
         started = [
             CONTEXT.Process(target=_needs, args=(found, 10 * attempt + i, swap)) for i in range(4)
