@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
 Status = Literal["running", "ok", "failed"]
+DEMONSTRATING = "demonstrations"
+WAITING = "waiting for demonstrations"
+FOR_OTHERS = (DEMONSTRATING, WAITING)
+"""Stages of a run that are for all runs of its family: a run's own time does not count them."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Event:
         num_steps: how many there are; 0 where that is not known.
         loss: training loss.
         status: whether the work goes on, or how it ended.
-        message: what else there is to say, in one line.
+        message: what else there is to say, in one line; of work that goes on, a person is told at
+            once.
         time: of the event, in seconds since 1970, UTC.
     """
 

@@ -1,14 +1,21 @@
 import json
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from minari import MinariDataset
+from minari.dataset._storages.hdf5_storage import HDF5Storage
 
 from hyperbench.errors import DataError
 from hyperbench.family import TaskFamily
-from hyperbench.measuring.dataset import MANIFEST, Dataset, dataset, load, prepare
+from hyperbench.files import sha256_file
+from hyperbench.measuring.dataset import Dataset, dataset, load, prepare, sound
+from hyperbench.measuring.manifest import MANIFEST, UnsoundError
 from hyperbench.rollout import rollout
 from hyperbench.testing import LineFamily
 
@@ -23,6 +30,24 @@ def stored(family: TaskFamily, tmp_path: Path) -> Dataset:
     found = dataset(family, 3, tmp_path)
     prepare(family, found)
     return found
+
+
+@pytest.fixture
+def older(family: TaskFamily, stored: Dataset) -> Dataset:
+    """As datasets were written before: with sums of files alone, and all tasks there."""
+    manifest = json.loads((stored.folder / MANIFEST).read_text())
+    del manifest["tasks"]
+    (stored.folder / MANIFEST).write_text(json.dumps(manifest))
+    return stored
+
+
+def problem_of(family: TaskFamily, stored: Dataset) -> str | None:
+    """Why the demonstrations of all tasks must not be used; None if they are sound."""
+    try:
+        load(family, stored, family.tasks)
+    except UnsoundError as error:
+        return error.problem
+    return None
 
 
 def test_demonstrations_are_what_the_experts_did(family: TaskFamily, stored: Dataset) -> None:
@@ -90,14 +115,76 @@ def test_a_family_may_ask_for_more_demonstrations_than_a_protocol(family, tmp_pa
     assert dataset(eager, 3, tmp_path) == dataset(family, 4, tmp_path)
 
 
-def test_a_sound_dataset_has_no_problem_and_a_missing_one_is_named(
-    family: TaskFamily, stored: Dataset, tmp_path: Path
-) -> None:
-    assert stored.problem() is None
+def test_a_missing_dataset_is_told_with_advice(family: TaskFamily, tmp_path: Path) -> None:
     absent = dataset(family, 2, tmp_path)
-    assert absent.problem() == "missing"
+    assert problem_of(family, absent) == "missing"
     with pytest.raises(DataError, match="hyperbench prepare --suite testing/line-v1"):
         load(family, absent, family.tasks)
+
+
+def test_a_dataset_of_sums_of_files_is_taken_as_it_is(family: TaskFamily, older: Dataset) -> None:
+    assert problem_of(family, older) is None
+    assert len(load(family, older, family.tasks[2:4]).episodes) == 2
+
+
+# Part of the tasks
+
+
+def test_tasks_can_be_added_and_the_order_in_which_they_came_cannot_be_seen(
+    family: TaskFamily, stored: Dataset, tmp_path: Path
+) -> None:
+    """To the last bit, however many are played at a time."""
+    found = dataset(family, 3, tmp_path / "part")
+    parts = (family.tasks[3:5], family.tasks[:1], (*family.tasks[5:], *family.tasks[1:3]))
+    prepare(family, found, tasks=parts[0])
+    assert load(family, found, parts[0]).specs == parts[0]
+    assert problem_of(family, found) == "missing"
+    for part in parts[1:]:
+        prepare(family, found, tasks=part, kept=sound(family, found, None))
+    assert (found.folder / MANIFEST).read_bytes() == (stored.folder / MANIFEST).read_bytes()
+    assert data_file(found).read_bytes() == data_file(stored).read_bytes()
+
+
+def test_what_is_read_is_what_was_written_whatever_the_files_sums_say(
+    family: TaskFamily, stored: Dataset
+) -> None:
+    with h5py.File(data_file(stored), "r+") as file:
+        file["episode_4"]["actions"][0] += 1  # of the second task
+    forge_sums_of_files(stored)
+    one, damaged, *others = family.tasks
+    assert load(family, stored, [one, *others]).num_tasks == len(others) + 1
+    with pytest.raises(UnsoundError, match=rf"corrupt: the checksum of task {damaged.key}"):
+        load(family, stored, [one, damaged])
+    with pytest.raises(UnsoundError, match="corrupt"):
+        sound(family, stored, None)
+
+
+def forge_sums_of_files(stored: Dataset) -> None:
+    path = stored.folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["sha256"] = {name: sha256_file(stored.folder / name) for name in manifest["sha256"]}
+    path.write_text(json.dumps(manifest))
+
+
+def test_nothing_is_read_of_other_tasks_than_those_asked_for(
+    family: TaskFamily, stored: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    for name in ("get_episodes", "get_episode_metadata"):
+        monkeypatch.setattr(HDF5Storage, name, watched(getattr(HDF5Storage, name), asked))
+    load(family, stored, family.tasks[1:2])
+    assert sorted(set(asked)) == [3, 4, 5]
+
+
+def watched(read: Callable[..., Any], asked: list[int]) -> Callable[..., Any]:
+    def reading(self: HDF5Storage, places: Iterable[int]) -> Any:
+        asked.extend(places)
+        return read(self, places)
+
+    return reading
+
+
+# Damage
 
 
 def data_file(stored: Dataset) -> Path:
@@ -134,26 +221,46 @@ def empty_checksums(stored: Dataset) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": {}}))
 
 
-@pytest.mark.parametrize(
-    ("damage", "named"),
-    [
-        (flip_a_bit, "checksum"),
-        (truncate, "checksum"),
-        (remove, "incomplete"),
-        (break_manifest, "unreadable"),
-        (forge_identity, "something else"),
-        (empty_checksums, "incomplete"),
-    ],
-)
+def swap_tasks(stored: Dataset) -> None:
+    path = stored.folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["tasks"] = dict(reversed(manifest["tasks"].items()))
+    path.write_text(json.dumps(manifest))
+
+
+def forge_truncated(stored: Dataset) -> None:
+    truncate(stored)
+    forge_sums_of_files(stored)
+
+
+DAMAGE = [
+    (flip_a_bit, "checksum"),
+    (truncate, "checksum"),
+    (remove, "incomplete"),
+    (break_manifest, "unreadable"),
+    (forge_identity, "something else"),
+    (empty_checksums, "incomplete"),
+    (swap_tasks, "other tasks"),
+    (forge_truncated, "corrupt: .*truncated file"),
+]
+
+
+@pytest.mark.parametrize(("damage", "named"), DAMAGE)
 def test_damage_is_found_and_never_used(family, stored, damage, named) -> None:
     damage(stored)
-    problem = stored.problem()
-    assert problem is not None
-    assert named in problem
+    assert re.search(named, problem_of(family, stored) or "")
     with pytest.raises(DataError, match="hyperbench prepare"):
         load(family, stored, family.tasks[:1])
     prepare(family, stored)
-    assert stored.problem() is None
+    assert problem_of(family, stored) is None
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, remove])
+def test_damage_to_an_older_dataset_is_found_by_its_files(family, older, damage) -> None:
+    damage(older)
+    assert problem_of(family, older) is not None
+    prepare(family, older)
+    assert problem_of(family, older) is None
 
 
 def test_an_unwritable_place_is_a_clear_error(family: TaskFamily, tmp_path: Path) -> None:
@@ -172,5 +279,5 @@ def test_nothing_is_left_of_an_interrupted_preparation(
     found = dataset(family, 1, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         prepare(family, found)
-    assert found.problem() == "missing"
+    assert problem_of(family, found) == "missing"
     assert not list(tmp_path.rglob(".draft-*"))

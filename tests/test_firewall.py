@@ -26,10 +26,11 @@ from hyperbench.executors import Here, Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
 from hyperbench.hookspecs import FamilyEntry, MethodEntry, SuiteEntry
+from hyperbench.measuring import storage
 from hyperbench.measuring.conductor import execute
-from hyperbench.measuring.dataset import Dataset
+from hyperbench.measuring.dataset import Dataset, dataset, load, prepare
+from hyperbench.measuring.manifest import UnsoundError
 from hyperbench.measuring.plan import plan
-from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
 from hyperbench.records.record import RunRecord
@@ -61,6 +62,7 @@ BEHIND = (
     Site,
 )
 """What stands behind the firewall."""
+CODE = Fingerprints(method="of the spy", family="of the line")
 
 
 def reachable(*given: object) -> Iterator[object]:
@@ -134,8 +136,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     monkeypatch.setitem(sys.modules, door.__name__, door)
     registry = Registry([PluginSource("testing", "testing", "1", lambda: door)])
     # Without one, as of a method that was typed, there is no checkpoint.
-    code = Fingerprints(method="of the spy", family="of the line")
-    monkeypatch.setattr(registry, "fingerprints", lambda *_: code)
+    monkeypatch.setattr(registry, "fingerprints", lambda *_: CODE)
     return registry
 
 
@@ -150,8 +151,6 @@ def run(registry: Registry, tmp_path: Path) -> Callable[..., tuple[Run, RunRecor
             run for run in planned if run.method == method and run.seeds == protocol.seeds[0]
         ]
         with progress_display({chosen.key: "spy"}, Console(file=io.StringIO())) as on:
-            wanted = Wanted("testing/line-v1", protocol)
-            ensure_demonstrations(wanted, places, on, registry=registry)
             [outcome] = Here().map(partial(execute, registry=registry), [chosen], places, on)
         record = outcome.result
         assert record.status == "ok", record.traceback
@@ -239,6 +238,37 @@ def test_the_judged_episodes_are_the_only_rollouts_of_targets(
     assert set(played) == {task.key for task in record.split.target}
     episodes = StoredRun(record, tmp_path / "runs" / chosen.key).episodes()
     assert len(episodes["return"]) == record.num_target_rollouts
+
+
+@pytest.mark.parametrize(("method", "protocol"), [("spy", ZERO_SHOT), ("shown", SUPPORTED)])
+def test_who_may_see_no_target_demonstration_has_none_made_and_none_read(
+    run, method, protocol, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: set[str] = set()
+    reading = storage.read_episodes
+
+    def watched(data, there, wanted, num_episodes):
+        read.update(wanted)
+        return reading(data, there, wanted, num_episodes)
+
+    monkeypatch.setattr("hyperbench.measuring.dataset.read_episodes", watched)
+    _, record = run(method, protocol)
+    keys = {name: {entry.key for entry in part} for name, part in record.split}
+    shown = keys["source"] | keys["validation"]
+    assert read == (shown | keys["target"] if method == "shown" else shown)
+    family = LineFamily()
+    found = dataset(family, protocol.num_demonstrations, tmp_path / "data")
+    for task in family.tasks:
+        if task.key in read:
+            assert load(family, found, [task]).num_tasks == 1
+        else:
+            with pytest.raises(UnsoundError, match="are missing"):
+                load(family, found, [task])
+    if method == "spy":  # where all are there, no more are read
+        prepare(family, found, CODE.family)
+        read.clear()
+        run(method, protocol)
+        assert read == shown
 
 
 def test_choosing_by_target_tasks_cannot_be_expressed() -> None:

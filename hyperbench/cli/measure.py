@@ -238,7 +238,7 @@ def prepare(
     data_dir: DataDir = None,
     threads: Threads = 0,
 ) -> None:
-    """Let the experts demonstrate and store it, with checksums; what is sound is kept."""
+    """Let the experts of all tasks demonstrate and store it; what is sound is kept."""
     from hyperbench.commands.prepare import prepare_command
 
     with goes_on("Finished families"):

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from hyperbench.errors import HyperbenchError, UnknownNameError
-from hyperbench.events import Listeners, Notify
+from hyperbench.events import Event, Listeners, Notify
 from hyperbench.executors import Executor
 from hyperbench.registry import Registry
 from hyperbench.run import Run
-from hyperbench.view.console import standard_error
+from hyperbench.view.console import print_line, standard_error
 from hyperbench.view.event_log import EventLog
 from hyperbench.view.progress import progress_display
 
@@ -70,7 +70,7 @@ def watched(
     runs: Mapping[str, Run] | None = None,
     families: Collection[str] = (),
 ) -> Iterator[Notify]:
-    """Show how far runs are, and log it where that is asked for.
+    """Show how far runs are and what they tell on the way, and log it where that is asked for.
 
     Args:
         labels: per run key what the run is called, in the order in which runs are begun.
@@ -80,7 +80,13 @@ def watched(
     """
     with progress_display(labels, err, runs, families) as display:
         if log is None:
-            yield display
+            yield Listeners(display, _say)
             return
         log.name(labels)
-        yield Listeners(display, log)
+        yield Listeners(display, _say, log)
+
+
+def _say(event: Event) -> None:
+    """Print what work that goes on has to tell."""
+    if event.status == "running" and event.message:
+        print_line(event.message, err)

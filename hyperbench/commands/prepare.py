@@ -41,7 +41,7 @@ def prepare_command(
         size = sum(path.stat().st_size for path in (prepared.found.folder / "data").iterdir())
         state = "sound" if prepared.problem is None else "made"
         num_tasks = len(installed().make_family(prepared.family).tasks)
-        num_episodes = num_tasks * int(prepared.found.identity["num_episodes"])
+        num_episodes = num_tasks * prepared.found.num_episodes
         out.print(
             f"{prepared.family}: {num_episodes} episodes {state}, {size / 1e6:.0f} MB in "
             f"{prepared.found.folder}",
@@ -59,7 +59,7 @@ def prepare_families(
     debug: bool = False,
     log: EventLog | None = None,
 ) -> list[Prepared]:
-    """Make demonstrations unless sound ones are there, and tell what is not as it should be.
+    """Make demonstrations unless sound ones are there, and tell where that fails.
 
     Args:
         wanted: of which families.
@@ -76,10 +76,6 @@ def prepare_families(
             if debug and prepared.traceback:
                 said += f"\n{prepared.traceback}"
             print_line(said, err)
-        elif prepared.problem not in (None, "missing"):
-            said = f"Demonstrations of {prepared.family} were {prepared.problem}."
-            line = f"{said} They were made again."
-            print_line(line, err)
     return done
 
 

@@ -12,7 +12,6 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.tables import json_text
 from hyperbench.commands.executing import Place, watched
 from hyperbench.commands.growing import GrowingBoard
-from hyperbench.commands.prepare import prepare_families
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
@@ -21,8 +20,7 @@ from hyperbench.measuring.locks import has_locks
 from hyperbench.measuring.order import in_order
 from hyperbench.measuring.plan import Shard, plan
 from hyperbench.measuring.plans import write_plan
-from hyperbench.measuring.preparing import Wanted
-from hyperbench.measuring.sharing import Due, carry_out, fail_once
+from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord
@@ -142,6 +140,7 @@ def run_command(
             data_dir.absolute(),
             timeout=timeout,
             checkpoint_seconds=checkpoint_seconds,
+            keep=keep,
         )
         if not has_locks(site.runs):
             print_line(_NO_LOCKS.format(output_dir), err)
@@ -149,7 +148,7 @@ def run_command(
         pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
         # A part of a plan makes no board.
         growing = GrowingBoard(runs if shard is None else (), due, output_dir, log or ignore)
-        failed = _execute(pending, executor, site, log, growing, keep=keep, debug=debug)
+        failed = _execute(pending, executor, site, log, growing)
     if shard is not None:
         print_line(
             f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
@@ -214,44 +213,21 @@ def _execute(
     site: Site,
     log: EventLog | None,
     growing: GrowingBoard,
-    *,
-    keep: bool,
-    debug: bool,
 ) -> list[RunRecord]:
     """Carry out runs, in processes that may end as they like; this one keeps the books.
 
     Returns:
         Records of the runs that failed, in the order of the plan.
     """
-    learning = {due.run.family: due.run.protocol for due in pending if not due.run.is_arm}
     ordered = in_order(pending, installed())
     labels = {due.run.key: due.run.label for due in ordered}
     by_key = {due.run.key: due.run for due in ordered}
-    with executor:
-        done = prepare_families(
-            [Wanted(family, protocol, keep) for family, protocol in learning.items()],
-            executor,
-            replace(site, num_threads=executor.num_threads(len(learning))),
-            debug,
-            log,
-        )
-        without = {prepared.family: prepared for prepared in done if prepared.found is None}
-        with watched(labels, log, by_key, growing.families) as notify:
-            able, records = [], []
-            for due in ordered:
-                prepared = without.get(due.run.family)
-                if due.run.is_arm or prepared is None:
-                    able.append(due)
-                    continue
-                why = f"no demonstrations of {prepared.family}: {prepared.failure}"
-                trace = prepared.traceback
-                if failure := fail_once(due, why, site, notify, traceback=trace):
-                    records.append(failure)
-                    growing.add(failure)
-            shared = replace(site, num_threads=executor.num_threads(len(pending)))
-            for record in carry_out(able, executor, shared, notify):
-                records.append(record)
-                growing.add(record)
+    site = replace(site, num_threads=executor.num_threads(len(pending)))
+    records = []
+    with executor, watched(labels, log, by_key, growing.families) as notify:
+        for record in carry_out(ordered, executor, site, notify):
+            records.append(record)
+            growing.add(record)
     places = {due.run.key: place for place, due in enumerate(pending)}
     failed = [record for record in records if record.status == "failed"]
     return sorted(failed, key=lambda record: places[record.key])

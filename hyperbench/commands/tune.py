@@ -22,7 +22,7 @@ from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted
 from hyperbench.measuring.settings import settings_of
 from hyperbench.protocol import EvalProtocol
-from hyperbench.registry import installed
+from hyperbench.registry import Registry, installed
 from hyperbench.run import spelled
 from hyperbench.search import Setting
 from hyperbench.threads import num_cores
@@ -112,7 +112,7 @@ def tune_command(
         # Trials are in order, each after all the others.
         with executor, awaited(lock, _REMEDY, partial(print_line, line, err)):
             study = read_study(folder) or study  # of a command that was at it until now
-            wanted = [Wanted(family, rules) for family in study.families]
+            wanted = [_wanted(family, rules, registry) for family in study.families]
             refuse_without(prepare_families(wanted, executor, site, debug, log))
             cases = [make_case(run, registry, data_dir, num_cores()) for run in runs]
             pending = range(len(study.trials), num_trials)
@@ -134,6 +134,14 @@ def tune_command(
     if not study.ranked:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
     return left_out.number
+
+
+def _wanted(id_: str, rules: EvalProtocol, registry: Registry) -> Wanted:
+    """What is needed of a family: demonstrations of source and validation tasks of any split."""
+    family = registry.make_family(id_)
+    splits = [rules.split(family, pair.split) for pair in rules.seeds]
+    shown = {task.key for split in splits for task in (*split.source, *split.validation)}
+    return Wanted(id_, rules, tuple(task for task in family.tasks if task.key in shown))
 
 
 def _print_study(study: Study) -> None:

@@ -26,10 +26,11 @@ class Site:
         num_threads: physics threads of each worker. Everything else runs on one thread, so that
             results do not depend on how many runs share the machine.
         plugins: files of plugins that are not installed, which a worker must load as well.
-        timeout: seconds that one item may take; None for as long as it likes. ``Here`` cannot stop
-            what takes longer.
+        timeout: seconds that one item may take, demonstrations not counted; None for as long as it
+            likes. ``Here`` cannot stop what takes longer.
         checkpoint_seconds: how much of a resumable fit may be lost when it is killed; 0 keeps its
             state after every step.
+        keep: whether demonstrations count as well that other code of their family made.
     """
 
     runs: Path
@@ -38,6 +39,7 @@ class Site:
     plugins: tuple[Path, ...] = ()
     timeout: float | None = None
     checkpoint_seconds: float = 60.0
+    keep: bool = False
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ class Processes:
                 case "begun":
                     worker.begun, self._num_failed_starts = time.monotonic(), 0
                 case "event":
+                    worker.heed(content)
                     # What watches may fail, and the next event is told all the same.
                     with suppress(Exception):
                         notify(content)

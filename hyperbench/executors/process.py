@@ -14,6 +14,7 @@ from typing import Any
 
 import cloudpickle
 
+from hyperbench.events import FOR_OTHERS, Event
 from hyperbench.executors import Site
 from hyperbench.executors.worker import serve
 
@@ -42,6 +43,8 @@ class Worker:
         """Whether it has told that it can be given an item."""
         self.begun: float | None = None
         """When it began what it holds, in seconds of ``time.monotonic``; None before."""
+        self._for_others: float | None = None
+        """Since when it is at what is for other items as well; None if it is not."""
 
     @property
     def is_busy(self) -> bool:
@@ -55,8 +58,9 @@ class Worker:
 
     @property
     def seconds(self) -> float:
-        """How long it has been at its item."""
-        return 0.0 if self.begun is None else time.monotonic() - self.begun
+        """How long it has been at what is for its item alone."""
+        until = time.monotonic() if self._for_others is None else self._for_others
+        return 0.0 if self.begun is None else until - self.begun
 
     @property
     def has_exited(self) -> bool:
@@ -88,7 +92,7 @@ class Worker:
 
     def take(self) -> Any:
         """Take back the item."""
-        self.begun = None
+        self.begun = self._for_others = None
         return self._items.pop()
 
     def told(self) -> Iterator[tuple[str, Any]]:
@@ -99,6 +103,15 @@ class Worker:
         except (EOFError, OSError):
             self.has_hung_up = True
             self.wait(_LAST_SECONDS)
+
+    def heed(self, event: Event) -> None:
+        """Let its time stand still while it is at what is for other items as well."""
+        now = time.monotonic()
+        if event.stage in FOR_OTHERS:
+            self._for_others = self._for_others or now
+        elif self._for_others is not None and self.begun is not None:
+            self.begun += now - self._for_others
+            self._for_others = None
 
     def wait(self, seconds: float) -> None:
         """Wait for its end."""

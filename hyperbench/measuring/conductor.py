@@ -15,9 +15,9 @@ from hyperbench.executors import Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.checkpoint import StoredCheckpoint, checkpoint_of, discard_checkpoint
-from hyperbench.measuring.dataset import dataset, load
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.memory import PeakMemory
+from hyperbench.measuring.preparing import NoDemonstrationsError, shown_to
 from hyperbench.measuring.surroundings import restored
 from hyperbench.policy import STORABLE, PolicyBatch, StorablePolicies
 from hyperbench.provenance import provenance
@@ -58,7 +58,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
 
     Raises:
         StorageError: not even a word that the run failed can be written, or demonstrations cannot
-            be read.
+            be written or read.
     """
     registry = registry or installed()
     family = registry.make_family(run.family)
@@ -68,8 +68,13 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
         with restored(), single_threaded():
             # Before the fit, which may last: of the code as it is imported.
             fingerprints = registry.fingerprints(run.family, run.method)
-            memory = PeakMemory(run.device)
-            measured = _measured(run, family, split, seeds, site, notify, registry, fingerprints)
+            given = None
+            if not run.is_arm:
+                given = shown_to(run, family, split, site, notify, fingerprints.family)
+            memory = PeakMemory(run.device)  # after those who demonstrate, for whichever run it is
+            measured = _measured(
+                run, family, split, seeds, site, notify, registry, fingerprints, given
+            )
             not_stored = _obstacle(measured.policies, registry)
             record = RunRecord(
                 status="ok",
@@ -99,10 +104,9 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
     except (KeyboardInterrupt, GeneratorExit, StorageError):  # a full disk is nobody's failure
         raise
     except BaseException as error:  # whatever a method or a world raises, or how it leaves
+        why = str(error) if isinstance(error, NoDemonstrationsError) else one_line(error)
         where = traceback_of(error)
-        return record_failure(
-            run, one_line(error), site, notify, traceback=where, registry=registry
-        )
+        return record_failure(run, why, site, notify, traceback=where, registry=registry)
     discard_checkpoint(run, site)
     emit(notify, run.key, "judging", status="ok")
     return record
@@ -117,9 +121,10 @@ def _measured(
     notify: Notify,
     registry: Registry,
     fingerprints: Fingerprints,
+    given: Demonstrations | None,
 ) -> Measurement:
-    """Play a control arm, or make a generator, load what it may see, and measure it."""
-    if run.is_arm:
+    """Play a control arm, or make a generator and measure it with the demonstrations given."""
+    if given is None:
         emit(notify, run.key, "judging")
         started = time.perf_counter()
         table, played = play_arm(run.method, family, split, seeds, site.num_threads)
@@ -127,18 +132,16 @@ def _measured(
     emit(notify, run.key, "loading")
     method = registry.method_class(run.method)
     generator = method(method.Config.model_validate(run.config))
-    found = dataset(family, run.protocol.num_demonstrations, site.data)
-    demonstrations = load(family, found, (*split.source, *split.validation))
     support = None
     if run.num_support_due:
-        support = load(family, found, split.target).first(run.num_support_due)
+        support = given.select(split.target).first(run.num_support_due)
     checkpoint = None
     if generator.resumable:
         packages = registry.packages_of(run.family, run.method)
         checkpoint = checkpoint_of(run, site, fingerprints, packages)
     return measure(
         generator,
-        demonstrations,
+        given.select((*split.source, *split.validation)),
         family,
         split,
         seeds,

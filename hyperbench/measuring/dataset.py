@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hyperbench.demonstration import Demonstrations
-from hyperbench.disk import check_writable, reading
-from hyperbench.errors import DataError, HyperbenchError, one_line
+from hyperbench.disk import check_writable, reading, refused_by_disk
+from hyperbench.errors import one_line
 from hyperbench.family import TaskFamily
-from hyperbench.files import new_folder, read_file, sha256_file
-from hyperbench.measuring.storage import Recorder, read_episodes, write_episodes
+from hyperbench.files import new_folder
+from hyperbench.measuring.manifest import (
+    DATA_FILES,
+    MANIFEST,
+    MISSING,
+    Manifest,
+    UnsoundError,
+    check_files,
+    read_manifest,
+    write_manifest,
+)
+from hyperbench.measuring.storage import (
+    Episodes,
+    Recorder,
+    read_episodes,
+    write_episodes,
+)
 from hyperbench.policy import ARITHMETIC
 from hyperbench.rollout import EpisodeProgress, episode_seeds, rollout
 from hyperbench.seeding import content_hash
 from hyperbench.task import TaskSpec
 
-MANIFEST = "manifest.json"
 _SEED_ROOT = 0
 """Demonstrations are part of the benchmark: their seeds are the same for everybody."""
 _FORMAT_VERSION = 1
 DATA_REMEDY = "Choose another place with --data-dir."
 """What helps where demonstrations cannot be written."""
-_DATA = ("data/*.hdf5", "data/*.json")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One family's demonstrations on disk.
+    """One family's demonstrations on disk, of those tasks that somebody has needed.
 
     Args:
         folder: holds ``manifest.json`` and, in ``data``, the Minari dataset.
-        identity: what the episodes are of: family, experts, physics, seeds, number of episodes.
+        identity: what the episodes are of: family, all its tasks, experts, physics, seeds, number
+            of episodes.
     """
 
     folder: Path
@@ -48,53 +60,10 @@ class Dataset:
         """The identity's content hash; part of every run's identity."""
         return content_hash(self.identity)
 
-    def problem(self, code: str | None = None) -> str | None:
-        """Why these files must not be used: missing, for something else, altered; None if sound.
-
-        Args:
-            code: fingerprint of the family's; None if it does not matter what made them. Files from
-                before there were fingerprints count as made by any.
-        """
-        path = self.folder / MANIFEST
-        try:
-            manifest = _Manifest.model_validate_json(read_file(path))
-        except FileNotFoundError:
-            return "missing"
-        except (OSError, DataError, ValidationError):
-            return f"unreadable: {path}"
-        if manifest.identity != self.identity:
-            return f"made for something else than {self.identity['family']} as installed"
-        if code is not None and manifest.code not in (None, code):
-            return f"made by other code than that of {self.identity['family']} as installed"
-        # What else lies there, such as a desktop's or a network disk's own files, nobody reads.
-        if odd := {self.folder / name for name in manifest.sha256} ^ self._files():
-            named = ", ".join(sorted(str(path) for path in odd))
-            return f"incomplete: manifest and folder disagree on {named}"
-        if not manifest.sha256:
-            return "incomplete: its manifest lists no file"
-        for name, expected in manifest.sha256.items():
-            try:
-                found = sha256_file(self.folder / name)
-            except OSError as error:
-                return f"unreadable: {self.folder / name}: {error.strerror}"
-            if found != expected:
-                return f"corrupt: the checksum of {self.folder / name} differs from its manifest"
-        return None
-
-    def _files(self) -> set[Path]:
-        """The files that Minari reads."""
-        found = (path for pattern in _DATA for path in self.folder.glob(pattern))
-        return {path for path in found if not path.name.startswith(".")}
-
-
-class _Manifest(BaseModel):
-    """What ``manifest.json`` holds."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    identity: dict[str, Any]
-    code: str | None = None
-    sha256: dict[str, str]
+    @property
+    def num_episodes(self) -> int:
+        """Episodes of each task."""
+        return int(self.identity["num_episodes"])
 
 
 def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
@@ -129,15 +98,19 @@ def prepare(
     found: Dataset,
     code: str | None = None,
     *,
+    tasks: Sequence[TaskSpec] | None = None,
+    kept: Mapping[str, Episodes] | None = None,
     num_threads: int = 1,
     progress: EpisodeProgress | None = None,
 ) -> None:
-    """Let the demonstrators of all tasks play and write what they did, replacing what was there.
+    """Let the demonstrators of tasks play and write what they did, replacing what was there.
 
     Args:
         family: whose demonstrators play.
         found: where to write, from ``dataset``.
         code: fingerprint of the family's, to be kept beside.
+        tasks: whose demonstrators play; all if not given.
+        kept: episodes of other tasks, from ``sound``, that are written as well.
         num_threads: physics threads.
         progress: told (steps done, horizon).
 
@@ -145,54 +118,105 @@ def prepare(
         DataError: the folder cannot be written.
     """
     check_writable(found.folder.parent, DATA_REMEDY)
-    num_episodes = int(found.identity["num_episodes"])
-    recorder = Recorder(family.info.horizon)
+    tasks = family.tasks if tasks is None else tasks
+    recorder = Recorder()
     table = rollout(
         family,
-        family.tasks,
-        family.demonstrators(family.tasks),
-        episode_seeds(_SEED_ROOT, "demonstration", family.tasks, num_episodes),
+        tasks,
+        family.demonstrators(tasks),
+        episode_seeds(_SEED_ROOT, "demonstration", tasks, found.num_episodes),
         num_threads=num_threads,
         execution_noise=family.info.execution_noise,
         watch=recorder,
         progress=progress,
     )
-    with new_folder(found.folder, DATA_REMEDY, (MANIFEST, *_DATA)) as draft:
-        write_episodes(draft / "data", family, table, recorder)
-        checksums = {
-            path.relative_to(draft).as_posix(): sha256_file(path)
-            for path in sorted(draft.glob("data/*"))
-        }
-        manifest = {"identity": found.identity, "code": code, "sha256": checksums}
-        text = json.dumps(manifest, indent=2) + "\n"
-        (draft / MANIFEST).write_text(text, encoding="utf-8")
+    episodes = {**(kept or {}), **recorder.episodes(table)}
+    # In one order, so that the dataset is the same however it came about.
+    there = {task: episodes[task.key] for task in family.tasks if task.key in episodes}
+    with new_folder(found.folder, DATA_REMEDY, (MANIFEST, *DATA_FILES)) as draft:
+        write_episodes(draft / "data", family, there)
+        by_key = {task.key: row for task, row in there.items()}
+        write_manifest(draft, found.identity, code, by_key)
 
 
-def load(family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec]) -> Demonstrations:
-    """Read the demonstrations of some tasks, after checking every checksum.
+def load(
+    family: TaskFamily, found: Dataset, tasks: Sequence[TaskSpec], code: str | None = None
+) -> Demonstrations:
+    """Read the demonstrations of some tasks, and nothing of others, and check their sums.
+
+    Args:
+        family: whose.
+        found: where they are, from ``dataset``.
+        tasks: which.
+        code: fingerprint of the family's; None if it does not matter what made them. Files from
+            before there were fingerprints count as made by any.
 
     Raises:
-        DataError: the dataset is missing or must not be used.
+        UnsoundError: they are missing or must not be used.
+        StorageError: the disk does not give them.
     """
-    problem = found.problem()
-    if problem is not None:
-        raise DataError(
-            f"Demonstrations of {family.info.id} are {problem}. "
-            f"Make them with: hyperbench prepare --suite {family.info.id}"
-        )
-    wanted = {task.key for task in tasks}
-    data = found.folder / "data"
-    try:
-        with reading(data):
-            num_all = len(family.tasks) * int(found.identity["num_episodes"])
-            episodes = read_episodes(data, wanted, num_all)
-    except HyperbenchError:
-        raise
-    except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs
-        raise DataError(f"{data} holds no demonstrations: {one_line(error)}") from error
+    while True:
+        before = _stamp(found)
+        try:
+            manifest = read_manifest(found.folder, found.identity, code)
+            episodes = _episodes(family, found, manifest, [task.key for task in tasks])
+            break
+        except UnsoundError:
+            # Another process may have put more tasks in their place meanwhile.
+            if _stamp(found) == before:
+                raise
     return Demonstrations(
         tuple(tasks),
-        tuple(tuple(episodes[task.key]) for task in tasks),
+        tuple(episodes[task.key] for task in tasks),
         family.action_space.low.astype(np.float32),
         family.action_space.high.astype(np.float32),
     )
+
+
+def sound(family: TaskFamily, found: Dataset, code: str | None) -> dict[str, Episodes]:
+    """All episodes that others may be put beside, by the keys of their tasks.
+
+    Args:
+        family: whose.
+        found: where they are, while nobody else writes there.
+        code: as for ``load``.
+
+    Raises:
+        UnsoundError: nothing there may be used.
+        StorageError: the disk does not give them.
+    """
+    manifest = read_manifest(found.folder, found.identity, code)
+    return _episodes(family, found, manifest, manifest.there(family))
+
+
+def _episodes(
+    family: TaskFamily, found: Dataset, manifest: Manifest, wanted: Sequence[str]
+) -> dict[str, Episodes]:
+    """Read and check the episodes of tasks whose keys are given."""
+    there = manifest.there(family)
+    if not set(wanted) <= set(there):
+        raise UnsoundError(family.info.id, MISSING)
+    check_files(found.folder, manifest)
+    data = found.folder / "data"
+    with reading(data):
+        try:
+            episodes = read_episodes(data, there, wanted, found.num_episodes)
+        except Exception as error:  # whatever HDF5 and Minari say of what is none of theirs
+            if refused_by_disk(error) is not None:
+                raise
+            raise UnsoundError(family.info.id, f"corrupt: {data}: {one_line(error)}") from error
+    # Between one look at the folder and the next, another dataset may have come into its place.
+    for key, row in episodes.items():
+        if not manifest.agrees(key, row):
+            why = f"corrupt: the checksum of task {key} in {data} differs from its manifest"
+            raise UnsoundError(family.info.id, why)
+    return episodes
+
+
+def _stamp(found: Dataset) -> tuple[int, int] | None:
+    """What tells one dataset in a place from the next."""
+    try:
+        stat = (found.folder / MANIFEST).stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperbench.errors import DataError, StorageError
-from hyperbench.events import Notify, emit
+from hyperbench.events import DEMONSTRATING, Event, Notify, emit
 from hyperbench.executors import Executor, Site
 from hyperbench.measuring.conductor import execute, record_failure
 from hyperbench.measuring.locks import PATIENCE_SECONDS, lock_path, locked
+from hyperbench.measuring.preparing import NoDemonstrationsError
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 from hyperbench.run import Run
@@ -60,15 +61,23 @@ def carry_out(
     """
     waiting = list(runs)
     num_refused = 0
+    stages: dict[str, str] = {}
+
+    def heed(event: Event) -> None:
+        stages[event.run] = event.stage
+        notify(event)
+
     # Waiting must not pass for a run that takes too long.
     patience = min(PATIENCE_SECONDS, site.timeout / 2 if site.timeout else PATIENCE_SECONDS)
     while waiting:
         elsewhere = []
-        for outcome in executor.map(execute_once, waiting, site, notify):
+        for outcome in executor.map(execute_once, waiting, site, heed):
             record = outcome.result
             if outcome.lost is not None:
-                lost = replace(outcome.item, patience=_LAST_SECONDS)
-                record = fail_once(lost, outcome.lost, site, notify)
+                lost, why = replace(outcome.item, patience=_LAST_SECONDS), outcome.lost
+                if stages.get(lost.run.key) == DEMONSTRATING:
+                    why = str(NoDemonstrationsError(lost.run.family, why))
+                record = fail_once(lost, why, site, notify)
             if record is None:
                 elsewhere.append(replace(outcome.item, patience=patience))
                 continue
@@ -89,9 +98,7 @@ def execute_once(due: Due, site: Site, notify: Notify) -> RunRecord | None:
         return _news(due, site.runs, notify) or execute(due.run, site, notify)
 
 
-def fail_once(
-    due: Due, error: str, site: Site, notify: Notify, *, traceback: str | None = None
-) -> RunRecord | None:
+def fail_once(due: Due, error: str, site: Site, notify: Notify) -> RunRecord | None:
     """Record that a run failed unless it is done meanwhile; None if another command is at it.
 
     Args:
@@ -99,13 +106,12 @@ def fail_once(
         error: why, in one line.
         site: where records go.
         notify: told that the run failed.
-        traceback: where it failed, if that is known.
     """
     with _held(due, site) as mine:
         if not mine:
             return None
         news = _news(due, site.runs, notify)
-        return news or record_failure(due.run, error, site, notify, traceback=traceback)
+        return news or record_failure(due.run, error, site, notify)
 
 
 def _held(due: Due, site: Site) -> AbstractContextManager[bool]:

@@ -1,7 +1,9 @@
 """Code that was edited makes another number: records say which code they are of."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -206,9 +208,11 @@ def site(tmp_path):
 def prepared(registry, site):
     """Make the demonstrations unless they are there; gives why they had to be made."""
 
-    def go(*, keep=False):
-        wanted = Wanted("testing/line-v1", PROTOCOL, keep)
-        return ensure_demonstrations(wanted, site, ignore, registry=registry)[1]
+    def go(tasks=slice(None), *, keep=False, notify=ignore):
+        family = registry.make_family("testing/line-v1")
+        wanted = Wanted("testing/line-v1", PROTOCOL, family.tasks[tasks])
+        there = replace(site, keep=keep)
+        return ensure_demonstrations(wanted, there, notify, registry=registry)[1]
 
     return go
 
@@ -252,6 +256,26 @@ def test_demonstrations_of_edited_experts_are_made_again(package, prepared):
     assert prepared(keep=True) is None
     assert prepared() == "made by other code than that of testing/line-v1 as installed"
     assert prepared() is None
+
+
+def test_demonstrations_of_two_codes_are_never_in_one_dataset(package, prepared, registry, site):
+    some, more = slice(2), slice(1, 4)
+    other = "made by other code than that of testing/line-v1 as installed"
+    assert prepared(some) == "missing"
+    assert prepared(more) == "missing"
+    package("world.py", "class Line", "SPEED = 1\n\n\nclass Line")
+    assert prepared(slice(4), keep=True) is None
+    told = []
+    # What of them is missing, the other code is not there to play.
+    assert prepared(slice(5), keep=True, notify=told.append) == other
+    assert f"Demonstrations of testing/line-v1 were {other}. They were made again." in {
+        event.message for event in told
+    }
+    assert prepared(slice(5)) is None
+    family = registry.make_family("testing/line-v1")
+    manifest = json.loads(next(site.data.glob("*/testing/line-v1/manifest.json")).read_text())
+    assert list(manifest["tasks"]) == [task.key for task in family.tasks[:5]]
+    assert manifest["code"] == registry.fingerprints("testing/line-v1").family
 
 
 def test_the_command_says_why_it_measures_again(

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from hyperbench.errors import HyperbenchError
-from hyperbench.events import ignore
+from hyperbench.events import DEMONSTRATING, WAITING, Event, ignore
 from hyperbench.executors import Site
 from hyperbench.executors.local import Processes
+from hyperbench.executors.process import Worker
 
 PLUGIN = '''
 import os, signal, subprocess, sys, time
@@ -268,7 +269,7 @@ def test_an_expert_that_fails_costs_its_own_family_alone(place, measured, hyperb
     }
     for name, why in no.items():
         id_ = f"unruly/{name}-v1"
-        assert f"{id_} has no demonstrations: {why}" in err
+        assert f"failed: no demonstrations of {id_}: {why}" in err
         found = ended(place / "families", id_)
         assert found["sound"] == f"no demonstrations of {id_}: {why}"
         assert {found["nearest-expert"], found["reuse-bound"]} == {why}
@@ -412,3 +413,23 @@ def test_an_error_that_cannot_travel_is_told_and_workers_serve_again():
         assert "in function" in raised.value.__notes__[0]
         (again,) = executor.map(function, ["c"], Site(Path(), Path()), ignore)
         assert again.result == "c"
+
+
+def test_demonstrations_are_in_no_runs_time(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("hyperbench.executors.process.time.monotonic", lambda: now)
+    worker = Worker()
+    assert worker.seconds == 0
+    worker.begun = now
+    for after, stage, seconds in [
+        (1, "judging", 1),
+        (2, WAITING, 3),
+        (50, WAITING, 3),
+        (50, DEMONSTRATING, 3),
+        (50, DEMONSTRATING, 3),
+        (7, "fitting", 3),
+        (4, "fitting", 7),
+    ]:
+        now += after
+        worker.heed(Event("a run", stage))
+        assert worker.seconds == seconds

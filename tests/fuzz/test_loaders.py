@@ -18,7 +18,8 @@ from hyperbench.boards.literature import PUBLISHED, find_literature
 from hyperbench.cli.config import load_config
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.files import sha256_file
-from hyperbench.measuring.dataset import MANIFEST, dataset, load, prepare
+from hyperbench.measuring.dataset import dataset, load, prepare
+from hyperbench.measuring.manifest import MANIFEST
 from hyperbench.records.find import find_runs
 from hyperbench.records.gather import merge
 from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun, write_record
