@@ -52,7 +52,7 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
     [
         (
             ["run", "-m", "hypogen", "-s", "locomtion"],
-            "Unknown suite 'locomtion'. Did you mean 'locomotion'?  Installed: inversion",
+            "Unknown suite 'locomtion'. Did you mean 'locomotion'?  Installed: independent",
         ),
         (
             ["run", "-m", "hypogen", "-s", "locomotion/cheeta-speed"],
