@@ -58,7 +58,7 @@ def test_cpu_and_gpu_differ_no_more_than_two_seeds(method, device, fitted, diffe
 
 
 def test_the_same_fit_twice_as_it_is(method, device, fitted, difference):
-    """Torch promises nothing here: the bound is two seeds' difference, and what is found is told."""
+    """Torch promises nothing here: the bound is two seeds' difference; what is found is told."""
     one, other, other_seed = (fitted(method, device, FEW, seed=seed)[0] for seed in (0, 0, 1))
     found = difference(method, one, other)
     print(f"\n{method}: two equal fits on the GPU differ by {found:.1e}")
