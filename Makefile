@@ -29,12 +29,13 @@ bench: $(VENV)/installed  ## speed, as ratios within one run
 # A machine with a GPU has a torch of its own, and perhaps no network: the interpreter at hand is used,
 # with what lies in wheels/ laid before it. Without wheels/ it must have hyperbench already.
 GPU_PYTHON ?= 3.12
-GPU = PYTHONPATH=$(CURDIR)/build/gpu OMP_NUM_THREADS=1 $(PYTHON)
+GPU_PACKAGES = build/gpu/site-packages
+GPU = PYTHONPATH=$(CURDIR)/$(GPU_PACKAGES) OMP_NUM_THREADS=1 $(PYTHON)
 
 gpu:  ## tests and figures of a CUDA GPU, under eight minutes on an H100
-	rm -rf build/gpu
+	rm -rf $(GPU_PACKAGES)
 	if ls wheels/*.whl >/dev/null 2>&1; then \
-	  $(PYTHON) -m pip install -q --no-index --no-deps --target build/gpu wheels/*.whl; fi
+	  $(PYTHON) -m pip install -q --no-index --no-deps --target $(GPU_PACKAGES) wheels/*.whl; fi
 	$(GPU) -P -m pytest -m gpu -s -W default --confcutdir tests/gpu tests/gpu
 	$(GPU) tests/gpu/bench.py
 	$(GPU) tests/benchmarks/bench_fit.py --device cuda
