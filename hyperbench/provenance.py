@@ -55,7 +55,8 @@ class Provenance(BaseModel):
     num_cores: int
     """Cores of the machine."""
     gpu: str | None = None
-    """Name and driver of the GPU that was used; None where none was."""
+    """Name and driver of the GPU that was used, torch's CUDA, and whether TF32 was on; None where
+    none was."""
     commit: str | None
     """Commit of the source tree hyperbench was run from; None for an installed package."""
     dirty: bool | None
@@ -111,7 +112,7 @@ def torch_with_gpu() -> Any:
 
 
 def _gpu() -> str | None:
-    """Name and driver of torch's current GPU."""
+    """Name and driver of torch's current GPU, and how torch computes on it."""
     torch = torch_with_gpu()
     if torch is None:
         return None
@@ -121,7 +122,9 @@ def _gpu() -> str | None:
         driver = f"driver {done.stdout.split()[0]}"
     except (OSError, subprocess.SubprocessError, IndexError):
         driver = "unknown driver"
-    return f"{torch.cuda.get_device_name()}, {driver}"
+    tf32 = "off" if torch.get_float32_matmul_precision() == "highest" else "on"
+    name = torch.cuda.get_device_name()
+    return f"{name}, {driver}, CUDA {torch.version.cuda}, TF32 {tf32}"
 
 
 def _kernels() -> str | None:

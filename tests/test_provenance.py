@@ -1,11 +1,14 @@
 """Where and with what a run was made: which versions are recorded follows from metadata."""
 
 import subprocess
+import sys
 from importlib import metadata
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
+from hyperbench.measuring.memory import PeakMemory
 from hyperbench.provenance import Source, _source, provenance
 
 
@@ -108,3 +111,42 @@ def test_an_installed_package_has_the_commit_that_the_installer_noted(tmp_path, 
     found = provenance({"hb-vcs": info.parent / "hb_vcs"})
     assert found.sources["hb-vcs"] == Source(commit="abc")
     assert found.versions["hb-vcs"] == "1"
+
+
+@pytest.fixture
+def card(monkeypatch, tmp_path):
+    """A torch that finds a GPU, and a driver; gives what may be set in it."""
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 570.1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    cuda = SimpleNamespace(
+        is_available=lambda: True,
+        get_device_name=lambda: "Card 1",
+        reset_peak_memory_stats=lambda: None,
+        max_memory_allocated=lambda: 2**30,
+    )
+    torch = SimpleNamespace(
+        cuda=cuda,
+        version=SimpleNamespace(cuda="12.8"),
+        get_float32_matmul_precision=lambda: "highest",
+    )
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    return torch
+
+
+def test_a_run_on_a_gpu_says_which_and_how_it_computed(card):
+    assert provenance(device="cuda").gpu == "Card 1, driver 570.1, CUDA 12.8, TF32 off"
+    card.get_float32_matmul_precision = lambda: "high"
+    assert provenance(device="cuda").gpu == "Card 1, driver 570.1, CUDA 12.8, TF32 on"
+    assert provenance(device="cpu").gpu is None
+
+
+def test_the_memory_of_a_gpu_is_asked_for_by_runs_that_use_it(card):
+    forgotten = []
+    card.cuda.reset_peak_memory_stats = lambda: forgotten.append(True)
+    assert PeakMemory("cpu").of_gpu() is None
+    assert not forgotten
+    assert PeakMemory("cuda").of_gpu() == 2**30
+    assert forgotten

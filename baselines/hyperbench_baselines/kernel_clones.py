@@ -78,7 +78,8 @@ class KernelClones(LearnedGenerator):
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """MSE of each source task's own clone."""
-        return cloning_loss(network(batch.specs), batch, self.config.policy_activation)
+        layers = cast(KernelClonesNetwork, network).own(batch.specs)
+        return cloning_loss(layers, batch, self.config.policy_activation)
 
     def validation_loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """MSE of the mixed actions under the best bandwidth, which the network then keeps."""

@@ -15,7 +15,7 @@ Nothing but the clones is learned. Budget and batches are those of every method 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,5 +36,10 @@ class NearestClone(LearnedGenerator):
         return Clones(dimensions, self.config, rng, nearest)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """MSE of the clones' actions; on validation tasks that of the nearest ones'."""
+        """MSE of the actions of each source task's own clone."""
+        layers = cast(Clones, network).own(batch.specs)
+        return cloning_loss(layers, batch, self.config.policy_activation)
+
+    def validation_loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """MSE of the nearest clones' actions."""
         return cloning_loss(network(batch.specs), batch, self.config.policy_activation)

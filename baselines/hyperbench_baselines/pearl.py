@@ -43,6 +43,7 @@ from hyperbench_baselines.common.layers import Linear, uniform
 from hyperbench_baselines.common.learned import Dimensions
 from hyperbench_baselines.common.policies import Layers, cloning_loss
 from hyperbench_baselines.common.shared_policy import SharedPolicy
+from hyperbench_baselines.common.transfer import to_device
 
 _SMALLEST_VARIANCE = 1e-7
 """Smallest variance of a factor, as released: none may outweigh all others."""
@@ -113,7 +114,7 @@ class PearlNetwork(nn.Module):
 
     def draw(self, mean: Tensor, variance: Tensor) -> Tensor:
         """Draw z ~ q, differentiable in mean and variance."""
-        noise = torch.randn(mean.shape, generator=self._rng).to(mean.device)
+        noise = to_device(torch.randn(mean.shape, generator=self._rng), mean.device)
         return mean + variance.sqrt() * noise
 
 

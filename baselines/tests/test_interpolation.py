@@ -83,6 +83,12 @@ def test_the_policy_of_a_source_spec_is_its_clone_and_between_two_their_mean(rng
         ):
             assert torch.equal(weight, own)
             assert torch.equal(bias, own_bias)
+        own, found = network.own(torch.tensor(specs[1:])), network(torch.tensor(specs[1:]))
+        assert all(
+            torch.equal(one, other)
+            for layers in zip(own, found, strict=True)
+            for one, other in zip(*layers, strict=True)
+        )
         weight, bias = network(torch.tensor([[0.55]]))[0]
         assert torch.allclose(weight[0], network.weight[0][1:].mean(0), atol=1e-5)
         assert torch.allclose(bias[0], network.bias[0][1:].mean(0), atol=1e-5)

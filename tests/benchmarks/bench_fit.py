@@ -169,7 +169,9 @@ def main() -> None:
         for form in FORMS
     }
     losses = [steps[form, small]()[0] for form in FORMS]
-    if abs(losses[0] - losses[1]) > 1e-5 * losses[0]:
+    # A GPU adds up in another order for each shape.
+    tolerance = 1e-5 if device.type == "cpu" else 1e-4
+    if abs(losses[0] - losses[1]) > tolerance * losses[0]:
         raise SystemExit(f"The forms disagree: losses {losses}.")
     parts = compare(steps, arguments.repeats)
     totals = {name: sum(times) for name, times in parts.items()}

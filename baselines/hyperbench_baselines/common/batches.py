@@ -11,6 +11,7 @@ from torch import Tensor
 from hyperbench.demonstration import Demonstrations
 from hyperbench.task import FloatArray, spec_matrix
 from hyperbench_baselines.common.normalizer import Normalizer
+from hyperbench_baselines.common.transfer import to_device
 from hyperbench_baselines.common.values import Valuation
 
 
@@ -109,11 +110,11 @@ class TaskData:
         lengths = self._lengths[tasks, None]
         # A share that float32 rounds to 1 must not reach into the next task.
         within = (shares * lengths).long().clamp_(max=lengths - 1)
-        rows = (self._starts[tasks, None] + within).to(self._samples.device)
+        rows = to_device(self._starts[tasks, None] + within, self._samples.device)
         observations, actions, *valued = self._samples[rows].split(self._widths, dim=-1)
         transitions = None
         if valued:
             following, numbers = valued
             transitions = Transitions(following, *numbers.unbind(dim=-1))
-        specs = self._specs[tasks.to(self._specs.device)]
+        specs = self._specs[to_device(tasks, self._specs.device)]
         return Batch(specs, observations, actions, transitions)

@@ -53,18 +53,30 @@ class Clones(nn.Module):
         self.bias = nn.ParameterList(bias.detach().clone() for _, bias in initial)
         # At a source spec the task's own clone and, to the last bit, no other one's.
         self._rows = dict(zip(self._specs, np.eye(len(self._specs)), strict=True))
+        self.register_buffer("source_specs", torch.tensor(self._specs), persistent=False)
 
     def forward(self, specs: Tensor) -> Layers:
         rows = np.stack([self._row(tuple(spec)) for spec in specs.tolist()])
-        coefficients = torch.from_numpy(rows).to(self.weight[0])  # (num_tasks, num_source)
-        return [
-            (torch.tensordot(coefficients, weight, 1), coefficients @ bias)
-            for weight, bias in zip(self.weight, self.bias, strict=True)
-        ]
+        return self._mean(torch.from_numpy(rows))
+
+    def own(self, specs: Tensor) -> Layers:
+        """The clones of source tasks, (num_tasks, shown_dim), as a fit needs them at every step.
+
+        They are what calling the network gives, but specs are not read back from a GPU.
+        """
+        return self._mean((specs.unsqueeze(1) == self.source_specs).all(dim=-1))
 
     def members(self) -> Layers:
         """All clones, in the order of the source tasks."""
         return list(zip(self.weight, self.bias, strict=True))
+
+    def _mean(self, coefficients: Tensor) -> Layers:
+        """Weigh the clones by (num_tasks, num_source)."""
+        coefficients = coefficients.to(self.weight[0])
+        return [
+            (torch.tensordot(coefficients, weight, 1), coefficients @ bias)
+            for weight, bias in zip(self.weight, self.bias, strict=True)
+        ]
 
     def _row(self, spec: tuple[float, ...]) -> FloatArray:
         if spec not in self._rows:
