@@ -1,6 +1,6 @@
-"""Draw docs/decisions/quick-v2.png and print its figures: ``python docs/decisions/quick_v2.py RUNS``.
+"""Draw quick-v2.png beside this file and print its figures: ``python quick_v2.py RUNS``.
 
-RUNS holds runs of ``standard-v1`` with several settings of ``num_steps``, of the same methods on the
+RUNS holds runs of ``standard-v1`` with several ``num_steps``, of the same methods on the
 same families and splits. Fewer targets, episodes and splits are taken out of the same episodes.
 """
 
@@ -24,6 +24,7 @@ from matplotlib import pyplot as plt
 
 TARGETS, EPISODES, SPLITS = (6, 12, 24, 1000), (2, 4, 10), (1, 2)
 WHOLE = 1500
+NUM_SPLITS = 5
 
 
 def read(folder: Path) -> tuple[dict, dict]:
@@ -65,39 +66,37 @@ def read(folder: Path) -> tuple[dict, dict]:
 
 
 def compare(scores: dict, costs: dict) -> pd.DataFrame:
-    """One row a choice of steps, targets, episodes and splits: what it costs and how far it is."""
-    table = pd.Series(scores).rename_axis(
-        ["family", "split", "method", "steps", "targets", "episodes"]
-    )
-    cost = pd.Series(costs).rename_axis(table.index.names)
-    whole = table.xs((WHOLE, TARGETS[-1], EPISODES[-1]), level=["steps", "targets", "episodes"])
-    board = whole.groupby(["family", "method"]).mean().unstack("method")
+    """One row a family and choice: what it costs, and how far it is from the whole measurement."""
+    names = ["family", "split", "method", "steps", "targets", "episodes"]
+    table = pd.Series(scores).rename_axis(names)
+    cost = pd.Series(costs).rename_axis(names)
+    choices = ["steps", "targets", "episodes"]
+    whole = table.xs((WHOLE, TARGETS[-1], EPISODES[-1]), level=choices)
     found = []
-    for choice, part in table.groupby(["steps", "targets", "episodes"]):
-        by_split = part.droplevel(["steps", "targets", "episodes"])
-        same = (by_split - whole).abs().dropna()
-        paid = cost.xs(choice, level=["steps", "targets", "episodes"])
+    for (family, *choice), part in table.groupby(["family", *choices]):
+        apart = part.droplevel(["family", *choices]).unstack("method")
+        same = whole.loc[family].unstack("method")
+        if apart.shape != (NUM_SPLITS, 3) or same.shape != (NUM_SPLITS, 3):
+            continue  # not measured whole
+        real = same.mean()
+        paid = cost.loc[part.index].mean()
         for num in SPLITS:
-            far, orders, winners = [], [], []
-            for family in board.index:
-                apart = by_split.loc[family].unstack("method")
-                for splits in combinations(apart.index, num):
-                    quick, real = apart.loc[list(splits)].mean(), board.loc[family]
-                    far.append((quick - real).abs().mean())
-                    winners.append(quick.idxmax() == real.idxmax())
-                    orders += [
-                        np.sign(quick[a] - quick[b]) == np.sign(real[a] - real[b])
-                        for a, b in combinations(real.index, 2)
-                    ]
+            picks = [apart.loc[list(splits)].mean() for splits in combinations(apart.index, num)]
+            orders = [
+                np.sign(quick[a] - quick[b]) == np.sign(real[a] - real[b])
+                for quick in picks
+                for a, b in combinations(real.index, 2)
+            ]
             found.append(
                 {
-                    **dict(zip(("steps", "targets", "episodes"), choice, strict=True)),
+                    "family": family,
+                    **dict(zip(choices, choice, strict=True)),
                     "splits": num,
-                    "seconds": num * paid.mean(),
-                    "same split": same.mean(),
-                    "board": np.mean(far),
+                    "seconds": num * paid,
+                    "same split": (apart - same).abs().to_numpy().mean(),
+                    "board": np.mean([(quick - real).abs().mean() for quick in picks]),
                     "orders": np.mean(orders),
-                    "winner": np.mean(winners),
+                    "winner": np.mean([quick.idxmax() == real.idxmax() for quick in picks]),
                 }
             )
     return pd.DataFrame(found)
@@ -139,7 +138,12 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     scores, costs = read(parser.parse_args().runs)
     table = compare(scores, costs)
-    print(table.round(3).to_string())
+    chosen = ["steps", "targets", "episodes", "splits"]
+    counts = table.groupby("steps")["family"].nunique()
+    print("families by steps:", counts.to_dict())
+    print(table.groupby(chosen).mean(numeric_only=True).round(3).to_string())
+    part = table[(table["targets"] == TARGETS[-1]) & (table["episodes"] == EPISODES[-1])]
+    print(part.set_index(["family", "steps", "splits"]).round(3).to_string())
     by_method = pd.Series(scores).rename_axis(
         ["family", "split", "method", "steps", "targets", "episodes"]
     )
