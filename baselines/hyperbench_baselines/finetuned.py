@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from hyperbench.generator import MethodConfig
 from hyperbench.search import Range, SearchSpace
 from hyperbench.seeding import child_seed
+from hyperbench_baselines.common.adam import Adam
 from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.few_shot import FewShotGenerator
 from hyperbench_baselines.common.policies import Layers, cloning_loss
@@ -54,7 +55,7 @@ class Finetuned(FewShotGenerator):
         weights = [weight.requires_grad_() for layer in layers for weight in layer]
         # Adam keeps its averages for each number by itself, so tasks stacked in one tensor do not
         # meet; nor do their gradients, the loss being a sum over tasks.
-        optimizer = torch.optim.Adam(weights, config.finetune_learning_rate)
+        optimizer = Adam(weights, fused=False)
         # The same positions in every task's support, whichever tasks are asked for together.
         rng = torch.Generator().manual_seed(child_seed(0, "fine-tuning"))
         num_tasks, num_samples = support.actions.shape[:2]
@@ -65,7 +66,7 @@ class Finetuned(FewShotGenerator):
                 optimizer.zero_grad()
                 loss = num_tasks * cloning_loss(layers, batch, config.policy_activation)
                 loss.backward()
-                optimizer.step()
+                optimizer.step(config.finetune_learning_rate)
         return layers
 
 

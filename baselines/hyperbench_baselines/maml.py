@@ -108,7 +108,9 @@ def descend(
         create_graph: whether the step's gradients have gradients.
     """
     # Summed over tasks, for then each task's weights have the gradient of its own mean error.
-    loss = len(batch.actions) * cloning_loss(layers, batch, activation)
+    loss = len(batch.actions) * cloning_loss(
+        layers, batch, activation, twice_differentiable=create_graph
+    )
     weights = [weight for layer in layers for weight in layer]
     gradients = torch.autograd.grad(loss, weights, create_graph=create_graph)
     moved = [w - step_size * g for w, g in zip(weights, gradients, strict=True)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from hyperbench.statistics.proportions import deviation_of_mean, proportion_interval
 from hyperbench.statistics.resampling import (
@@ -66,7 +66,7 @@ def paired_interval(one: Resampled, other: Resampled) -> Interval:
         other: of the other's, paired with them.
     """
     estimate, deviation, degrees = _difference(one, other)
-    half = float(stats.t.ppf(1 - TAIL, degrees)) * deviation
+    half = float(special.stdtrit(degrees, 1 - TAIL)) * deviation
     return estimate - half, estimate + half
 
 
@@ -76,7 +76,7 @@ def p_value(one: Resampled, other: Resampled) -> float:
     It is below 5 % where ``paired_interval``, with the same arguments, does not contain 0.
     """
     estimate, deviation, degrees = _difference(one, other)
-    return float(2 * stats.t.sf(abs(estimate) / deviation, degrees))
+    return float(2 * special.stdtr(degrees, -abs(estimate) / deviation))
 
 
 def _difference(one: Resampled, other: Resampled) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from hyperbench.statistics.resampling import (
     ROUNDING,
@@ -28,7 +28,7 @@ from hyperbench.statistics.resampling import (
 )
 from hyperbench.statistics.scores import Array
 
-_Z = float(stats.norm.ppf(1 - TAIL))
+_Z = float(special.ndtri(1 - TAIL))
 
 
 def wilson_interval(rate: npt.ArrayLike, num_trials: npt.ArrayLike) -> tuple[Array, Array]:
@@ -82,7 +82,7 @@ def proportion_interval(
     variances = found.weights**2 * drawn * (1 - drawn) / worth
     rates = (found.weights * drawn).sum(axis=0)
     total = rates * (1 - rates) / variances.sum(axis=0)
-    quantile = stats.t.ppf(1 - TAIL, degrees_of_freedom(variances, found.sizes))
+    quantile = special.stdtrit(degrees_of_freedom(variances, found.sizes), 1 - TAIL)
     return rate, wilson_interval(rate, total * (_Z / quantile) ** 2)
 
 
@@ -100,7 +100,8 @@ def interval_within_bounds(found: Resampled) -> Interval:
         _, interval = proportion_interval({str(i): runs for i, runs in enumerate(found.strata)})
         low, high = interval or (found.estimate, found.estimate)
     else:
-        half = stats.t.ppf(1 - TAIL, degrees) * deviation / (found.estimate * (1 - found.estimate))
+        quantile = special.stdtrit(degrees, 1 - TAIL)
+        half = quantile * deviation / (found.estimate * (1 - found.estimate))
         low, high = (special.expit(special.logit(found.estimate) + way * half) for way in (-1, 1))
     return float(low), float(high)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from hyperbench.statistics.proportions import deviation_of_mean
 from hyperbench.statistics.resampling import (
@@ -80,6 +80,8 @@ def mean_ranks(values: Sequence[Array]) -> list[tuple[float, Interval | None]]:
     Returns:
         Each competitor's mean rank; low and high, or None where a family has too few parts.
     """
+    from scipy import stats  # which takes a second, and no run needs it
+
     last = len(values[0])
     sizes = [family.shape[1] for family in values]
     # From -1 for the first to 1 for the last.
@@ -95,7 +97,7 @@ def mean_ranks(values: Sequence[Array]) -> list[tuple[float, Interval | None]]:
     variances = np.where(varies, variances, 1.0)
     deviations = np.where(varies, np.sqrt(variances.sum(axis=0)), alike)
     degrees = np.where(varies, degrees_of_freedom(variances, sizes), alike_degrees)
-    half = stats.t.ppf(1 - TAIL, degrees) * unit * deviations
+    half = special.stdtrit(degrees, 1 - TAIL) * unit * deviations
     low, high = np.maximum(means - half, 1), np.minimum(means + half, last)
     return [
         (float(mean), (float(start), float(end)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from hyperbench.statistics.scores import Array, iqm, mean
 
@@ -88,7 +88,7 @@ class Resampled:
     def interval(self) -> tuple[Array, Array]:
         """95 % interval: low and high, each shaped as the estimate."""
         deviation, degrees = self.deviation
-        half = stats.t.ppf(1 - TAIL, degrees) * deviation
+        half = special.stdtrit(degrees, 1 - TAIL) * deviation
         return self.estimate - half, self.estimate + half
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperbench.generator import FitState
+from hyperbench_baselines.common.adam import Adam
 
 _NETWORK, _BEST, _OPTIMIZER, _RNG, _RECENT = "network.", "best.", "optimizer.", "rng.", "recent"
 
@@ -26,7 +27,7 @@ class Course:
     def __init__(
         self,
         network: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Adam,
         rngs: Sequence[torch.Generator],
         num_steps: int,
     ) -> None:
@@ -58,7 +59,7 @@ class Course:
             **{f"{_RNG}{i}": rng.get_state() for i, rng in enumerate(self._rngs)},
             _RECENT: self.losses_and_norms[:, self.last_check : self.step],
         }
-        for i, averages in self._optimizer.state_dict()["state"].items():
+        for i, averages in enumerate(self._optimizer.averages):
             tensors |= _prefixed(f"{_OPTIMIZER}{i}.", averages)
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
         best = None if self.best is None else self.best[:2]
@@ -68,11 +69,9 @@ class Course:
         """Go back to where ``state`` was made; network and optimiser must be as at the start."""
         tensors = {name: torch.tensor(array) for name, array in state.arrays.items()}
         self._network.load_state_dict(dict(_below(_NETWORK, tensors)))
-        averages: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below(_OPTIMIZER, tensors):
             index, _, average = name.partition(".")
-            averages.setdefault(int(index), {})[average] = tensor
-        self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": averages})
+            self._optimizer.averages[int(index)][average].copy_(tensor)
         for i, rng in enumerate(self._rngs):
             rng.set_state(tensors[f"{_RNG}{i}"])
         self.step = state.json["step"]

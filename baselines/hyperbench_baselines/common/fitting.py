@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperbench.generator import Checkpoint, FitReport, Progress, no_checkpoint
+from hyperbench_baselines.common.adam import Adam
 from hyperbench_baselines.common.batches import Batch, TaskData
 from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.common.course import Course
@@ -52,7 +53,7 @@ def fit_network(
         FloatingPointError: a loss or a gradient is not finite; says at which step and loss.
     """
     parameters = list(network.parameters())
-    optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+    optimizer = Adam(parameters, fused=True)
     held_out = None if validation is None else validation.spread(_NUM_VALIDATION_SAMPLES)
     # Read at the checks only: reading a loss at every step would make a GPU wait.
     course = Course(network, optimizer, (rng, *other_rngs), config.num_steps)
@@ -63,12 +64,11 @@ def fit_network(
 
     for step in range(course.step + 1, config.num_steps + 1):
         batch = source.draw(config.tasks_per_step, config.samples_per_task, rng)
-        optimizer.param_groups[0]["lr"] = learning_rate(step, config)
         optimizer.zero_grad()
         value = loss(batch)
         value.backward()
-        norms[step - 1] = nn.utils.clip_grad_norm_(parameters, config.max_gradient_norm)
-        optimizer.step()
+        norms[step - 1] = _clip(parameters, config.max_gradient_norm)
+        optimizer.step(learning_rate(step, config))
         losses[step - 1] = value.detach()
         course.step = step
 
@@ -107,6 +107,15 @@ def learning_rate(step: int, config: LearningConfig) -> float:
         return config.learning_rate
     progress = (step - start) / (config.num_steps - start)
     return config.learning_rate * (1 + progress * (config.final_learning_rate - 1))
+
+
+def _clip(parameters: Sequence[Tensor], largest: float) -> Tensor:
+    """Scale all gradients down to a norm of ``largest`` together; gives the norm they had."""
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    # Else they are multiplied by 1, which takes a pass through memory; a GPU would have to wait.
+    if not norm.is_cpu or not norm + 1e-6 < largest:
+        nn.utils.clip_grads_with_norm_(parameters, largest, norm)
+    return norm
 
 
 def _is_check(step: int, config: LearningConfig) -> bool:

@@ -1,0 +1,64 @@
+"""Adam, as torch computes it, without torch's optimizers.
+
+The first ``torch.optim.Optimizer`` of a process imports ``torch._dynamo``, which compiles nothing
+here and takes more than a second of every worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+
+class Adam:
+    """Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015; torch's defaults.
+
+    Args:
+        parameters: to be moved; their gradients are read where they have some.
+        fused: whether one loop does it all: faster, other last bits.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], *, fused: bool) -> None:
+        self._parameters, self._fused = list(parameters), fused
+        self.averages = [
+            {
+                "step": torch.zeros((), device=parameter.device if fused else None),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+            for parameter in self._parameters
+        ]
+        """Of each parameter: number of steps, averages of its gradient and of its square."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def step(self, learning_rate: float) -> None:
+        """Move the parameters by their gradients."""
+        moved = [
+            (parameter, parameter.grad, averages)
+            for parameter, averages in zip(self._parameters, self.averages, strict=True)
+            if parameter.grad is not None
+        ]
+        with torch.no_grad():
+            adam(
+                [parameter for parameter, _, _ in moved],
+                [gradient for _, gradient, _ in moved],
+                [averages["exp_avg"] for _, _, averages in moved],
+                [averages["exp_avg_sq"] for _, _, averages in moved],
+                [],
+                [averages["step"] for _, _, averages in moved],
+                fused=self._fused,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=learning_rate,
+                weight_decay=0.0,
+                eps=1e-8,
+                maximize=False,
+            )
