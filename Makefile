@@ -23,6 +23,7 @@ check: $(VENV)/installed  ## lint, format, types
 bench: $(VENV)/installed  ## speed, as ratios within one run
 	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/bench_rollout.py
 	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/bench_fit.py
+	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/bench_reuse.py
 	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/bench_leaderboard.py
 	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmarks/bench_executors.py
 
