@@ -46,8 +46,8 @@ class Manifest(BaseModel):
     code: str | None = None
     """Fingerprint of the family's code that made them."""
     tasks: dict[str, str] | None = None
-    """Of each task that is there, by its key and in the order of the episodes, the sum of its
-    arrays. None in older ones, where all the family's tasks are there."""
+    """The sum of each task's arrays, by its key, for those that are there, in the order of the
+    episodes. None in older ones, where all the family's tasks are there."""
     sha256: dict[str, str]
     """The sum of each file. Of a damaged one HDF5 may never finish reading, so it sees none."""
 

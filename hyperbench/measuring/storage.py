@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minari.data_collector import EpisodeBuffer
 
 Episodes = tuple[Episode, ...]
-"""Of one task."""
+"""All episodes of one task."""
 _HDF5_BYTES = 16_000
 """What HDF5 needs of its own for an episode, at most."""
 
