@@ -24,8 +24,7 @@ class Adam:
     def __init__(self, parameters: Iterable[Tensor], *, fused: bool) -> None:
         self._parameters, self._fused = list(parameters), fused
         self.averages: dict[int, dict[str, Tensor]] = {}
-        """Of each parameter that was moved: number of steps, averages of its gradient and of its
-        square."""
+        """Of each parameter that was moved: steps, averages of its gradient and of its square."""
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
