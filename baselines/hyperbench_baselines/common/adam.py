@@ -24,7 +24,7 @@ class Adam:
     def __init__(self, parameters: Iterable[Tensor], *, fused: bool) -> None:
         self._parameters, self._fused = list(parameters), fused
         self.averages: dict[int, dict[str, Tensor]] = {}
-        """Of each parameter that was moved: steps, averages of its gradient and of its square."""
+        """Steps, and averages of gradient and squared gradient, of each parameter that was moved."""
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
