@@ -24,7 +24,7 @@ class Adam:
     def __init__(self, parameters: Iterable[Tensor], *, fused: bool) -> None:
         self._parameters, self._fused = list(parameters), fused
         self.averages: dict[int, dict[str, Tensor]] = {}
-        """Steps, and averages of gradient and squared gradient, of each parameter that was moved."""
+        """Steps, and averages of gradient and squared gradient, of each parameter moved."""
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
