@@ -4,8 +4,8 @@
 
 Two forms of one step, which give the same loss on the same network:
 
-- ``ours``: the weights of each task generated once, applied with one batched product per layer to
-  all its samples; Adam fused, and HyPoGen's codecs' gradients gathered once for all blocks;
+- ``ours``: the weights of each task generated once, applied with batched products to all its
+  samples; Adam fused, and HyPoGen's codecs' gradients gathered once for all blocks;
 - ``per-sample``: as in the authors' code every sample has its weights. HyperZero generates them for
   each; HyPoGen embeds each sample's spec, then generates those of unique specs and gathers them.
   Adam is PyTorch's default and autograd adds up what each block contributes. Weights are applied by

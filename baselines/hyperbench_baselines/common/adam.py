@@ -23,15 +23,8 @@ class Adam:
 
     def __init__(self, parameters: Iterable[Tensor], *, fused: bool) -> None:
         self._parameters, self._fused = list(parameters), fused
-        self.averages = [
-            {
-                "step": torch.zeros((), device=parameter.device if fused else None),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
-            for parameter in self._parameters
-        ]
-        """Of each parameter: number of steps, averages of its gradient and of its square."""
+        self.averages: dict[int, dict[str, Tensor]] = {}
+        """Steps, and averages of gradient and squared gradient, of each parameter moved."""
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -41,8 +34,8 @@ class Adam:
     def step(self, learning_rate: float) -> None:
         """Move the parameters by their gradients."""
         moved = [
-            (parameter, parameter.grad, averages)
-            for parameter, averages in zip(self._parameters, self.averages, strict=True)
+            (parameter, parameter.grad, self.averages.get(i) or self._begin(i, parameter))
+            for i, parameter in enumerate(self._parameters)
             if parameter.grad is not None
         ]
         with torch.no_grad():
@@ -62,3 +55,13 @@ class Adam:
                 eps=1e-8,
                 maximize=False,
             )
+
+    def _begin(self, i: int, parameter: Tensor) -> dict[str, Tensor]:
+        # Not before there are gradients: at the top of the heap, where nothing stays above them,
+        # their memory would be given back and asked for again at every step.
+        self.averages[i] = {
+            "step": torch.zeros((), device=parameter.device if self._fused else None),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+        return self.averages[i]

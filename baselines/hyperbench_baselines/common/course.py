@@ -59,7 +59,7 @@ class Course:
             **{f"{_RNG}{i}": rng.get_state() for i, rng in enumerate(self._rngs)},
             _RECENT: self.losses_and_norms[:, self.last_check : self.step],
         }
-        for i, averages in enumerate(self._optimizer.averages):
+        for i, averages in self._optimizer.averages.items():
             tensors |= _prefixed(f"{_OPTIMIZER}{i}.", averages)
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
         best = None if self.best is None else self.best[:2]
@@ -71,7 +71,8 @@ class Course:
         self._network.load_state_dict(dict(_below(_NETWORK, tensors)))
         for name, tensor in _below(_OPTIMIZER, tensors):
             index, _, average = name.partition(".")
-            self._optimizer.averages[int(index)][average].copy_(tensor)
+            averages = self._optimizer.averages.setdefault(int(index), {})
+            averages[average] = tensor.to(self.losses_and_norms.device)
         for i, rng in enumerate(self._rngs):
             rng.set_state(tensors[f"{_RNG}{i}"])
         self.step = state.json["step"]

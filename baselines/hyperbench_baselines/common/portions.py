@@ -58,7 +58,10 @@ def apply_at_once(
 
 
 def apply(layers: Layers, inputs: Tensor, activation: Activation) -> Tensor:
-    """Do the same, a few tasks at a time. Gradients of gradients are not defined."""
+    """Do what ``apply_at_once`` does, a few tasks at a time.
+
+    Gradients of gradients are not defined.
+    """
     parameters = [parameter for layer in layers for parameter in layer]
     if torch.is_grad_enabled():
         outputs: Tensor = _Portions.apply(activation, inputs, *parameters)
@@ -83,7 +86,7 @@ def _layers(parameters: Sequence[Tensor]) -> Layers:
 
 
 def _product(inputs: Tensor, errors: Tensor) -> Tensor:
-    """Gradient of weights: (num_tasks, num_samples, num_in), ... -> (num_tasks, num_in, num_out).
+    """Multiply to the gradient of a layer's weights: (num_tasks, num_in, num_out).
 
     The transposed product of a narrow layer takes a quarter of the time.
     """
