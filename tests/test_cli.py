@@ -61,7 +61,7 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         (["run", "-m", "hypgen", "-s", "pointmass"], "Did you mean 'hypogen'?"),
         (
             ["run", "-m", "hypogen", "-s", "pointmass", "-p", "quick"],
-            "Unknown protocol 'quick'. Did you mean 'quick-v1'?",
+            "Unknown protocol 'quick'. Did you mean 'quick-v2'?",
         ),
         ([*SMALL[:-1], "num_stepz=5"], "Did you mean 'num_steps'?"),
         ([*SMALL[:-1], "num_steps=many"], "Setting 'num_steps' of spec-blind: 'many' does not fit"),
@@ -76,7 +76,7 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
         ([*SMALL, "--seeds", "2", "--fit-seeds", "0,1"], "give one or the other"),
         (
             ["run", "-m", "maml", "-s", "pointmass"],
-            "Method 'maml' needs support, and quick-v1 hands none over. Run it under few-shot-v1.",
+            "Method 'maml' needs support, and quick-v2 hands none over. Run it under few-shot-v1.",
         ),
         (["info", "cheetah"], "Unknown suite 'cheetah'"),
         (["leaderboard", "nowhere"], "No folder nowhere"),
@@ -121,7 +121,7 @@ def test_an_unwritable_output_directory_is_found_before_anything_is_run(
 def test_the_plan_is_shown_and_nothing_done(say, somewhere, no_data) -> None:
     code, out, _ = say(*SMALL, "--dry-run", "--seeds", "2")
     assert code == 0
-    assert "12 runs under quick-v1" in out
+    assert "12 runs under quick-v2" in out
     assert out.count("to do") == 12
     assert list(somewhere.iterdir()) == []
 
@@ -166,10 +166,10 @@ def test_runs_are_merged_exported_and_published(say, somewhere) -> None:
     assert "Copied 6 runs to all." in say("merge", "runs", "-o", "all")[1]
     assert say("export", "all", "-f", "rliable", "-o", "scores.npz")[0] == 0
     with np.load("scores.npz") as scores:
-        assert scores["spec-blind [num_steps=5]"].shape == (1, 33)
+        assert scores["spec-blind [num_steps=5]"].shape == (1, 12)
     code, out, err = say("publish", "all", "--board-dir", "boards")
     assert code == 0, err
-    board = Path("boards") / "pointmass" / "quick-v1"
+    board = Path("boards") / "pointmass" / "quick-v2"
     assert "6 rows of 6 runs" in out
     assert "| spec-blind [num_steps=5] |" in (board / "table.md").read_text()
     assert len(list((board / "records").rglob("policies.safetensors"))) == 1
@@ -182,7 +182,7 @@ def test_runs_are_merged_exported_and_published(say, somewhere) -> None:
 def test_shuffled_specs_are_planned_beside_the_method(say) -> None:
     code, out, _ = say(*SMALL, "--shuffled-spec", "--dry-run")
     assert code == 0
-    assert "7 runs under quick-v1" in out
+    assert "7 runs under quick-v2" in out
     assert "spec-blind [num_steps=5] (shuffled-spec) on pointmass" in out
 
 
@@ -197,7 +197,7 @@ def test_a_failed_run_is_on_the_board_and_the_exit_code_says_so(say) -> None:
 def test_json_is_all_there_is_on_standard_output(say) -> None:
     code, out, _ = say(*SMALL, "--json", "--jobs", "1")
     assert code == 0
-    assert json.loads(out)[0]["protocol"] == "quick-v1"
+    assert json.loads(out)[0]["protocol"] == "quick-v2"
 
 
 def test_a_config_file_sets_options_and_the_command_line_wins(say, somewhere) -> None:
@@ -239,7 +239,7 @@ def test_prepare_makes_keeps_and_repairs(say, no_data) -> None:
     [
         ("pointmass", "Family pointmass/goal-drag-v1"),
         ("hypogen", "num_blocks"),
-        ("quick-v1", "num_episodes"),
+        ("quick-v2", "num_episodes"),
     ],
 )
 def test_info_describes(say, name: str, expected: str) -> None:

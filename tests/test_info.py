@@ -10,7 +10,7 @@ from hyperbench import cli
 from hyperbench.commands import info as describe
 from hyperbench.commands.info import info_command
 from hyperbench.errors import HyperbenchError, ProtocolError
-from hyperbench.protocol import PAPER, QUICK
+from hyperbench.protocol import PAPER, QUICK, QUICK_2
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.view import chart
 
@@ -119,5 +119,5 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -
     CliRunner().invoke(cli.app, ["info", "x", "--split", "0", "--num-episodes", "3"])
     assert given == [
         (("x",), {"protocol": PAPER, "split_seed": 4, "num_episodes": None}),
-        (("x",), {"protocol": QUICK, "split_seed": 0, "num_episodes": 3}),
+        (("x",), {"protocol": QUICK_2, "split_seed": 0, "num_episodes": 3}),
     ]

@@ -135,6 +135,7 @@ def test_rules_never_change():
     """A changed field makes another protocol: add one with a higher version."""
     published = {
         "quick-v1": "fe081e0ecab6388b",
+        "quick-v2": "37f22a486bc398fc",
         "standard-v1": "416cad53f8e81547",
         "paper-v1": "e15819a2e28ab664",
         "gap-v1": "da2994b2c75a4a3e",

@@ -103,32 +103,36 @@ def compare(scores: dict, costs: dict) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """What each choice costs against how far it is from the whole measurement."""
-    figure, panels = plt.subplots(1, 2, figsize=(10, 3.6))
-    steps = sorted(table["steps"].unique())
-    for panel, (column, label) in zip(
-        panels,
-        (("board", "mean distance to standard-v1's score"), ("orders", "pairs in its order")),
-        strict=True,
-    ):
-        for shade, number in enumerate(steps):
-            for splits, marker in zip(SPLITS, "os", strict=True):
-                part = table[(table["steps"] == number) & (table["splits"] == splits)]
+    """What each choice costs against how far it is from the whole measurement, by family."""
+    families = sorted(table["family"].unique())
+    shades = {number: f"C{i}" for i, number in enumerate(sorted(table["steps"].unique()))}
+    figure, panels = plt.subplots(2, len(families), figsize=(11, 5.6), sharey="row", sharex=True)
+    measures = {"board": "mean distance to the\nboard's score", "orders": "pairs in its order"}
+    for row, (measure, label) in zip(panels, measures.items(), strict=True):
+        row[0].set_ylabel(label)
+        for panel, family in zip(row, families, strict=True):
+            panel.set_title(family if measure == "board" else "", fontsize=10)
+            for (number, splits), part in table[table["family"] == family].groupby(
+                ["steps", "splits"]
+            ):
                 panel.scatter(
                     part["seconds"],
-                    part[column],
-                    marker=marker,
-                    s=22,
-                    color=f"C{shade}",
-                    alpha=0.8,
+                    part[measure],
+                    marker="os"[splits - 1],
+                    s=16,
+                    color=shades[number],
+                    alpha=0.7,
                     label=f"{number} steps, {splits} split{'s' if splits > 1 else ''}",
                 )
-        panel.set(xlabel="seconds a method and family", ylabel=label)
-        panel.set_xlim(left=0)
-        panel.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout(rect=(0, 0, 0.83, 1))
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="center right", frameon=False, fontsize=8)
+            panel.set_xlim(left=0)
+            panel.spines[["top", "right"]].set_visible(False)
+    for panel in panels[1]:
+        panel.set_xlabel("seconds a method")
+    found = {}
+    for panel in panels[0]:
+        found |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    figure.tight_layout(rect=(0, 0, 0.85, 1))
+    figure.legend(found.values(), found, loc="center right", frameon=False, fontsize=8)
     figure.savefig(path, dpi=110)
 
 

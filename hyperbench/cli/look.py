@@ -136,7 +136,7 @@ def info(
     from hyperbench.commands.info import info_command
 
     if split is not None and protocol is None:
-        protocol = "quick-v1"
+        protocol = "quick-v2"
     left_out = info_command(
         name,
         protocol=None if protocol is None else protocol_named(protocol),

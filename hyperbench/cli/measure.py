@@ -41,7 +41,7 @@ def run(
         typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
     ],
     suite: Suite,
-    protocol: Protocol = "quick-v1",
+    protocol: Protocol = "quick-v2",
     seeds: Annotated[
         str | None,
         typer.Option(
@@ -234,7 +234,7 @@ def tune(
 def prepare(
     context: typer.Context,
     suite: Suite,
-    protocol: Protocol = "quick-v1",
+    protocol: Protocol = "quick-v2",
     data_dir: DataDir = None,
     threads: Threads = 0,
 ) -> None:

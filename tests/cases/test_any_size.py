@@ -202,6 +202,8 @@ def test_stopped_elsewhere_it_leaves_nothing_behind(place, begin, undisturbed, o
 
 
 def test_status_says_what_is_going_on_and_missing(place, begin, give, undisturbed):
+    code, _, err = give("run -m random -s sized --no-baselines --seeds 1 -o going")
+    assert code == 0, err
     process = begin("run -m endless -s sized --no-baselines --seeds 2 -j 1 -o going")
     try:
         until = time.monotonic() + 60
