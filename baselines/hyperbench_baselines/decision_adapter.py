@@ -41,7 +41,8 @@ from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.config import EmbeddingConfig
 from hyperbench_baselines.common.layers import TaskEmbedding, uniform
 from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
-from hyperbench_baselines.common.policies import Layers, apply
+from hyperbench_baselines.common.policies import Layers
+from hyperbench_baselines.common.portions import apply_at_once
 from hyperbench_baselines.common.shared_policy import SharedPolicy
 
 
@@ -114,9 +115,10 @@ class DecisionAdapterNetwork(nn.Module):
             (num_tasks, num_samples, action_dim), in [-1, 1].
         """
         *trunk, last = self.policy(len(specs))
-        hidden = torch.relu(apply(trunk, observations, "relu"))
-        adapted = torch.relu(apply(list(self.adapter(specs)), hidden, "relu"))
-        return torch.tanh(apply([last], hidden + adapted, "relu"))
+        # Wide layers go in and come out, which portions would only copy once more.
+        hidden = torch.relu(apply_at_once(trunk, observations, "relu"))
+        adapted = torch.relu(apply_at_once(list(self.adapter(specs)), hidden, "relu"))
+        return torch.tanh(apply_at_once([last], hidden + adapted, "relu"))
 
     def forward(self, specs: Tensor) -> Layers:
         """Write the policies as plain layers."""
