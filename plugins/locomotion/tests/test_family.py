@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from hyperbench_locomotion.bodies import BODIES
 from hyperbench_locomotion.families import LocomotionFamily
-from hyperbench_locomotion.plugin import FAMILIES, hyperbench_suites
+from hyperbench_locomotion.plugin import FAMILIES, INDEPENDENT, hyperbench_suites
 
 from hyperbench.errors import HyperbenchError, SpecError
 from hyperbench.testing.family import (
@@ -54,7 +54,7 @@ def test_entries_and_families_agree():
         assert family.info.id == entry.id
         check_tasks(family)
     assert [name for suite in hyperbench_suites() for name in suite.families] == [
-        entry.id for entry in FAMILIES
+        entry.id for entry in (*FAMILIES, *INDEPENDENT)
     ]
 
 
