@@ -260,7 +260,7 @@ def test_an_expert_that_fails_costs_its_own_family_alone(place, measured, hyperb
     assert [
         line.split(",")[0]
         for line in err.splitlines()
-        if line.startswith("unruly/") and ", quick-v1" in line
+        if line.startswith("unruly/") and ", quick-v2" in line
     ] == grown
     assert "; next board: unruly/" in err
     no = {
