@@ -104,6 +104,19 @@ def info_key(policies: PolicyBatch) -> str | None:
     return policies.info_key if isinstance(policies, PrivilegedPolicies) else None
 
 
+def action_unit(low: FloatArray, high: FloatArray) -> FloatArray:
+    """Half of each component's range, in which differences of actions are measured.
+
+    Where a component is locked, no unit is due, and it is 1.
+
+    Args:
+        low: (action_dim,) lower bounds.
+        high: (action_dim,) upper bounds.
+    """
+    half_range = (high - low) / 2
+    return np.where(half_range > 0, half_range, 1).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class MLPPolicies:
     """Multilayer perceptrons of one shape, one per task: generated weights as data.

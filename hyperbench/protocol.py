@@ -244,20 +244,19 @@ QUICK = EvalProtocol(
     num_episodes=4,
     seeds=(SeedPair(split=0, fit=0),),
 )
-_STANDARD_ID = "standard-v1"
+STANDARD = EvalProtocol(
+    id="standard-v1",
+    summary="20 % source, 10 % validation, five seed pairs, 10 episodes: for boards",
+    seeds=tuple(SeedPair(split=i, fit=i) for i in range(5)),
+)
 QUICK_2 = EvalProtocol(
     id="quick-v2",
     summary="the first split of standard-v1, 12 targets, 4 episodes, 1000 gradient steps: a look",
     num_episodes=4,
     seeds=(SeedPair(split=0, fit=0),),
-    split_label=_STANDARD_ID,
+    split_label=STANDARD.id,
     max_target=12,
     num_steps=1000,
-)
-STANDARD = EvalProtocol(
-    id=_STANDARD_ID,
-    summary="20 % source, 10 % validation, five seed pairs, 10 episodes: for boards",
-    seeds=tuple(SeedPair(split=i, fit=i) for i in range(5)),
 )
 PAPER = EvalProtocol(
     id="paper-v1",

@@ -13,7 +13,7 @@ from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import DataError
 from hyperbench.generator import GeneratesInStages, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
-from hyperbench.policy import PolicyBatch
+from hyperbench.policy import PolicyBatch, action_unit
 from hyperbench.records.record import TaskEntry
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry
@@ -101,8 +101,7 @@ def cloning_losses(
             observations[: len(episode), t, e] = episode.observations[:-1]
             observations[len(episode) :, t, e] = episode.observations[-1]
             actions[: len(episode), t, e] = episode.actions
-    half_range = (demonstrations.action_high - demonstrations.action_low) / 2
-    scale = np.where(half_range > 0, half_range, 1.0)  # where a component is locked, no unit is due
+    scale = action_unit(demonstrations.action_low, demonstrations.action_high)
     sums = np.zeros(len(rows))
     policies.reset()
     for step in range(shape[0]):

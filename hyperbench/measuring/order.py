@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+from hyperbench.measuring.dataset import dataset
 from hyperbench.measuring.sharing import Due
 from hyperbench.registry import Registry
 from hyperbench.run import Run
@@ -24,7 +27,7 @@ def in_order(runs: Sequence[Due], registry: Registry) -> list[Due]:
         by_family.setdefault(due.run.family, []).append(due)
     ordered = []
     for family in sorted(
-        by_family, key=lambda id_: sum(_numbers_seen([due.run for due in by_family[id_]], registry))
+        by_family, key=lambda id_: _numbers_seen([due.run for due in by_family[id_]], registry)
     ):
         fits = [due for due in by_family[family] if not due.run.is_arm]
         arms = [due for due in by_family[family] if due.run.is_arm]
@@ -32,19 +35,18 @@ def in_order(runs: Sequence[Due], registry: Registry) -> list[Due]:
     return ordered
 
 
-def _numbers_seen(runs: Sequence[Run], registry: Registry) -> list[int]:
-    """For each run of one family, the numbers in all observations that are learned from and judged.
+def _numbers_seen(runs: Sequence[Run], registry: Registry) -> int:
+    """The numbers in all observations that runs of one family learn from and judge.
 
     What a family declares does not say what a step of its physics takes. A body of more parts is
     observed by more numbers, so they tell the dear ones as well.
     """
     family = registry.make_family(runs[0].family)
-    per_step = int(family.observation_space.shape[0])
-    seen = []
-    for run in runs:
-        rules, split = run.protocol, run.protocol.split(family, run.seeds.split)
-        num_demonstrations = max(rules.num_demonstrations, family.info.min_demonstrations)
-        num_episodes = (len(split.source) + len(split.validation)) * num_demonstrations
-        num_episodes += len(split.target) * rules.num_episodes
-        seen.append(num_episodes * family.info.horizon * per_step)
-    return seen
+    rules = runs[0].protocol  # all runs of a plan have the same
+    num_demonstrations = dataset(family, rules.num_demonstrations, Path()).num_episodes
+    num_episodes = 0
+    for split_seed, number in Counter(run.seeds.split for run in runs).items():
+        split = rules.split(family, split_seed)
+        num_learned = (len(split.source) + len(split.validation)) * num_demonstrations
+        num_episodes += number * (num_learned + len(split.target) * rules.num_episodes)
+    return num_episodes * family.info.horizon * int(family.observation_space.shape[0])

@@ -140,7 +140,7 @@ def shown_to(
         family: the run's.
         split: the run's, of whose target tasks only the few-shot track is shown anything.
         site: as for ``demonstrations_of``, as is the code.
-        notify: told, under the run's key, how far they are, and then that it is fitted.
+        notify: told, under the run's key, how far they are.
         code: fingerprint of the family's.
 
     Raises:
@@ -156,7 +156,6 @@ def shown_to(
         raise
     except BaseException as error:  # whatever an expert raises, or how it leaves
         raise NoDemonstrationsError(run.family, one_line(error)) from error
-    emit(notify, run.key, "fitting")
     return shown
 
 

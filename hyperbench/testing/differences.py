@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hyperbench.family import TaskFamily
-from hyperbench.policy import info_key
+from hyperbench.policy import action_unit, info_key
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.split import Split
 from hyperbench.task import FloatArray
@@ -43,7 +43,8 @@ def demonstrator_difference(family: TaskFamily, num_threads: int = 1) -> float:
         watch=lambda observations, *_: steps.append(np.array(observations[:, 0])),
     )
     seen = np.stack(steps[::_STRIDE], axis=1)  # (num_tasks, num_steps, obs_dim)
-    half_range = (family.action_space.high - family.action_space.low) / 2
+    space = family.action_space
+    unit = action_unit(space.low.astype(np.float32), space.high.astype(np.float32))
     distances = []
     for i, task in enumerate(tasks):
         others = Split(source=(*tasks[:i], *tasks[i + 1 :]), validation=(), target=(task,))
@@ -52,6 +53,6 @@ def demonstrator_difference(family: TaskFamily, num_threads: int = 1) -> float:
         two = family.demonstrators([tasks[j] for j in pair])
         two.reset()
         actions = two.act(np.stack([common, common]))
-        apart = (actions[0] - actions[1]) / half_range
+        apart = (actions[0] - actions[1]) / unit
         distances.append(np.sqrt(np.square(apart).mean(axis=-1)).mean())
     return float(np.mean(distances))

@@ -19,8 +19,6 @@ from hyperbench.task import TaskSpec
 from hyperbench_locomotion.experts.networks import DATA, ExpertNetworks
 from hyperbench_locomotion.families import LocomotionFamily
 
-POOLED = frozenset({"walker"})
-"""Bodies whose tasks share a pool of independent networks, for a training each would be dear."""
 _EACH = "each task is demonstrated by a network trained for it alone, from scratch"
 _POOL = (
     "each task is demonstrated by one of several networks that were trained independently for all "
@@ -51,13 +49,14 @@ class IndependentFamily(LocomotionFamily):
     def __init__(self, body: str) -> None:
         super().__init__("locomotion", body, ("speed",))
         self._shipped = shipped_demonstrators(body)
+        assigned = self._shipped.assigned
         speeds = [task["speed"] for task in self.tasks]
         self.info = replace(
             self.info,
             id=f"independent/{body}-speed-v1",
             summary=f"{self.info.summary}, demonstrated by independently trained networks",
             expert_version=f"{self.info.expert_version}-{self._shipped.networks.version}",
-            remark=_POOL if body in POOLED else _EACH,
+            remark=_EACH if len(set(assigned.values())) == len(assigned) else _POOL,
         )
         self.tasks = self.spec_space.grid(self.info.id, speed=speeds)
 

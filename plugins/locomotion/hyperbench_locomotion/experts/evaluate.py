@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from hyperbench.errors import UnknownNameError
+from hyperbench.registry import installed
 from hyperbench.seeding import child_seed
 from hyperbench.task import TaskSpec
 from hyperbench.testing import demonstrator_difference
 from hyperbench_locomotion.experts.networks import DATA
 from hyperbench_locomotion.families import LocomotionFamily
-from hyperbench_locomotion.independent import IndependentFamily
 from hyperbench_locomotion.physics import Array
 from hyperbench_locomotion.plugin import FAMILIES, INDEPENDENT
 
@@ -33,12 +34,10 @@ def evaluate(family_id: str, num_episodes: int, num_threads: int = 1) -> Path:
     Raises:
         UnknownNameError: no family of this package has this id.
     """
-    families = {entry.id: (LocomotionFamily, entry.arguments) for entry in FAMILIES}
-    families |= {entry.id: (IndependentFamily, entry.arguments) for entry in INDEPENDENT}
-    if family_id not in families:
-        raise UnknownNameError("family", family_id, families)
-    make, arguments = families[family_id]
-    family = make(**arguments)
+    known = [entry.id for entry in (*FAMILIES, *INDEPENDENT)]
+    if family_id not in known:
+        raise UnknownNameError("family", family_id, known)
+    family = cast(LocomotionFamily, installed().make_family(family_id))
     returns = demonstrated_returns(family, family.tasks, num_episodes, num_threads)
     means = {
         task.label: round(float(mean), 1)
