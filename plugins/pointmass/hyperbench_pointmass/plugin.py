@@ -13,7 +13,7 @@ def hyperbench_families() -> list[FamilyEntry]:
             summary="a 2-D point mass finds a goal it cannot see, against a drag it cannot feel",
         ),
         FamilyEntry(
-            id="inversion/point-frame-v1",
+            id="inversion/point-frame-v2",
             target="hyperbench_pointmass.frame:Frame",
             summary="a 2-D point mass whose forces are turned, and perhaps mirrored",
         ),
@@ -31,7 +31,7 @@ def hyperbench_suites() -> list[SuiteEntry]:
         ),
         SuiteEntry(
             name="inversion",
-            families=["inversion/point-frame-v1", "inversion/cheetah-actuators-v1"],
+            families=["inversion/point-frame-v2", "inversion/cheetah-actuators-v1"],
             summary="what an action does is turned around: no bias makes up for it",
         ),
     ]

@@ -69,7 +69,7 @@ RECIPES = {
     ),
 }
 """How each body is trained; a training narrows the speeds and sets the seed."""
-POOL_SIZES = {"walker": 6}
+POOL_SIZES = {"walker": 3}
 """Independent networks in each direction, of bodies that have no training for every task."""
 
 
