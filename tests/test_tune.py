@@ -27,8 +27,9 @@ from hyperbench.registry import PluginSource, Registry
 from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
 from hyperbench.tuning import study
-from hyperbench.tuning.study import Study, Trial, new_study, read_study
-from hyperbench.tuning.tune import continue_study, make_case, tuning_protocol
+from hyperbench.tuning.halving import Round
+from hyperbench.tuning.study import Fit, Study, Trial, new_study, read_study
+from hyperbench.tuning.tune import continue_round, make_case, tuning_protocol
 
 SMALL = {"num_demonstrations": 2, "num_episodes": 2}
 RULES = STANDARD.model_copy(update=SMALL)
@@ -139,12 +140,13 @@ def runs_of(registry: Registry, data_dir: Path):
 @pytest.fixture
 def tune(registry: Registry, data_dir: Path, tmp_path: Path):
     def run(runs, num_trials, begun=None, seed=0, executor=None) -> Study:
-        return continue_study(
+        return continue_round(
             begun or new_study(runs, Dial.Config.SEARCH, seed),
-            [make_case(run, registry, data_dir, 1) for run in runs],
+            [Round(num_trials, 1, len(runs))],
+            0,
+            dict(enumerate(make_case(run, registry, data_dir, 1) for run in runs)),
             registry,
             tmp_path / "study",
-            num_trials=num_trials,
             site=Site(tmp_path, data_dir),
             notify=ignore,
             executor=executor,
@@ -154,7 +156,14 @@ def tune(registry: Registry, data_dir: Path, tmp_path: Path):
 
 
 def timeless(trials) -> list[Trial]:
-    return [trial.model_copy(update={"seconds": 0.0}) for trial in trials]
+    def untimed(fits):
+        return {i: fit.model_copy(update={"seconds": 0.0}) for i, fit in fits.items()}
+
+    return [trial.model_copy(update={"fits": untimed(trial.fits)}) for trial in trials]
+
+
+def mean(trial: Trial) -> float | None:
+    return trial.mean(trial.fits)
 
 
 @given(st.integers(1, 50), st.sampled_from([p for p in PROTOCOLS.values() if p is not PAPER]))
@@ -200,25 +209,27 @@ def test_every_trial_has_the_same_seeds(runs_of, tune) -> None:
 
 
 def test_it_begins_with_the_defaults_and_finds_better(runs_of, tune) -> None:
-    done = tune(runs_of(), 12)
+    done = tune(runs_of(), 15)
     assert done.trials[0].settings == {"gain": 0.2, "name": "a"}
-    assert [trial.number for trial in done.trials] == list(range(12))
-    assert done.ranked[0].score > done.trials[0].score + 0.1
-    assert done.ranked[0].settings["gain"] > 0.3
+    assert [trial.number for trial in done.trials] == list(range(15))
+    best = max(done.trials, key=mean)
+    assert mean(best) > mean(done.trials[0]) + 0.1
+    assert best.settings["gain"] > 0.3
     for trial in done.trials:
-        assert trial.score == pytest.approx(np.mean(trial.scores))
-        assert len(trial.scores) == 2
+        assert mean(trial) == pytest.approx(np.mean(trial.scores([0, 1])))
+        assert list(trial.fits) == [0, 1]
 
 
 def test_a_study_that_was_interrupted_goes_on_as_if_it_had_not_been(
     runs_of, tune, tmp_path: Path
 ) -> None:
     runs = runs_of(num_splits=1)
-    whole = tune(runs, 12)
-    tune(runs, 4)
-    again = tune(runs, 12, begun=read_study(tmp_path / "study"))
-    assert timeless(again.trials) == timeless(whole.trials)
-    assert len({trial.settings["gain"] for trial in whole.trials}) == 12
+    whole = tune(runs, 15)
+    for stop in (4, 14):
+        tune(runs, stop)
+        again = tune(runs, 15, begun=read_study(tmp_path / "study"))
+        assert timeless(again.trials) == timeless(whole.trials)
+    assert len({trial.settings["gain"] for trial in whole.trials}) == 15
     other = tune(runs, 2, seed=1)
     assert other.trials[1].settings != whole.trials[1].settings
     assert other.key != whole.key
@@ -226,14 +237,13 @@ def test_a_study_that_was_interrupted_goes_on_as_if_it_had_not_been(
 
 def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(runs_of, tune) -> None:
     done = tune(runs_of(num_splits=1, settings=["fail_above=0.9"]), 10)
-    failed = [trial for trial in done.trials if trial.status == "failed"]
+    failed = [trial for trial in done.trials if trial.error is not None]
     assert len(done.trials) == 10
     assert 0 < len(failed) < 10
     for trial in failed:
         assert trial.settings["gain"] > 0.9
         assert trial.error == "FloatingPointError: loss is nan at step 7"
-        assert trial.score is None
-    assert len(done.ranked) == 10 - len(failed)
+        assert mean(trial) is None
     gains = [trial.settings["gain"] for trial in failed]
     assert len(set(gains)) == len(gains)
 
@@ -258,7 +268,6 @@ def test_what_the_user_fixes_is_not_searched_for(runs_of, tune) -> None:
 def test_nothing_is_tuned_on_that_could_not_be_measured(runs_of, tune, hands_over, said) -> None:
     runs = runs_of(num_splits=1, settings=[f"hands_over={hands_over}"])
     (trial,) = tune(runs, 1).trials
-    assert trial.status == "failed"
     assert re.match(said, trial.error)
 
 
@@ -269,7 +278,38 @@ def test_fits_of_a_trial_are_the_executors_to_order(runs_of, tune) -> None:
                 yield Outcome(item, function(item, site, notify))
 
     runs = runs_of()
-    assert timeless(tune(runs, 3, executor=Backwards()).trials) == timeless(tune(runs, 3).trials)
+    ahead = tune(runs, 15, executor=Backwards())
+    assert timeless(ahead.trials) == timeless(tune(runs, 15).trials)
+
+
+def test_a_fit_that_is_done_is_not_done_again(runs_of, tune, tmp_path: Path) -> None:
+    class Stopped:
+        def map(self, function, items, site, notify):
+            for item in items[:3]:
+                yield Outcome(item, function(item, site, notify))
+            raise KeyboardInterrupt
+
+    runs = runs_of()
+    with pytest.raises(KeyboardInterrupt):
+        tune(runs, 6, begun=tune(runs, 1), executor=Stopped())
+    begun = read_study(tmp_path / "study")
+    assert [len(trial.fits) for trial in begun.trials] == [2, 2, 1, 0, 0, 0]
+    Dial.seen.clear()
+    tune(runs, 6, begun=begun)
+    assert len([call for call in Dial.seen if len(call) == 4]) == 7
+
+
+def test_settings_whose_fit_takes_too_long_are_not_chosen(runs_of, tune, monkeypatch) -> None:
+    def timed(attempt, config, site, notify):
+        return Fit(score=config.gain, seconds=9.0 if config.gain < 1.0 else 20.0)
+
+    monkeypatch.setattr("hyperbench.tuning.tune.validation_fit", timed)
+    done = tune(runs_of(num_splits=1), 8)
+    slow = [trial for trial in done.trials if trial.settings["gain"] >= 1.0]
+    assert 0 < len(slow) < 8
+    for trial in slow:
+        assert trial.error == "its fit takes 2.2 times as long as the defaults'; at most 2 times"
+    assert all(trial.error is None for trial in done.trials if trial not in slow)
 
 
 @pytest.fixture
@@ -306,7 +346,8 @@ def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) ->
     assert "0 (default)" in out
     best = out.partition("Best: ")[2].splitlines()[0]
     fixed = "--set num_steps=5 --set policy_width=8 --set samples_per_task=8"
-    assert best.startswith(f"{fixed} --set learning_rate="), "what was fixed is repeated, too"
+    command = "hyperbench run -m spec-blind -s pointmass/goal-drag-v1 -p quick-v1"
+    assert best.startswith(f"{command} {fixed} --set learning_rate="), "what was fixed, too"
     [file] = (tmp_path / "studies").glob("*/study.json")
     assert str(file) in out
     first = json.loads(file.read_text())
@@ -325,11 +366,28 @@ def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) ->
     assert "The code of spec-blind has changed since this study began" in err
 
 
+def test_halving_shows_rounds_families_and_the_spread_over_splits(say) -> None:
+    suites = ("-s", "inversion/point-frame")
+    rounds = ("--halving", "3x1x1,1x2x2")
+    code, out, err = say(*COMMAND, *suites, *rounds)
+    assert code == 0
+    assert "trial 2, round 1 of 2: ok" in err
+    assert "trial 0, round 2 of 2: ok" in err
+    assert "2 x 2" in out
+    table = out.partition("by family: mean (lowest to highest split)")[2]
+    for row in ("pointmass/goal-drag-v1", "inversion/point-frame-v2", "all"):
+        assert re.search(rf"{row} .*\d \(-?\d\.\d\d to -?\d\.\d\d\)", table)
+    assert say(*COMMAND, *suites, *rounds)[1:] == (out, ""), "nothing is done again"
+    code, _, err = say(*COMMAND, "--halving", "3x1x1,1x2x2")
+    assert code == 2
+    assert "judges by 2 families, but there are 1" in err
+
+
 def test_a_study_in_which_all_failed_is_an_error(say, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> float:
+    def broken(*_: object) -> Fit:
         raise ValueError("it broke")
 
-    monkeypatch.setattr("hyperbench.tuning.tune.validation_score", broken)
+    monkeypatch.setattr("hyperbench.tuning.tune.validation_fit", broken)
     code, out, err = say(*COMMAND, "--trials", "1")
     assert code == 2
     assert "All 1 trials of 'spec-blind' failed" in err
@@ -338,7 +396,7 @@ def test_a_study_in_which_all_failed_is_an_error(say, monkeypatch: pytest.Monkey
 
 
 def test_info_shows_where_is_searched(say) -> None:
-    assert "0.0002 to 0.02, by magnitude" in say("info", "spec-blind")[1]
+    assert "3e-05 to 0.01, by magnitude" in say("info", "spec-blind")[1]
 
 
 def test_without_optuna_the_error_says_what_to_install(say, monkeypatch, tmp_path: Path) -> None:
@@ -352,7 +410,10 @@ def test_without_optuna_the_error_says_what_to_install(say, monkeypatch, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "learning_rate=0.1"], "Method 'spec-blind' has no search space"),
+        (
+            ["--set", "learning_rate=0.1", "--set", "weight_decay=0"],
+            "Method 'spec-blind' has no search space",
+        ),
         (["-p", "paper-v1"], "Protocol paper-v1 has no validation tasks"),
         (["--output-dir", "file/studies"], "Choose another folder with --output-dir"),
     ],

@@ -29,7 +29,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hyperbench.generator import MethodConfig
-from hyperbench.search import Choice
+from hyperbench.search import Choice, Range
 from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.config import EmbeddingConfig
 from hyperbench_baselines.common.layers import Linear, TaskEmbedding
@@ -41,7 +41,11 @@ from hyperbench_baselines.common.shared_policy import SharedPolicy
 class FilmConfig(EmbeddingConfig):
     """Hyper-parameters of FiLM."""
 
-    SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+    SEARCH: ClassVar = {
+        **EmbeddingConfig.SEARCH,
+        "learning_rate": Range(3e-5, 5e-2, log=True),
+        "embedding_width": Choice((32, 64, 128, 256, 512)),
+    }
 
     learning_rate: float = Field(0.017, gt=0)
     """Adam's learning rate until the decay; this and the width were found by ``tune``."""

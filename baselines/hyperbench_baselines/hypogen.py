@@ -46,6 +46,7 @@ from torch import Tensor, nn
 
 from hyperbench.generator import MethodConfig
 from hyperbench.policy import MLPPolicies
+from hyperbench.search import Choice
 from hyperbench.task import TaskSpec
 from hyperbench_baselines.common.batches import Batch
 from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator, critic_loss
@@ -70,7 +71,11 @@ class HypogenConfig(DescentConfig, CriticConfig):
         },
     }
 
-    SEARCH: ClassVar = {**CriticConfig.SEARCH, **DescentConfig.SEARCH}
+    SEARCH: ClassVar = {
+        **CriticConfig.SEARCH,
+        **DescentConfig.SEARCH,
+        "early_supervision": Choice((False, True)),
+    }
 
     preset: Literal["default", "published"] = "default"
     """Where defaults come from: ours, or the paper's sizes, loss and learning rate."""

@@ -28,6 +28,21 @@ def test_steps_are_those_of_torchs_optimizer(fused, rng):
     assert not torch.equal(ours[0], start)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_weights_decay_as_in_torchs_adamw(fused, rng):
+    start = torch.randn(7, 5, generator=rng)
+    ours, theirs = (start.clone().requires_grad_() for _ in range(2))
+    adam = Adam([ours], fused=fused, weight_decay=0.3)
+    reference = torch.optim.AdamW([theirs], fused=fused, weight_decay=0.3)
+    for rate in (1e-1, 1e-2):
+        ours.grad = torch.randn(7, 5, generator=rng)
+        theirs.grad = ours.grad.clone()
+        reference.param_groups[0]["lr"] = rate
+        adam.step(rate)
+        reference.step()
+    torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.thorough  # a new process imports torch for seconds
 def test_nothing_is_imported_to_compile_with():
     code = (

@@ -9,7 +9,7 @@ from hyperbench_baselines.common.config import LearningConfig
 from hyperbench_baselines.plugin import hyperbench_methods
 
 ENTRIES = {entry.name: entry for entry in hyperbench_methods()}
-SHARED = set(LearningConfig.model_fields) - {"learning_rate"}
+SHARED = set(LearningConfig.model_fields) - {"learning_rate", "weight_decay"}
 """Budget, schedule and policy."""
 
 

@@ -172,7 +172,12 @@ def tune(
     method: Annotated[
         str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
     ],
-    suite: Suite,
+    suite: Annotated[
+        list[str],
+        typer.Option(
+            "--suite", "-s", envvar="HYPERBENCH_SUITE", help="A suite, or one family; repeatable."
+        ),
+    ],
     trials: Annotated[
         int,
         typer.Option(
@@ -184,6 +189,15 @@ def tune(
         int,
         typer.Option(envvar="HYPERBENCH_SPLITS", min=1, help="Splits of each family to judge by."),
     ] = 3,
+    halving: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYPERBENCH_HALVING",
+            help="Rounds of settings x families x splits in place of --trials and --splits: "
+            "24x2x1,6x5x1,2x5x3 judges 24 settings by the first two families and one split, the "
+            "best six by five families, the best two by three splits.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(envvar="HYPERBENCH_TUNE_SEED", min=0, help="Of the search.")
     ] = 0,
@@ -213,10 +227,11 @@ def tune(
     with goes_on("Finished trials"):
         left_out = tune_command(
             method=method,
-            suite=suite,
+            suites=suite,
             protocol=protocol_named(protocol),
             num_splits=splits,
             num_trials=trials,
+            halving=halving,
             seed=seed,
             settings=settings or [],
             device=device,

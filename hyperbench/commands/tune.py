@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
 from hyperbench.commands.executing import Place, watched
 from hyperbench.commands.prepare import prepare_families, refuse_without
+from hyperbench.commands.studies import print_study
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Site
@@ -23,15 +19,13 @@ from hyperbench.measuring.preparing import Wanted
 from hyperbench.measuring.settings import settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry, installed
-from hyperbench.run import spelled
-from hyperbench.search import Setting
 from hyperbench.threads import num_cores
+from hyperbench.tuning.halving import Round, cases_of, entrants, read_rounds, verdict
 from hyperbench.tuning.study import STUDY, Study, new_study, read_study, require_optuna
-from hyperbench.tuning.tune import continue_study, make_case, tuning_protocol
+from hyperbench.tuning.tune import Case, continue_round, make_case, tuning_protocol
 from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
 from hyperbench.view.event_log import EventLog
 
-_NUM_TRIALS_SHOWN = 10
 _REMEDY = "Choose another folder with --output-dir."
 
 out = standard_output()
@@ -46,10 +40,11 @@ def study_folder(output_dir: Path, method: str, key: str) -> Path:
 def tune_command(
     *,
     method: str,
-    suite: str,
+    suites: Sequence[str],
     protocol: EvalProtocol,
     num_splits: int,
     num_trials: int,
+    halving: str | None,
     seed: int,
     settings: Sequence[str],
     device: str,
@@ -71,20 +66,33 @@ def tune_command(
     registry = installed()
     config_class = registry.method_class(method).Config
     search = config_class.SEARCH
-    rules = tuning_protocol(protocol, num_splits)
+    asked = None if halving is None else read_rounds(halving)
+    rules = tuning_protocol(protocol, num_splits if asked is None else asked[-1].num_splits)
     left_out = LeftOut()
-    planned = plan(
-        registry,
-        [method],
-        suite,
-        rules,
-        baselines=False,
-        settings=settings,
-        device=device,
-        data_dir=data_dir,
-        notify=left_out,
-    )
-    runs = [run for run in planned if not run.is_arm]
+    planned = {
+        run.key: run
+        for suite in suites
+        for run in plan(
+            registry,
+            [method],
+            suite,
+            rules,
+            baselines=False,
+            settings=settings,
+            device=device,
+            data_dir=data_dir,
+            notify=left_out,
+        )
+        if not run.is_arm
+    }
+    runs = list(planned.values())
+    families = {run.family for run in runs}
+    rounds = asked or (Round(num_trials, len(families), num_splits),)
+    if rounds[-1].num_families > len(families):
+        raise HyperbenchError(
+            f"--halving {halving} judges by {rounds[-1].num_families} families, but there are "
+            f"{len(families)}. Name more with --suite."
+        )
     packages: dict[str, Path | None] = {}
     for run in runs:
         packages |= registry.packages_of(run.family, method)
@@ -101,7 +109,7 @@ def tune_command(
             "what is installed. Begin anew with another --output-dir.",
             err,
         )
-    if len(study.trials) < num_trials:
+    if _missing(study, rounds):
         executor = place.make(registry)
         log = EventLog(events) if events else None
         check_writable(output_dir, _REMEDY)
@@ -109,31 +117,51 @@ def tune_command(
         site = Site(output_dir.absolute(), data_dir.absolute(), threads)
         lock = lock_path(folder.parent, folder.name)
         line = f"Another command is at the study in {folder}; waiting for it."
-        # Trials are in order, each after all the others.
         with executor, awaited(lock, _REMEDY, partial(print_line, line, err)):
             study = read_study(folder) or study  # of a command that was at it until now
             wanted = [_wanted(family, rules, registry) for family in study.families]
             refuse_without(prepare_families(wanted, executor, site, debug, log))
-            cases = [make_case(run, registry, data_dir, num_cores()) for run in runs]
-            pending = range(len(study.trials), num_trials)
-            labels = {str(number): f"trial {number}" for number in pending}
-            with watched(labels, log) as notify:
-                study = continue_study(
-                    study,
-                    cases,
-                    registry,
-                    folder,
-                    num_trials=num_trials,
-                    site=site,
-                    notify=notify,
-                    executor=executor,
-                )
-    _print_study(study)
-    line = f"Study: {folder.resolve() / STUDY}"
-    print_line(line, out)
-    if not study.ranked:
+            cases: dict[int, Case] = {}
+            for number, each in enumerate(rounds):
+                labels = _labels(study, rounds, number)
+                if not labels:
+                    continue
+                for i in cases_of(study, each):
+                    if i not in cases:
+                        cases[i] = make_case(runs[i], registry, data_dir, num_cores())
+                with watched(labels, log) as notify:
+                    study = continue_round(
+                        study,
+                        rounds,
+                        number,
+                        cases,
+                        registry,
+                        folder,
+                        site=site,
+                        notify=notify,
+                        executor=executor,
+                    )
+    print_study(study, rounds, out)
+    print_line(f"Study: {folder.resolve() / STUDY}", out)
+    if verdict(study, rounds) is None:
         raise HyperbenchError(f"All {len(study.trials)} trials of {method!r} failed.")
     return left_out.number
+
+
+def _missing(study: Study, rounds: Sequence[Round]) -> bool:
+    """Whether anything is left to do."""
+    return any(_labels(study, rounds[: number + 1], number) for number in range(len(rounds)))
+
+
+def _labels(study: Study, rounds: Sequence[Round], number: int) -> dict[str, str]:
+    """What trials of a round are called that were not yet judged by all of it."""
+    here = cases_of(study, rounds[number])
+    of_round = f", round {number + 1} of {len(rounds)}" if len(rounds) > 1 else ""
+    return {
+        str(i): f"trial {i}{of_round}"
+        for i in entrants(study, rounds, number)
+        if i >= len(study.trials) or study.trials[i].missing(here)
+    }
 
 
 def _wanted(id_: str, rules: EvalProtocol, registry: Registry) -> Wanted:
@@ -142,42 +170,3 @@ def _wanted(id_: str, rules: EvalProtocol, registry: Registry) -> Wanted:
     splits = [rules.split(family, pair.split) for pair in rules.seeds]
     shown = {task.key for split in splits for task in (*split.source, *split.validation)}
     return Wanted(id_, rules, tuple(task for task in family.tasks if task.key in shown))
-
-
-def _print_study(study: Study) -> None:
-    """Show a study's best trials, what failed, and how to run a board with the best settings."""
-    shown = Table(
-        title=f"{study.method}, {len(study.trials)} trials",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-    )
-    for name in ("trial", "score", "seconds", *study.search):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for trial in study.ranked[:_NUM_TRIALS_SHOWN]:
-        settings = [_short(trial.settings[name]) for name in study.search]
-        label = f"{trial.number} (default)" if trial.number == 0 else str(trial.number)
-        shown.add_row(label, f"{trial.score:.3f}", f"{trial.seconds:.0f}", *settings)
-    out.print(shown)
-    for trial in study.trials:
-        if trial.status == "failed":
-            out.print(
-                f"[red]failed[/]  trial {trial.number}: {escape(trial.error or '')}",
-                highlight=False,
-            )
-    out.print(
-        "score: random = 0, expert = 1; mean over validation tasks of splits that no board uses.",
-        style="dim",
-        highlight=False,
-    )
-    if study.ranked:
-        # What the user fixed as well: without it the run would be another one.
-        fixed = {name: study.config[name] for name in study.overrides}
-        best = fixed | study.ranked[0].settings
-        options = shlex.join(
-            word for name, value in best.items() for word in ("--set", f"{name}={spelled(value)}")
-        )
-        print_line(f"Best: {options}", out)
-
-
-def _short(value: Setting) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hyperbench.disk import writing
@@ -18,6 +19,7 @@ from hyperbench.registry.clone import how_to_add
 from hyperbench.run import Run
 from hyperbench.search import Choice, Range, SearchSpace, Setting
 from hyperbench.seeding import child_seed, content_hash
+from hyperbench.tuning.propose import NUM_FILLING, filling, proposed
 
 STUDY = "study.json"
 
@@ -26,28 +28,57 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Fit(_Frozen):
+    """What came of a trial's settings for one family under one split."""
+
+    score: float | None = None
+    """Mean over the validation tasks; None if it failed."""
+    seconds: float
+    """Of the processor, for the fit alone."""
+    error: str | None = None
+    """Why it failed, in one line."""
+
+
 class Trial(_Frozen):
-    """One choice of settings, fitted and played once per family and split."""
+    """One choice of settings, and how it did where it was judged so far."""
 
     number: int
     """Counts from 0, which is the method as it is shipped."""
     settings: dict[str, Setting]
     """The settings that are searched for."""
-    status: Literal["ok", "failed"]
-    score: float | None = None
-    """Mean over families, splits and validation tasks; None if it failed."""
-    scores: tuple[float, ...] = ()
-    """Mean over validation tasks, one for each family and split."""
-    seconds: float
-    """Wall-clock time of fits and episodes."""
-    error: str | None = None
-    """Why the trial failed, in one line."""
+    fits: dict[int, Fit] = {}
+    """By the position of family and split in the study's ``cases``."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, if it did: the first family and split in order."""
+        errors = [fit.error for _, fit in sorted(self.fits.items())]
+        return next((error for error in errors if error is not None), None)
+
+    def missing(self, cases: Iterable[int]) -> list[int]:
+        """Those of the cases that it was not judged by yet."""
+        return [case for case in cases if case not in self.fits]
+
+    def scores(self, cases: Iterable[int]) -> list[float]:
+        """Its scores on cases by which it was judged; of failed ones there are none."""
+        found = [self.fits[case].score for case in cases]
+        return [score for score in found if score is not None]
+
+    def mean(self, cases: Collection[int]) -> float | None:
+        """Its mean score; None where a fit failed or is missing."""
+        if self.error is not None or self.missing(cases):
+            return None
+        return float(np.mean(self.scores(cases)))
+
+    def seconds(self, cases: Iterable[int]) -> float:
+        """What its fits took of the processor."""
+        return sum(self.fits[case].seconds for case in cases if case in self.fits)
 
 
 class Study(_Frozen):
     """A search for one method's settings; complete enough to go on with, and to report."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     key: str
     """Content hash of everything that decides the trials."""
     method: str
@@ -72,20 +103,46 @@ class Study(_Frozen):
     provenance: Provenance
 
     @property
-    def ranked(self) -> list[Trial]:
-        """The trials that succeeded, best first; of equal ones the earlier."""
-        done = [trial for trial in self.trials if trial.status == "ok"]
-        return sorted(done, key=lambda trial: -(trial.score or 0.0))
+    def cases(self) -> list[tuple[str, int]]:
+        """Family and split seed of everything that trials are judged by."""
+        splits = [pair.split for pair in self.protocol.seeds]
+        return [(family, split) for family in self.families for split in splits]
 
-    def next_settings(self) -> dict[str, Setting]:
-        """What to try next: at first the settings as they are, then what the search proposes.
+    def begun(self, number: int, cases: Collection[int]) -> Study:
+        """Give the study with as many trials as have this number, settings chosen.
 
         A function of the study alone, so that one which was interrupted goes on as if it had not
-        been.
+        been: the first trial has the defaults, some fill the space, and each later one is what the
+        search proposes when it is told of those before.
+
+        Args:
+            number: of the trial that is asked for.
+            cases: by which the search compares.
         """
-        if not self.trials:
-            return {name: self.config[name] for name in self.search}
-        return _propose(self.search, self.trials, child_seed(self.seed, "trial", len(self.trials)))
+        trials = list(self.trials)
+        while len(trials) <= number:
+            this = len(trials)
+            if this == 0:
+                settings = {name: self.config[name] for name in self.search}
+            elif this <= NUM_FILLING:
+                # Of the method, too: all would otherwise try the same few learning rates.
+                seed = child_seed(self.seed, "filling", self.method)
+                settings = filling(self.search, seed)[this - 1]
+            else:
+                tried = [(trial.settings, trial.mean(cases)) for trial in trials]
+                settings = proposed(self.search, tried, child_seed(self.seed, "trial", this))
+            trials.append(Trial(number=this, settings=settings))
+        return self.model_copy(update={"trials": tuple(trials)})
+
+    def judged(self, number: int, case: int, fit: Fit) -> Study:
+        """Give the study in which a trial was judged by one more case."""
+        trials = [
+            trial.model_copy(update={"fits": dict(sorted({**trial.fits, case: fit}.items()))})
+            if trial.number == number
+            else trial
+            for trial in self.trials
+        ]
+        return self.model_copy(update={"trials": tuple(trials)})
 
 
 def new_study(
@@ -100,7 +157,8 @@ def new_study(
     """Begin a study.
 
     Args:
-        runs: of one method, one per family and pair of seeds, as planned under a tuning protocol.
+        runs: of one method, one per family and pair of seeds in that order, as planned under a
+            tuning protocol.
         search: the method's search space.
         seed: of the search.
         packages: distributions that the method and the families come from, and where they lie.
@@ -185,36 +243,3 @@ def require_optuna() -> None:
             "Tuning needs the package 'optuna', which is not installed. "
             + how_to_add("optuna", "tune")
         )
-
-
-def _propose(search: SearchSpace, trials: tuple[Trial, ...], seed: int) -> dict[str, Setting]:
-    """Ask a tree-structured Parzen estimator (Bergstra et al. 2011), told of all trials."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions = {name: _distribution(where) for name, where in search.items()}
-    told = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed % 2**32)
-    )
-    worst = min((trial.score for trial in trials if trial.score is not None), default=0.0)
-    for trial in trials:
-        told.add_trial(
-            optuna.trial.create_trial(
-                params=dict(trial.settings),
-                distributions=distributions,
-                # Passed over in silence, a failure would be no reason to look elsewhere.
-                value=worst if trial.score is None else trial.score,
-            )
-        )
-    settings: dict[str, Setting] = told.ask(distributions).params
-    return settings
-
-
-def _distribution(where: Range | Choice) -> Any:
-    from optuna import distributions
-
-    if isinstance(where, Choice):
-        return distributions.CategoricalDistribution(where.options)
-    if isinstance(where.low, int) and isinstance(where.high, int):
-        return distributions.IntDistribution(where.low, where.high, log=where.log)
-    return distributions.FloatDistribution(where.low, where.high, log=where.log)

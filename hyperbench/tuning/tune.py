@@ -7,7 +7,7 @@ the space, which each method's config declares. Target tasks appear nowhere in t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -33,12 +33,18 @@ from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.run import Run
 from hyperbench.task import TaskSpec
 from hyperbench.threads import single_threaded
-from hyperbench.tuning.study import Study, Trial, write_study
+from hyperbench.tuning.halving import Round, cases_of, entrants
+from hyperbench.tuning.propose import NUM_FILLING
+from hyperbench.tuning.study import Fit, Study, write_study
 
 _FIRST_SPLIT_SEED = 10_000
 """Far from the seeds of boards, which count from 0 where a protocol names none."""
 _SEED_ROOT = 0
 """Every setting, and every method, plays the same episodes."""
+MOST_TIME = 2.0
+"""How many times as long as the defaults' a fit may take and still be chosen."""
+_LEAST_SECONDS = 5.0
+"""Fits below this are too short to be told apart by their time."""
 
 
 def tuning_protocol(protocol: EvalProtocol, num_splits: int) -> EvalProtocol:
@@ -118,124 +124,147 @@ class Attempt:
     """One fit of a trial.
 
     Args:
-        trial: its number, as it is told.
+        trial: its number.
+        position: of the case in the study.
         method: class of the generator.
-        config: the trial's settings.
+        settings: all of the trial's.
         case: what they are judged on.
     """
 
-    trial: str
+    trial: int
+    position: int
     method: type[PolicyGenerator]
-    config: MethodConfig
+    settings: dict[str, Any]
     case: Case
 
 
-def continue_study(
+def continue_round(
     study: Study,
-    cases: Sequence[Case],
+    rounds: Sequence[Round],
+    number: int,
+    cases: Mapping[int, Case],
     registry: Registry,
     folder: Path,
     *,
-    num_trials: int,
     site: Site,
     notify: Notify,
     executor: Executor | None = None,
 ) -> Study:
-    """Try settings until there are ``num_trials``; a trial that fails is recorded, too.
+    """Do what is missing of one round; a trial that fails is recorded, too.
 
     Args:
         study: with the trials so far.
-        cases: one per run of the study.
+        rounds: all of them.
+        number: of the round, from 0; those before are done.
+        cases: those of the round, by their position in the study.
         registry: resolves the method.
-        folder: where the study is written after each trial.
-        num_trials: in all.
+        folder: where the study is written after each fit.
         site: says how many physics threads there are.
         notify: told how far each trial, known by its number, is.
-        executor: maps the fits inside a trial; one after the other in this process if not given.
+        executor: maps the fits that do not wait for each other; one after the other in this
+            process if not given.
 
     Returns:
-        The study with all trials.
+        The study, in which the round is done.
     """
     method = registry.method_class(study.method)
-    while len(study.trials) < num_trials:
-        key = str(len(study.trials))
-        settings = study.next_settings()
-        started = time.perf_counter()
-        outcome: dict[str, Any]
-        try:
-            config = method.Config.model_validate(study.config | settings)
-            attempts = [Attempt(key, method, config, case) for case in cases]
-            scores = _scores(attempts, executor or Here(), site, notify)
-        except Exception as error:  # settings that the method refuses
-            scores = [one_line(error)]
-        numbers = [score for score in scores if isinstance(score, float)]
-        # Of several errors the first in order, whichever fit was first to fail.
-        errors = [score for score in scores if isinstance(score, str)]
-        if errors:
-            outcome = {"status": "failed", "error": errors[0]}
-        else:
-            outcome = {"status": "ok", "score": float(np.mean(numbers)), "scores": tuple(numbers)}
-        trial = Trial(
-            number=len(study.trials),
-            settings=settings,
-            seconds=time.perf_counter() - started,
-            **outcome,
-        )
-        study = study.model_copy(update={"trials": (*study.trials, trial)})
-        write_study(folder, study)
-        emit(notify, key, "fitting", status=trial.status, message=trial.error or "")
+    here = cases_of(study, rounds[number])
+    while pending := _pending(study, rounds, number):
+        study = study.begun(max(pending), here)
+        attempts = [
+            Attempt(trial.number, i, method, study.config | trial.settings, cases[i])
+            for trial in (study.trials[each] for each in pending)
+            for i in trial.missing(here)
+        ]
+        for done in (executor or Here()).map(_fit_or_error, attempts, site, notify):
+            attempt = done.item
+            fit = done.result or Fit(seconds=0.0, error=done.lost or "lost")
+            if number == 0:
+                fit = _within_time(fit, study, attempt)
+            study = study.judged(attempt.trial, attempt.position, fit)
+            write_study(folder, study)
+            trial = study.trials[attempt.trial]
+            if not trial.missing(here):
+                emit(
+                    notify,
+                    str(trial.number),
+                    "fitting",
+                    status="failed" if trial.error else "ok",
+                    message=trial.error or "",
+                )
     return study
 
 
-def _scores(
-    attempts: Sequence[Attempt], executor: Executor, site: Site, notify: Notify
-) -> list[float | str]:
-    """The score of each fit of a trial, or why there is none, in their order."""
-    found: dict[str, float | str] = {}
-    for done in executor.map(_score_or_error, attempts, site, notify):
-        result = done.result
-        found[done.item.case.run.key] = done.lost or "lost" if result is None else result
-    return [found[attempt.case.run.key] for attempt in attempts]
+def _pending(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
+    """Trials of a round that can go on side by side; none if it is done."""
+    here = cases_of(study, rounds[number])
+    unfinished = [
+        i
+        for i in entrants(study, rounds, number)
+        if i >= len(study.trials) or study.trials[i].missing(here)
+    ]
+    if number == 0:
+        # The defaults say how long a fit may take, and what is proposed waits for those before.
+        alone = 0 in unfinished or unfinished[:1] > [NUM_FILLING]
+        return unfinished[:1] if alone else [i for i in unfinished if i <= NUM_FILLING]
+    return unfinished
 
 
-def _score_or_error(attempt: Attempt, site: Site, notify: Notify) -> float | str:
+def _within_time(fit: Fit, study: Study, attempt: Attempt) -> Fit:
+    """Refuse what takes longer than settings may."""
+    default = study.trials[0].fits.get(attempt.position)
+    if fit.error or default is None or default.error or attempt.trial == 0:
+        return fit
+    share = fit.seconds / max(default.seconds, _LEAST_SECONDS)
+    if share <= MOST_TIME:
+        return fit
+    error = f"its fit takes {share:.1f} times as long as the defaults'; at most {MOST_TIME:g} times"
+    return Fit(seconds=fit.seconds, error=error)
+
+
+def _fit_or_error(attempt: Attempt, site: Site, notify: Notify) -> Fit:
+    started = time.process_time()
     try:
-        return validation_score(attempt, site, notify)
+        config = attempt.method.Config.model_validate(attempt.settings)
+        return validation_fit(attempt, config, site, notify)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # whatever a method raises makes a failed trial
-        return one_line(error)
+        return Fit(seconds=time.process_time() - started, error=one_line(error))
 
 
-def validation_score(attempt: Attempt, site: Site, notify: Notify) -> float:
+def validation_fit(attempt: Attempt, config: MethodConfig, site: Site, notify: Notify) -> Fit:
     """Fit, generate for the validation tasks, play.
 
     Args:
         attempt: what is fitted, and on what it is judged.
+        config: of its settings.
         site: says how many physics threads there are.
         notify: told how far it is.
 
     Returns:
-        The mean score over the validation tasks. Not clipped as on boards: below random and above
-        the expert, too, better settings are better.
+        With the mean score over the validation tasks. Not clipped as on boards: below random and
+        above the expert, too, better settings are better.
     """
     case = attempt.case
     run = case.run
     support = case.validation.first(run.num_support_due) if run.num_support_due else None
+    started = time.process_time()
     with restored(), single_threaded():
         fitted = fit_and_generate(
-            attempt.method(attempt.config),
+            attempt.method(config),
             case.source,
             case.validation,
             case.tasks,
             run,
             support=support,
             notify=notify,
-            key=attempt.trial,
+            key=str(attempt.trial),
             stage=f"fitting {run.family}, split {run.seeds.split}",
         )
+        seconds = time.process_time() - started
         table = rollout(
             case.family, case.tasks, fitted.policies, case.seeds, num_threads=site.num_threads
         )
     scores = statistics.score(table.returns.mean(axis=1), case.random, case.expert)
-    return float(np.nanmean(scores))
+    return Fit(score=float(np.nanmean(scores)), seconds=seconds)

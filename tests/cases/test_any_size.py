@@ -249,7 +249,9 @@ def test_a_study_is_the_same_however_many_fits_there_are_at_a_time(place, give, 
         assert code == 0, err
         [path] = (place / log.stem).glob("*/study.json")
         study = json.loads(path.read_text())
-        studies.append([(t["settings"], t["score"], t["scores"]) for t in study["trials"]])
+        studies.append(
+            [(t["settings"], [f["score"] for f in t["fits"].values()]) for t in study["trials"]]
+        )
         workers.append({json.loads(line)["pid"] for line in log.read_text().splitlines()})
     assert len(studies[0]) == 3
     assert studies[0] == studies[1] == studies[2]

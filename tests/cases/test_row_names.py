@@ -9,7 +9,7 @@ from hyperbench_baselines.hypogen import HypogenConfig
 from rich.console import Console
 
 from hyperbench.boards.worlds import method_labels
-from hyperbench.commands import tune
+from hyperbench.commands.studies import print_study
 from hyperbench.generator import MethodConfig
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.settings import changed_settings
@@ -17,7 +17,8 @@ from hyperbench.protocol import QUICK
 from hyperbench.registry import installed
 from hyperbench.run import spelled
 from hyperbench.search import Choice, Range
-from hyperbench.tuning.study import Trial, new_study
+from hyperbench.tuning.halving import Round
+from hyperbench.tuning.study import Fit, new_study
 
 
 class Needy(MethodConfig):
@@ -148,16 +149,20 @@ def test_values_have_one_spelling(value, text):
     assert spelled(value) == text
 
 
-def test_what_tune_found_is_repeated_exactly(make_record, capsys, monkeypatch):
+def test_what_tune_found_is_repeated_exactly(make_record, capsys):
     """``Best:`` is pasted into a shell: all digits, and what the user fixed as well."""
     config = {"rate": 0.01, "sizes": [1, 2], "name": "None", "width": 16}
     run = make_record("dial", config=config, overrides={"sizes": [1, 2]})
     search = {"rate": Range(1e-6, 1.0, log=True), "name": Choice(("None", "b c"))}
     study = new_study([run], {**search, "width": Range(1, 99)}, seed=0, fixed=["width"])
     settings = {"rate": 0.00041432268123, "name": "b c"}
-    trial = Trial(number=1, settings=settings, status="ok", score=0.5, seconds=1.0)
-    monkeypatch.setattr(tune, "out", Console(width=80))
-    tune._print_study(study.model_copy(update={"trials": (trial,)}))
+    for number, score in enumerate([0.1, 0.5]):
+        study = study.begun(number, [0]).judged(number, 0, Fit(score=score, seconds=1.0))
+    found = study.trials[1].model_copy(update={"settings": settings})
+    study = study.model_copy(update={"trials": (study.trials[0], found)})
+    print_study(study, [Round(2, 1, 1)], Console(width=80))
     best = capsys.readouterr().out.partition("Best: ")[2]
-    said = shlex.split(best)[1::2]
-    assert said == ["sizes=[1, 2]", "width=16", "rate=0.00041432268123", "name=b c"]
+    command = ["hyperbench", "run", "-m", "dial", "-s", run.family, "-p", run.protocol.id]
+    said = shlex.split(best.splitlines()[0])
+    assert said[:8] == command
+    assert said[9::2] == ["sizes=[1, 2]", "width=16", "rate=0.00041432268123", "name=b c"]

@@ -19,10 +19,15 @@ class Adam:
     Args:
         parameters: to be moved; their gradients are read where they have some.
         fused: whether one loop does it all: faster, other last bits.
+        weight_decay: share of itself, times the learning rate, that every parameter loses in a
+            step: decoupled, after Loshchilov and Hutter, ICLR 2019.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], *, fused: bool) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], *, fused: bool, weight_decay: float = 0.0
+    ) -> None:
         self._parameters, self._fused = list(parameters), fused
+        self._weight_decay = weight_decay
         self.averages: dict[int, dict[str, Tensor]] = {}
         """Steps, and averages of gradient and squared gradient, of each parameter moved."""
 
@@ -38,9 +43,12 @@ class Adam:
             for i, parameter in enumerate(self._parameters)
             if parameter.grad is not None
         ]
+        parameters = [parameter for parameter, _, _ in moved]
         with torch.no_grad():
+            if self._weight_decay:
+                torch._foreach_mul_(parameters, 1.0 - learning_rate * self._weight_decay)
             adam(
-                [parameter for parameter, _, _ in moved],
+                parameters,
                 [gradient for _, gradient, _ in moved],
                 [averages["exp_avg"] for _, _, averages in moved],
                 [averages["exp_avg_sq"] for _, _, averages in moved],

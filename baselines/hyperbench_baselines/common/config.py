@@ -28,7 +28,11 @@ class LearningConfig(MethodConfig):
     POLICIES: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "manipulation": {"policy_depth": 3, "policy_activation": "tanh"}
     }
-    SEARCH: ClassVar[SearchSpace] = {"learning_rate": Range(2e-4, 2e-2, log=True)}
+    SEARCH: ClassVar[SearchSpace] = {
+        "learning_rate": Range(3e-5, 1e-2, log=True),
+        "weight_decay": Choice((0.0, 1e-3, 1e-2, 1e-1)),
+    }
+    LATER: ClassVar[frozenset[str]] = frozenset({"weight_decay"})
 
     num_steps: int = Field(1500, ge=1)
     """Gradient steps."""
@@ -42,6 +46,8 @@ class LearningConfig(MethodConfig):
     """Share of the steps after which the learning rate falls, linearly until the last step."""
     final_learning_rate: float = Field(0.01, ge=0, le=1)
     """Learning rate of the last step, as a share of ``learning_rate``."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Share of itself, times the learning rate, that every parameter loses in a step."""
     max_gradient_norm: float = Field(1.0, gt=0)
     """The gradient of all parameters together is scaled down to this norm."""
     num_checks: int = Field(50, ge=1)
@@ -88,7 +94,7 @@ class EmbeddingConfig(LearningConfig):
         "spec_scale": Range(0.3, 30.0, log=True),
         "spec_units": Choice(("scaled", "raw")),
     }
-    LATER: ClassVar[frozenset[str]] = frozenset({"spec_scale", "spec_units"})
+    LATER: ClassVar[frozenset[str]] = LearningConfig.LATER | {"spec_scale", "spec_units"}
 
     spec_scale: float = Field(1.0, gt=0)
     """Factor on what the network is shown of a spec."""

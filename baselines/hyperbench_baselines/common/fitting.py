@@ -53,7 +53,7 @@ def fit_network(
         FloatingPointError: a loss or a gradient is not finite; says at which step and loss.
     """
     parameters = list(network.parameters())
-    optimizer = Adam(parameters, fused=True)
+    optimizer = Adam(parameters, fused=True, weight_decay=config.weight_decay)
     held_out = None if validation is None else validation.spread(_NUM_VALIDATION_SAMPLES)
     # Read at the checks only: reading a loss at every step would make a GPU wait.
     course = Course(network, optimizer, (rng, *other_rngs), config.num_steps)

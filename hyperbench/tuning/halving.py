@@ -1,0 +1,135 @@
+"""Successive halving: many settings are judged by little, the best of them by more.
+
+After Karnin, Koren and Somekh (2013) and Jamieson and Talwalkar (2016); what grows from round to
+round is not the budget of a fit but the number of families and splits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from hyperbench.errors import HyperbenchError
+from hyperbench.tuning.study import Study, Trial
+
+_ROUND = re.compile(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)")
+_EXAMPLE = "24x2x1,6x5x1,2x5x3"
+
+
+@dataclass(frozen=True)
+class Round:
+    """How many settings are judged, and by how much.
+
+    Args:
+        num_settings: with the defaults in the first round, beside the defaults in later ones.
+        num_families: the first of those that were asked for.
+        num_splits: the first of the study's.
+    """
+
+    num_settings: int
+    num_families: int
+    num_splits: int
+
+    def __str__(self) -> str:
+        return f"{self.num_settings}x{self.num_families}x{self.num_splits}"
+
+
+def read_rounds(text: str) -> tuple[Round, ...]:
+    """Read ``24x2x1,6x5x1,2x5x3``: settings, families and splits of each round.
+
+    Args:
+        text: as typed.
+
+    Raises:
+        HyperbenchError: it is something else, or a round does not judge fewer settings by as much
+            as the one before.
+    """
+    found = [_ROUND.fullmatch(part.strip()) for part in text.split(",")]
+    rounds = tuple(Round(*map(int, match.groups())) for match in found if match)
+    if len(rounds) < len(found):
+        raise HyperbenchError(
+            f"--halving takes settings x families x splits of each round, such as {_EXAMPLE}; "
+            f"found {text!r}."
+        )
+    for one, other in pairwise(rounds):
+        fewer = other.num_settings < one.num_settings
+        grows = other.num_families >= one.num_families and other.num_splits >= one.num_splits
+        if not (fewer and grows):
+            raise HyperbenchError(
+                f"--halving {text}: after {one} a round has fewer settings, and no fewer families "
+                f"or splits; found {other}."
+            )
+    return rounds
+
+
+def entrants(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
+    """The trials of a round: all of the first one; later the best so far, and the defaults.
+
+    Args:
+        study: whose earlier rounds are done.
+        rounds: all of them.
+        number: which, from 0.
+    """
+    if number == 0:
+        return list(range(rounds[0].num_settings))
+    before = cases_of(study, rounds[number - 1])
+    means = {i: study.trials[i].mean(before) for i in entrants(study, rounds, number - 1)}
+    # The defaults always go on: whatever replaces them is to be compared with them.
+    others = [i for i, mean in means.items() if i and mean is not None]
+    best = sorted(others, key=lambda i: -(means[i] or 0.0))
+    return [0, *sorted(best[: rounds[number].num_settings])]
+
+
+def cases_of(study: Study, round_: Round) -> list[int]:
+    """Positions of the families and splits that a round judges by."""
+    families = study.families[: round_.num_families]
+    splits = {pair.split for pair in study.protocol.seeds[: round_.num_splits]}
+    return [
+        i for i, (family, split) in enumerate(study.cases) if family in families and split in splits
+    ]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a study says when its last round is done.
+
+    Args:
+        best: the trial with the highest mean.
+        chosen: the cheapest of those that are not told from the best one; often the best itself.
+        close: the trials that are not told from the best one, which is among them.
+    """
+
+    best: Trial
+    chosen: Trial
+    close: tuple[Trial, ...]
+
+
+def verdict(study: Study, rounds: Sequence[Round]) -> Verdict | None:
+    """Say which settings are best, and whether cheaper ones are as good; None if all failed."""
+    last = cases_of(study, rounds[-1])
+    trials = [study.trials[i] for i in entrants(study, rounds, len(rounds) - 1)]
+    done = [trial for trial in trials if trial.mean(last) is not None]
+    if not done:
+        return None
+    best = max(done, key=lambda trial: trial.mean(last) or 0.0)
+    close = tuple(trial for trial in done if trial is best or _level(best, trial, last))
+    return Verdict(best, min(close, key=lambda trial: trial.seconds(last)), close)
+
+
+def _level(best: Trial, other: Trial, cases: Collection[int]) -> bool:
+    """Whether the 95 % t interval of the difference, paired by family and split, contains 0.
+
+    One case says nothing about how far another would be from it, so there is no interval, and what
+    is better counts as better.
+    """
+    from scipy import stats
+
+    differences = np.subtract(best.scores(cases), other.scores(cases))
+    if len(differences) < 2:
+        return bool(differences[0] == 0)
+    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    return bool(differences.mean() <= half)
