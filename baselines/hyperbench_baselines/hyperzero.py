@@ -11,7 +11,7 @@ Heads of their own generate a second network, Q, from the same z, for the value 
 loss (see ``common.critic``).
 
 The heads' matrices start at U(+-0.05) for the first layer and U(+-0.008) for the last, their biases
-at 0: published, and switched off in HyPoGen's comparison.
+at 0: published, and switched off in HyPoGen's comparison (``head_init=linear``).
 
 Deviations from the paper:
 
@@ -44,6 +44,7 @@ class HyperzeroConfig(CriticConfig):
 
     PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
     SEARCH: ClassVar = {**CriticConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+    LATER: ClassVar = CriticConfig.LATER | {"head_init"}
 
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""
@@ -52,6 +53,9 @@ class HyperzeroConfig(CriticConfig):
     embedding_width: EmbeddingWidth = 256
     """Length of the task embedding z; ``matched`` is the one that gives the network as many
     parameters as HyPoGen's default has."""
+    head_init: Literal["published", "linear"] = "published"
+    """How heads start: as published, or as in HyPoGen's comparison, where they are layers like any
+    other: weights and biases U(+-1/sqrt(embedding_width))."""
     first_bound: float = Field(0.05, gt=0)
     """Bound of the initial weights of the first layer's heads."""
     last_bound: float = Field(0.008, gt=0)
@@ -68,12 +72,18 @@ class Heads(nn.Module):
         super().__init__()
         self.sizes = sizes
         counts = [num_in * num_out + num_out for num_in, num_out in sizes]
+        published = config.head_init == "published"
         bounds = [config.first_bound] + [config.last_bound] * (len(sizes) - 1)
+        if not published:
+            bounds = [config.embedding_width**-0.5] * len(sizes)
         self.weight = nn.ParameterList(
             uniform((count, config.embedding_width), bound, rng)
             for count, bound in zip(counts, bounds, strict=True)
         )
-        self.bias = nn.ParameterList(torch.zeros(count) for count in counts)
+        self.bias = nn.ParameterList(
+            nn.Parameter(torch.zeros(count)) if published else uniform((count,), bound, rng)
+            for count, bound in zip(counts, bounds, strict=True)
+        )
 
     def forward(self, embedding: Tensor) -> Layers:
         layers = []

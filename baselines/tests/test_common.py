@@ -14,10 +14,11 @@ from hyperbench_baselines.common.learned import LearnedGenerator
 from hyperbench_baselines.common.normalizer import Normalizer
 from hyperbench_baselines.common.policies import act, to_policies
 from hyperbench_baselines.common.repeated import RepeatedLinear
-from hyperbench_baselines.conditional import Conditional
+from hyperbench_baselines.conditional import Conditional, ConditionalConfig
 
 from hyperbench.policy import MLPPolicies
 from hyperbench.task import Feature, SpecSpace
+from hyperbench.testing import line_demonstrations
 
 CPU = torch.device("cpu")
 
@@ -144,6 +145,29 @@ def test_no_weights_are_kept_before_choose_after(source, validation, rng):
     config = LearningConfig(num_steps=100, learning_rate=0.02, num_checks=50, choose_after=0.9)
     _, report, _ = fit_number(source, validation, source_falls_validation_turns, config, rng)
     assert min(report.curve, key=lambda point: point[2])[0] < report.chosen_step == 90
+
+
+def test_the_last_weights_are_kept_where_that_is_asked_for(source, validation, rng):
+    config = LearningConfig(
+        num_steps=200, learning_rate=0.01, num_checks=200, choose_after=0, choose_by="last"
+    )
+    value, report, _ = fit_number(source, validation, source_falls_validation_turns, config, rng)
+    assert value < 0.2
+    assert report.chosen_step == 200
+    assert report.curve[0][2] is not None, "it is measured all the same"
+
+
+def test_observations_are_left_raw_where_that_is_asked_for():
+    demonstrations = line_demonstrations()
+    made = {}
+    for observations in ("normalised", "raw"):
+        config = ConditionalConfig(num_steps=5, policy_width=8, observations=observations)
+        method = Conditional(config)
+        method.fit(demonstrations, validation=demonstrations, seed=0)
+        made[observations] = method.generate(demonstrations.specs)
+    assert made["normalised"].observation_mean.any()
+    assert not made["raw"].observation_mean.any()
+    assert (made["raw"].observation_std == 1).all()
 
 
 def test_without_validation_the_last_weights_are_kept(source, rng):

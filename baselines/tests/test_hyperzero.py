@@ -33,6 +33,12 @@ def test_heads_start_as_published(cheetah, rng):
         assert not bias.any()
 
 
+def test_heads_start_as_layers_where_asked_for(cheetah, rng):
+    heads = HyperzeroNetwork(cheetah, HyperzeroConfig(head_init="linear"), rng).policy
+    for parameter in (*heads.weight, *heads.bias):
+        assert 0.95 / 16 < parameter.abs().max() <= 1 / 16  # 256 numbers in
+
+
 def test_published_size_is_the_papers(cheetah, rng):
     network = HyperzeroNetwork(cheetah, HyperzeroConfig(), rng)
     # PAPER.md: 3.613 M, counted by running the authors' code

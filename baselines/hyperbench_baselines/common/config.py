@@ -32,7 +32,7 @@ class LearningConfig(MethodConfig):
         "learning_rate": Range(3e-5, 1e-2, log=True),
         "weight_decay": Choice((0.0, 1e-3, 1e-2, 1e-1)),
     }
-    LATER: ClassVar[frozenset[str]] = frozenset({"weight_decay"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"weight_decay", "choose_by", "observations"})
 
     num_steps: int = Field(1500, ge=1)
     """Gradient steps."""
@@ -56,6 +56,11 @@ class LearningConfig(MethodConfig):
     """Share of the steps before which no weights are kept, however low their validation loss. The
     mean error over validation tasks is ruled by the few far from every source; while the learning
     rate is high it can be lowest where all other tasks are still cloned badly."""
+    choose_by: Literal["validation", "last"] = "validation"
+    """Whether the weights with the lowest validation loss are kept, or those of the last step."""
+    observations: Literal["normalised", "raw"] = "normalised"
+    """Whether policies see observations by mean and deviation over the source tasks, or as they
+    are, as in the code released with HyPoGen."""
     policy: Literal["locomotion", "manipulation"] = "locomotion"
     """The published setting whose policies are generated: two layers with ReLU, or three with tanh.
     The fields below, where they are given, replace what it says."""

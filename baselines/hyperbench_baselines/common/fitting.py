@@ -82,6 +82,7 @@ def fit_network(
             course.curve.append((step, mean_loss, held_out_loss))
             if (
                 held_out_loss is not None
+                and config.choose_by == "validation"
                 and step >= config.choose_after * config.num_steps
                 and (course.best is None or held_out_loss < course.best[0])
             ):

@@ -119,7 +119,7 @@ class LearnedGenerator(PolicyGenerator):
             shown.tolist(),
             reward_unit(demonstrations),
         )
-        normalizer = Normalizer.of(demonstrations)
+        normalizer = Normalizer.of(demonstrations, raw=self.config.observations == "raw")
         networks_rng = _rng(seed, "initialisation")
         network = self.build(dimensions, networks_rng).to(place)
         report = fit_network(

@@ -31,8 +31,21 @@ class Normalizer:
     action_high: FloatArray
 
     @classmethod
-    def of(cls, demonstrations: Demonstrations) -> Normalizer:
-        """Measure the observations of all source tasks, each sample counting the same."""
+    def of(cls, demonstrations: Demonstrations, *, raw: bool = False) -> Normalizer:
+        """Measure the observations of all source tasks, each sample counting the same.
+
+        Args:
+            demonstrations: of the source tasks.
+            raw: leave observations as they are.
+        """
+        if raw:
+            size = demonstrations.observation_dim
+            return cls(
+                np.zeros(size, np.float32),
+                np.ones(size, np.float32),
+                np.asarray(demonstrations.action_low, np.float32),
+                np.asarray(demonstrations.action_high, np.float32),
+            )
         everything = np.concatenate(
             [demonstrations.observations(task) for task in range(demonstrations.num_tasks)]
         ).astype(np.float64)
