@@ -299,17 +299,26 @@ def test_a_fit_that_is_done_is_not_done_again(runs_of, tune, tmp_path: Path) -> 
     assert len([call for call in Dial.seen if len(call) == 4]) == 7
 
 
-def test_settings_whose_fit_takes_too_long_are_not_chosen(runs_of, tune, monkeypatch) -> None:
-    def timed(attempt, config, site, notify):
-        return Fit(score=config.gain, seconds=9.0 if config.gain < 1.0 else 20.0)
+def test_a_fit_that_would_take_too_long_is_stopped_early(runs_of, tune, monkeypatch) -> None:
+    """100 steps of half a second each, where the defaults took 10 s."""
+    steps = []
 
-    monkeypatch.setattr("hyperbench.tuning.tune.validation_fit", timed)
-    done = tune(runs_of(num_splits=1), 8)
-    slow = [trial for trial in done.trials if trial.settings["gain"] >= 1.0]
-    assert 0 < len(slow) < 8
-    for trial in slow:
-        assert trial.error == "its fit takes 2.2 times as long as the defaults'; at most 2 times"
-    assert all(trial.error is None for trial in done.trials if trial not in slow)
+    def slow(self, demonstrations, *, validation, seed, device="cpu", progress=None):
+        for step in range(1, 101):
+            clock.append(clock[-1] + 0.5)
+            steps.append(step)
+            progress(step, 100, 0.5)
+
+    clock = [0.0]
+    monkeypatch.setattr("hyperbench.tuning.tune.time.process_time", lambda: clock[-1])
+    monkeypatch.setattr(Dial, "fit", slow)
+    runs = runs_of(num_splits=1)
+    begun = new_study(runs, Dial.Config.SEARCH, 0).begun(0, [0])
+    done = tune(runs, 2, begun=begun.judged(0, 0, Fit(score=0.1, seconds=10.0)))
+    assert done.trials[1].error == (
+        "TooLongError: its fit takes 5.0 times as long as the defaults'; at most 2 times"
+    )
+    assert steps[-1] == 20
 
 
 @pytest.fixture

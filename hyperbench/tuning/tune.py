@@ -20,7 +20,7 @@ from hyperbench import statistics
 from hyperbench.arms import RandomPolicies
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import ProtocolError, one_line
-from hyperbench.events import Notify, emit
+from hyperbench.events import Event, Notify, emit
 from hyperbench.executors import Executor, Here, Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import MethodConfig, PolicyGenerator
@@ -43,6 +43,8 @@ _SEED_ROOT = 0
 """Every setting, and every method, plays the same episodes."""
 MOST_TIME = 2.0
 """How many times as long as the defaults' a fit may take and still be chosen."""
+_EARLIEST = 0.2
+"""Share of a fit after which it is said how long it will take."""
 _LEAST_SECONDS = 5.0
 """Fits below this are too short to be told apart by their time."""
 
@@ -129,6 +131,7 @@ class Attempt:
         method: class of the generator.
         settings: all of the trial's.
         case: what they are judged on.
+        default_seconds: what the defaults' fit took of the processor; None where any time is right.
     """
 
     trial: int
@@ -136,6 +139,11 @@ class Attempt:
     method: type[PolicyGenerator]
     settings: dict[str, Any]
     case: Case
+    default_seconds: float | None = None
+
+
+class TooLongError(BaseException):
+    """A fit that takes longer than settings may; passes by whatever a method catches."""
 
 
 def continue_round(
@@ -172,15 +180,20 @@ def continue_round(
     while pending := _pending(study, rounds, number):
         study = study.begun(max(pending), here)
         attempts = [
-            Attempt(trial.number, i, method, study.config | trial.settings, cases[i])
+            Attempt(
+                trial.number,
+                i,
+                method,
+                study.config | trial.settings,
+                cases[i],
+                _default_seconds(study, i) if number == 0 and trial.number else None,
+            )
             for trial in (study.trials[each] for each in pending)
             for i in trial.missing(here)
         ]
         for done in (executor or Here()).map(_fit_or_error, attempts, site, notify):
             attempt = done.item
             fit = done.result or Fit(seconds=0.0, error=done.lost or "lost")
-            if number == 0:
-                fit = _within_time(fit, study, attempt)
             study = study.judged(attempt.trial, attempt.position, fit)
             write_study(folder, study)
             trial = study.trials[attempt.trial]
@@ -210,16 +223,10 @@ def _pending(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
     return unfinished
 
 
-def _within_time(fit: Fit, study: Study, attempt: Attempt) -> Fit:
-    """Refuse what takes longer than settings may."""
-    default = study.trials[0].fits.get(attempt.position)
-    if fit.error or default is None or default.error or attempt.trial == 0:
-        return fit
-    share = fit.seconds / max(default.seconds, _LEAST_SECONDS)
-    if share <= MOST_TIME:
-        return fit
-    error = f"its fit takes {share:.1f} times as long as the defaults'; at most {MOST_TIME:g} times"
-    return Fit(seconds=fit.seconds, error=error)
+def _default_seconds(study: Study, case: int) -> float | None:
+    """What the defaults' fit took; None where it failed."""
+    default = study.trials[0].fits[case]
+    return None if default.error else max(default.seconds, _LEAST_SECONDS)
 
 
 def _fit_or_error(attempt: Attempt, site: Site, notify: Notify) -> Fit:
@@ -242,6 +249,10 @@ def validation_fit(attempt: Attempt, config: MethodConfig, site: Site, notify: N
         site: says how many physics threads there are.
         notify: told how far it is.
 
+    Raises:
+        TooLongError: it takes, or would take, more than ``MOST_TIME`` times as long as the
+            defaults' fit.
+
     Returns:
         With the mean score over the validation tasks. Not clipped as on boards: below random and
         above the expert, too, better settings are better.
@@ -250,6 +261,21 @@ def validation_fit(attempt: Attempt, config: MethodConfig, site: Site, notify: N
     run = case.run
     support = case.validation.first(run.num_support_due) if run.num_support_due else None
     started = time.process_time()
+
+    def refuse_too_long(share_done: float) -> None:
+        if attempt.default_seconds is not None:
+            times = (time.process_time() - started) / share_done / attempt.default_seconds
+            if times > MOST_TIME:
+                raise TooLongError(
+                    f"its fit takes {times:.1f} times as long as the defaults'; at most "
+                    f"{MOST_TIME:g} times"
+                )
+
+    def watch(event: Event) -> None:
+        if event.step >= _EARLIEST * event.num_steps > 0:
+            refuse_too_long(event.step / event.num_steps)
+        notify(event)
+
     with restored(), single_threaded():
         fitted = fit_and_generate(
             attempt.method(config),
@@ -258,10 +284,11 @@ def validation_fit(attempt: Attempt, config: MethodConfig, site: Site, notify: N
             case.tasks,
             run,
             support=support,
-            notify=notify,
+            notify=watch,
             key=str(attempt.trial),
             stage=f"fitting {run.family}, split {run.seeds.split}",
         )
+        refuse_too_long(1.0)
         seconds = time.process_time() - started
         table = rollout(
             case.family, case.tasks, fitted.policies, case.seeds, num_threads=site.num_threads
