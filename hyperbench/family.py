@@ -45,6 +45,8 @@ class FamilyInfo:
         max_reward: the largest reward that a step can have; an environment that shows a larger one
             is refused. With it the control arm ``reuse-bound`` stops episodes that can no longer
             win. None: not known.
+        split_as: id of another family with the same features and values, as whose tasks these are
+            divided: the same are source, validation and target. None: on its own.
     """
 
     id: str
@@ -62,6 +64,7 @@ class FamilyInfo:
     remark: str = ""
     has_expert: bool = True
     max_reward: float | None = None
+    split_as: str | None = None
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -159,7 +160,7 @@ class EvalProtocol(BaseModel):
 
         Args:
             family: whose tasks; its ``FamilyInfo.source_fraction``, where it has one, goes before
-                the protocol's.
+                the protocol's, and ``FamilyInfo.split_as`` says as whose they are divided.
             split_seed: of the run.
 
         Raises:
@@ -173,12 +174,16 @@ class EvalProtocol(BaseModel):
             raise ProtocolError(
                 f"Protocol {self.id} needs at least {_MIN_TASKS} tasks, found {len(tasks)}."
             )
+        drawn_as = {
+            task.key: replace(task, family=family.info.split_as or task.family).key
+            for task in tasks
+        }
         # Sorted by key, the order in which a family lists its tasks does not matter.
-        keys = sorted(by_key)
+        keys = sorted(by_key, key=drawn_as.__getitem__)
         held_out = held_out_by_gap(tasks) if self.split_rule == "gap" else frozenset[str]()
         drawn = [key for key in keys if key not in held_out]
         rng = np.random.default_rng(
-            child_seed(split_seed, "split", self.split_label or self.id, *keys)
+            child_seed(split_seed, "split", self.split_label or self.id, *sorted(drawn_as.values()))
         )
         order = [drawn[i] for i in rng.permutation(len(drawn))]
         num_source, num_validation = self._sizes(

@@ -32,7 +32,8 @@ def line(num):
 def of(tasks, source_fraction=None):
     """A family, as far as a split looks at it."""
     return SimpleNamespace(
-        tasks=tuple(tasks), info=SimpleNamespace(source_fraction=source_fraction)
+        tasks=tuple(tasks),
+        info=SimpleNamespace(source_fraction=source_fraction, split_as=None),
     )
 
 

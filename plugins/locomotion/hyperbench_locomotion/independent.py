@@ -1,7 +1,8 @@
 """The suite ``independent``: each task is demonstrated by a network of a training of its own.
 
-Bodies, grids and reward are those of ``locomotion``, and so are the experts, so that scores compare
-with it. What differs is what methods learn from: gaits that vary from task to task, as published.
+Bodies, grids and reward are those of ``locomotion``, and so are the experts and which tasks are
+source, validation and target, so that scores compare with it. What differs is what methods learn
+from: gaits that vary from task to task, as published.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class IndependentFamily(LocomotionFamily):
             id=f"independent/{body}-speed-v1",
             summary=f"{self.info.summary}, demonstrated by independently trained networks",
             expert_version=f"{self.info.expert_version}-{self._shipped.networks.version}",
+            split_as=self.info.id,
             remark=_EACH if len(set(assigned.values())) == len(assigned) else _POOL,
         )
         self.tasks = self.spec_space.grid(self.info.id, speed=speeds)

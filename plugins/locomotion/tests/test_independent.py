@@ -13,6 +13,7 @@ from hyperbench_locomotion.plugin import INDEPENDENT
 from safetensors import safe_open
 
 from hyperbench.errors import DataError
+from hyperbench.protocol import GAP, STANDARD
 from hyperbench.testing import FAMILY_CHECKS, demonstrator_difference
 
 independent = pytest.importorskip("hyperbench_locomotion.experts.independent")
@@ -61,6 +62,19 @@ def test_each_task_has_its_own_training_or_a_pool_of_several(family):
     walker = independent.speed_family("walker")
     forward = [t for t in independent.trainings(walker) if walker.tasks[-1] in t.tasks]
     assert len(forward) == independent.POOL_SIZES["walker"]
+
+
+@pytest.mark.parametrize("protocol", [STANDARD, GAP], ids=lambda protocol: protocol.id)
+@pytest.mark.parametrize("body", ["cheetah", "finger"])
+def test_the_same_tasks_are_source_validation_and_target_as_in_locomotion(body, protocol):
+    own, others = shipped.IndependentFamily(body), LocomotionFamily("locomotion", body, ("speed",))
+    for seed in range(3):
+        parts = [
+            [{task.values for task in part} for part in (split.source, split.validation)]
+            for split in (protocol.split(own, seed), protocol.split(others, seed))
+        ]
+        assert parts[0] == parts[1]
+    assert {task.family for task in protocol.split(own, 0).target} == {own.info.id}
 
 
 def test_an_export_deals_a_pool_out_to_the_tasks(tmp_path, monkeypatch):
