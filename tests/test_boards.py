@@ -23,9 +23,12 @@ from hyperbench.commands.publish import publish_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.hookspecs import hookimpl
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.records.find import find_runs
-from hyperbench.records.gather import PROTOCOL, RECORDS
-from hyperbench.records.store import EPISODES, RECORD, StoredRun
+from hyperbench.records.bundle import LINES, SHARED
+from hyperbench.records.bundle import TABLE as ROWS
+from hyperbench.records.bundled import open_run
+from hyperbench.records.find import RECORDS, find_runs
+from hyperbench.records.gather import PROTOCOL
+from hyperbench.records.store import EPISODES, StoredRun
 from hyperbench.registry import PluginSource, Registry, installed
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
@@ -98,12 +101,14 @@ def test_publishing_makes_a_whole_board(tmp_path, boards, write_row):
     (board,) = publish([tmp_path / "runs"], boards, REGISTRY)
     assert board == boards / "toy" / "toy-v1"
     assert {path.name for path in board.iterdir()} == {PROTOCOL, REFERENCES, RECORDS, TABLE, VALUES}
-    assert {path.name for path in (board / RECORDS).iterdir()} == {"learned", *ARMS}
-    assert not list(board.rglob("generator"))
+    names = {f"{method}{ending}" for method in ("learned", *ARMS) for ending in (LINES, ROWS)}
+    assert {path.name for path in (board / RECORDS).iterdir()} == {SHARED, *names}
     for run in find_runs([tmp_path / "runs"]):
-        copy = board / RECORDS / StoredRun.read(run).record.method / run.name
-        for name in (RECORD, EPISODES):
-            assert (copy / name).read_bytes() == (run / name).read_bytes()
+        original = StoredRun.read(run)
+        copy = open_run(board / RECORDS / f"{original.record.method}{LINES}" / run.name)
+        assert copy.content() == original.content()
+        for name, values in original.episodes().items():
+            np.testing.assert_array_equal(copy.episodes()[name], values)
     # Made of the copies, the tables are those of the originals.
     measured = make_boards(find_runs([tmp_path / "runs"]))
     assert (board / TABLE).read_text().endswith(markdown(measured[0]))
@@ -247,7 +252,7 @@ def test_only_some_methods_are_published(tmp_path, boards, write_row):
     write_row("learned", arms=True)
     write_row("secret", SCORES / 2)
     (board,) = publish([tmp_path / "runs"], boards, REGISTRY, methods=["learned", *ARMS])
-    assert not (board / RECORDS / "secret").exists()
+    assert not (board / RECORDS / f"secret{LINES}").exists()
     with pytest.raises(HyperbenchError, match=r"method in these runs 'secrt'\. Did you mean"):
         publish([tmp_path / "runs"], boards, REGISTRY, methods=["secrt"])
 

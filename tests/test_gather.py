@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hyperbench.errors import DataError
-from hyperbench.records.find import find_runs
-from hyperbench.records.gather import PROTOCOL, RECORDS, board_folder, gather, merge
+from hyperbench.records.find import RECORDS, find_runs
+from hyperbench.records.gather import PROTOCOL, board_folder, gather, merge
 from hyperbench.records.store import EPISODES, RECORD, StoredRun
 
 RETURNS = np.arange(8.0)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import quote
 
 import pandas as pd
 
@@ -20,14 +18,21 @@ from hyperbench.errors import DataError, UnknownNameError, listed
 from hyperbench.files import new_folder
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.agreement import agree
-from hyperbench.records.find import find_runs
-from hyperbench.records.gather import PROTOCOL, RECORDS, gather, rounded_note
+from hyperbench.records.bundle import LINES, SHARED, WEIGHTS
+from hyperbench.records.bundle import TABLE as EPISODES
+from hyperbench.records.bundling import write_bundles
+from hyperbench.records.find import RECORDS, find_runs
+from hyperbench.records.gather import PROTOCOL, gather, rounded_note
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import RECORD, RUN_FILES, StoredRun
+from hyperbench.records.store import POLICIES, RUN_FILES, StoredRun
 from hyperbench.registry import Registry
 
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
-_OURS = (PROTOCOL, REFERENCES, TABLE, VALUES, *(f"{RECORDS}/*/{name}" for name in RUN_FILES))
+_OURS = (
+    *(PROTOCOL, REFERENCES, TABLE, VALUES, f"{RECORDS}/{SHARED}"),
+    *(f"{RECORDS}/*{suffix}" for suffix in (LINES, EPISODES, WEIGHTS)),
+    *(f"{RECORDS}/*/{name}" for name in RUN_FILES),  # of boards from before bundles
+)
 _HEADER = "<!-- Made of the records by `hyperbench publish`. Do not edit: publish again. -->\n\n"
 _REMEDY = "Choose another place with --board-dir."
 
@@ -38,6 +43,8 @@ def publish(
     registry: Registry,
     methods: Sequence[str] = (),
     tell: Callable[[str], None] = lambda _: None,
+    *,
+    all_policies: bool = False,
 ) -> list[Path]:
     """Add runs to the boards of their suites and protocols, or make the boards; all or nothing.
 
@@ -50,6 +57,8 @@ def publish(
         registry: knows the protocols, and so which runs a complete row has.
         methods: whose runs to publish; none means all.
         tell: receives a line on what was left out.
+        all_policies: keep every policy, not one of each row and family; a board that keeps them
+            goes on to.
 
     Returns:
         The folders of the boards.
@@ -74,7 +83,7 @@ def publish(
     with ExitStack() as drafts:
         for board, found in complete.items():
             draft = drafts.enter_context(new_folder(board, _REMEDY, _OURS))
-            _write(draft, found, registry.protocol(board.name))
+            _write(draft, found, registry, board.name, all_policies or _keeps_all(found, board))
     rounded = list(gathered.rounded)
     for board, new in by_board.items():
         kept = {run.record.key: run.record.results for run in complete[board]}
@@ -192,13 +201,19 @@ def _of_arm(seeds: SeedPair) -> SeedPair:
     return SeedPair(split=seeds.split, fit=0)
 
 
-def _write(draft: Path, runs: Sequence[StoredRun], protocol: EvalProtocol) -> None:
-    for run in runs:
-        place = draft / RECORDS / quote(run.record.method, safe="") / run.record.key
-        place.mkdir(parents=True)
-        for name in (RECORD, *run.check()):
-            shutil.copyfile(run.folder / name, place / name)
-    (draft / PROTOCOL).write_text(protocol.model_dump_json(indent=1) + "\n", encoding="utf-8")
+def _keeps_all(runs: Sequence[StoredRun], board: Path) -> bool:
+    """Whether a board that is there, in bundles, keeps all policies."""
+    published = [run for run in runs if run.is_bundled and POLICIES in run.record.sha256]
+    return bool(published) and board.is_dir() and all(run.keeps_policies for run in published)
+
+
+def _write(
+    draft: Path, runs: Sequence[StoredRun], registry: Registry, protocol: str, all_policies: bool
+) -> None:
+    (draft / RECORDS).mkdir()
+    write_bundles(draft / RECORDS, runs, registry, all_policies=all_policies)
+    rules = registry.protocol(protocol).model_dump_json(indent=1)
+    (draft / PROTOCOL).write_text(rules + "\n", encoding="utf-8")
     (draft / REFERENCES).write_bytes(reference_returns(draft).to_parquet(index=False))
     for name, text in generated_tables(draft).items():
         (draft / name).write_text(text, encoding="utf-8")

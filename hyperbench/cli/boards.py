@@ -201,11 +201,20 @@ def publish(
             help="Of all committed boards.",
         ),
     ] = Path("leaderboards"),
+    all_policies: Annotated[
+        bool,
+        typer.Option(
+            "--all-policies",
+            envvar="HYPERBENCH_ALL_POLICIES",
+            help="Keep every policy, not one of each row and family: a larger board, which can be "
+            "played again whole.",
+        ),
+    ] = False,
 ) -> None:
     """Copy whole rows of sound runs to the committed boards and make their tables again."""
     from hyperbench.commands.publish import publish_command
 
-    publish_command(folders, board_dir, method or [])
+    publish_command(folders, board_dir, method or [], all_policies=all_policies)
 
 
 @app.command()

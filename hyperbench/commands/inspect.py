@@ -11,9 +11,9 @@ import numpy as np
 
 from hyperbench.errors import DataError
 from hyperbench.measuring.cloning import Stage, inspect_run
+from hyperbench.records.bundled import open_run
 from hyperbench.records.find import find_runs
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
 from hyperbench.view.console import print_listing, standard_error, standard_output
 
@@ -28,7 +28,7 @@ def inspect_command(folders: Sequence[Path], data_dir: Path, as_json: bool) -> N
         DataError: there is none, or one lacks its demonstrations.
     """
     registry = installed()
-    runs = [StoredRun.read(folder) for folder in find_runs(folders)]
+    runs = [open_run(folder) for folder in find_runs(folders)]
     chosen = [run for run in runs if not run.record.is_arm and run.record.status == "ok"]
     if not chosen:
         raise DataError(

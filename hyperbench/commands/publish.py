@@ -8,13 +8,14 @@ from pathlib import Path
 from hyperbench.boards.committed import TABLE, publish
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.row import Board
-from hyperbench.records.find import find_runs
-from hyperbench.records.gather import RECORDS
+from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.registry import installed
 from hyperbench.view.console import print_line, standard_output
 
 
-def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence[str]) -> None:
+def publish_command(
+    folders: Sequence[Path], boards_dir: Path, methods: Sequence[str], *, all_policies: bool = False
+) -> None:
     """Publish and tell what is on the boards now."""
 
     def tell(line: str) -> None:
@@ -23,7 +24,9 @@ def publish_command(folders: Sequence[Path], boards_dir: Path, methods: Sequence
     def note(line: str) -> None:
         tell(f"note: {line}")
 
-    for folder in publish(folders, boards_dir, installed(), methods, note):
+    for folder in publish(
+        folders, boards_dir, installed(), methods, note, all_policies=all_policies
+    ):
         boards = make_boards(find_runs([folder / RECORDS]))
         tell(f"{folder / TABLE}: {_summary(boards)}")
         for line in sorted({line for board in boards for line in board.notes}):

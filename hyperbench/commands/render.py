@@ -11,8 +11,9 @@ from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownName
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
+from hyperbench.records.bundled import is_bundled, open_run
 from hyperbench.records.find import find_runs
-from hyperbench.records.store import RECORD, StoredRun
+from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
 from hyperbench.task import TaskSpec, told_apart
 from hyperbench.view.console import print_line, standard_error, standard_output
@@ -150,37 +151,38 @@ def find_policy(family: TaskFamily, task: TaskSpec, asked: str) -> PolicyBatch:
     if asked in _PLAYERS:
         return _PLAYERS[asked](family, task)
     folder = Path(asked)
-    if not folder.is_dir():
+    if not folder.is_dir() and not is_bundled(folder):
         raise UnknownNameError(
             "policy", asked, _PLAYERS, "Or give the folder of a run that `hyperbench run` wrote."
         )
-    if not (folder / RECORD).is_file():
+    if not (is_bundled(folder) or (folder / RECORD).is_file()):
         raise DataError(f"Folder {folder} is not one run. {_runs_with_policies(family, folder)}")
-    run = StoredRun.read(folder)
+    run = open_run(folder)
     record = run.record
     if record.family != family.info.id:
         raise DataError(f"The run in {folder} is of {record.family}, not of {family.info.id}.")
-    if not run.keeps_policies:
+    if not run.kept_tasks:
         raise DataError(
             f"The run in {folder} keeps no policies: it is of {record.method!r}, "
             f"{'a control arm' if record.is_arm else f'and its status is {record.status!r}'}."
         )
-    targets = {entry.key: i for i, entry in enumerate(record.targets)}
+    kept = [record.targets[i] for i in run.kept_tasks]
+    targets = {entry.key: i for i, entry in enumerate(kept)}
     if task.key not in targets:
         known = {task.key: task for task in family.tasks}
-        labels = [known[entry.key].label for entry in record.targets if entry.key in known]
+        labels = [known[entry.key].label for entry in kept if entry.key in known]
         raise DataError(
-            f"Task {task.label} is not a target task of the run in {folder}, which has policies "
-            f"for {'; '.join(labels)}."
+            f"Task {task.label} is no task of which the run in {folder} keeps a policy: it has "
+            f"those for {'; '.join(labels)}."
         )
     return run.policies().take([targets[task.key]])
 
 
 def _runs_with_policies(family: TaskFamily, folder: Path) -> str:
-    runs = [StoredRun.read(run) for run in find_runs([folder])]
+    runs = [open_run(run) for run in find_runs([folder])]
     known = [
         f"{run.folder} ({run.record.row_label}, split {run.record.seeds.split})"
         for run in runs
-        if run.record.family == family.info.id and run.keeps_policies
+        if run.record.family == family.info.id and run.kept_tasks
     ]
     return f"It has these with policies for {family.info.id}: {', '.join(known) or 'none'}."

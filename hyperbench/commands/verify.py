@@ -24,8 +24,14 @@ out = standard_output()
 err = standard_error()
 
 _SEED_BITS = 32
-_STYLES: dict[Stamp, str] = {"verified": "green", "differs": "red", "unverifiable": "yellow"}
-_WORST_FIRST: tuple[Stamp, ...] = ("differs", "unverifiable", "verified")
+_STYLES: dict[Stamp, str] = {
+    "verified": "green",
+    "consistent": "green",
+    "differs": "red",
+    "unverifiable": "yellow",
+}
+_WORST_FIRST: tuple[Stamp, ...] = ("differs", "unverifiable", "verified", "consistent")
+"""What a row is stamped by: one run that was played speaks for those that need not be."""
 
 
 def verify_command(
@@ -90,17 +96,19 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
     table.add_column("protocol", no_wrap=True)
     table.add_column("row", overflow="fold")
     table.add_column("stamp", no_wrap=True)
-    for name in ("runs", *_WORST_FIRST, "episodes played", "largest difference"):
-        table.add_column(name, justify="right", no_wrap=name in _WORST_FIRST)
+    found_any = {verdict.stamp for verdict in verdicts}
+    shown = [stamp for stamp in _WORST_FIRST if stamp != "consistent" or stamp in found_any]
+    for name in ("runs", *shown, "episodes played", "largest difference"):
+        table.add_column(name, justify="right", no_wrap=name in shown)
     for (protocol, label), found in sorted(rows.items()):
         stamps = [verdict.stamp for verdict in found]
         stamp = next(stamp for stamp in _WORST_FIRST if stamp in stamps)
         table.add_row(
             protocol,
             escape(label),
-            f"[{_STYLES[stamp]}]{stamp}[/]",
+            f"[{_STYLES[stamp]}]{_stamp(stamp, found)}[/]",
             str(len(found)),
-            *(str(stamps.count(stamp)) for stamp in _WORST_FIRST),
+            *(str(stamps.count(stamp)) for stamp in shown),
             f"{sum(v.num_played for v in found)} of {sum(v.num_judged for v in found)}",
             f"{max(v.largest_difference for v in found):.3g}",
         )
@@ -127,6 +135,12 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
         style="dim",
         highlight=False,
     )
+
+
+def _stamp(stamp: Stamp, found: Sequence[Verdict]) -> str:
+    """A row's stamp, with how many of its policies are there to be played if it is not all."""
+    kept, every = (sum(getattr(v, name) for v in found) for name in ("num_kept", "num_policies"))
+    return stamp if kept == every else f"{stamp} ({kept} of {every} policies)"
 
 
 def _name(verdict: Verdict) -> str:

@@ -9,17 +9,23 @@ from pathlib import Path
 from hyperbench.disk import reading
 from hyperbench.errors import DataError
 from hyperbench.files import DRAFT
+from hyperbench.records.bundle import LINES, Bundle
 from hyperbench.records.store import RECORD
+
+RECORDS = "records"
+"""Folder of a committed board in which its runs lie, in bundles or in folders of their own."""
 
 CHECKPOINT = ".checkpoint-"
 """What the names of the folders begin with that hold the state of a fit, beside those of runs."""
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
-    """Every run folder in or below the given folders, in a fixed order; links are followed.
+    """Every run in or below the given folders, in a fixed order; links are followed.
+
+    A run is named by its folder, or as ``bundled.open_run`` reads it.
 
     Raises:
-        DataError: a folder does not exist, cannot be read or holds no run.
+        DataError: a folder does not exist, cannot be read, holds no run, or a damaged bundle.
     """
     found: dict[str, Path] = {}  # by where it is: several links may lead there
     for folder in folders:
@@ -52,6 +58,12 @@ def runs_below(folder: Path) -> dict[str, Path]:
                 below.clear()
                 continue
             seen.add(real)
+            if Path(place).name == RECORDS:
+                for name in sorted(files):
+                    if name.endswith(LINES):
+                        bundle = Path(place) / name
+                        for key in Bundle.read(bundle).entries:
+                            runs[f"{real}/{name}/{key}"] = bundle / key
             if RECORD in files:
                 runs[real] = Path(place)
                 below.clear()

@@ -13,12 +13,13 @@ from pathlib import Path
 from hyperbench.errors import DataError, listed
 from hyperbench.files import new_folder
 from hyperbench.records.agreement import agree
-from hyperbench.records.find import find_runs, runs_below
+from hyperbench.records.bundled import open_run
+from hyperbench.records.find import RECORDS, find_runs, runs_below
 from hyperbench.records.record import RunRecord, SplitEntry
 from hyperbench.records.store import EPISODES, RUN_FILES, StoredRun
 
-PROTOCOL, RECORDS = "protocol.json", "records"
-"""A committed board is a folder with its protocol and, below ``records/<method>/``, its runs."""
+PROTOCOL = "protocol.json"
+"""A committed board is a folder with its protocol and, in ``records``, its runs."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def gather(folders: Iterable[Path], damaged: list[str] | None = None) -> Gathere
     with _collector_paused():
         for folder in folders:
             try:
-                run = StoredRun.read(folder)
+                run = open_run(folder)
                 if run.record.status == "ok":
                     run.check(EPISODES)
             except DataError as error:
@@ -134,6 +135,12 @@ def merge(
             f"again: {listed(differing)}. Merge one of them only."
         )
     copied = []
+    if bundled := [run for run in gathered.runs if run.is_bundled]:
+        raise DataError(
+            f"{board_folder(bundled[0].folder)} is a committed board, which keeps only some of its "
+            "runs' policies: there is no folder of a run to copy. `hyperbench leaderboard` and "
+            "`hyperbench publish` read it as it is."
+        )
     for run in gathered.runs:
         if run.folder.resolve() == (output / run.record.key).resolve():
             continue

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,9 +26,28 @@ def read_record(path: Path) -> RunRecord:
         NewerRecordError: it says what only a newer version of hyperbench understands.
     """
     try:
-        record = RunRecord.model_validate_json(read_file(path))
+        content = read_file(path)
     except OSError as error:
         raise DataError(f"No record at {path}: {error.strerror}.") from error
+    return as_record(content, path)
+
+
+def as_record(content: bytes | Mapping[str, Any], path: Path) -> RunRecord:
+    """Read what a record says.
+
+    Args:
+        content: the text of a file, or what is parsed of it.
+        path: of the file, for errors.
+
+    Raises:
+        DataError: as of ``read_record``.
+        NewerRecordError: likewise.
+    """
+    try:
+        if isinstance(content, bytes):
+            record = RunRecord.model_validate_json(content)
+        else:
+            record = RunRecord.model_validate_json(json.dumps(content))
     except ValidationError as error:
         raise _refusal(path, error) from error
     for field, name in _names(record):

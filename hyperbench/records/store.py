@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +62,24 @@ class StoredRun:
         return self.record.status == "ok"
 
     @property
+    def is_bundled(self) -> bool:
+        """Whether it lies in a bundle of a committed board, with a sample of its policies."""
+        return False
+
+    @property
+    def kept_tasks(self) -> list[int]:
+        """Positions of the target tasks whose policies are there."""
+        return list(range(len(self.record.targets))) if self.keeps_policies else []
+
+    @property
     def keeps_policies(self) -> bool:
         """Whether generated policies were stored."""
         return POLICIES in self.record.sha256
+
+    def content(self) -> dict[str, Any]:
+        """What the record says, parsed and otherwise untouched."""
+        content: dict[str, Any] = json.loads((self.folder / RECORD).read_bytes())
+        return content
 
     def episodes(self) -> dict[str, npt.NDArray[Any]]:
         """The judged episodes as columns, (num_tasks * num_episodes,); the checksum is checked.
@@ -133,15 +148,7 @@ class StoredRun:
                 raise ValueError(f"{odd[0]} is not finite")
         except Exception as error:  # each kind of damage has its own
             raise DataError(f"{path} cannot be read: {one_line(error)}") from error
-        try:
-            kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
-        except UnknownNameError as error:
-            error.args = (f"{path}: {error}",)
-            raise
-        try:
-            return kind.from_arrays(arrays, metadata)
-        except Exception as error:  # a kind need not foresee every array
-            raise DataError(f"{path} holds no such policies: {one_line(error)}") from error
+        return policies_of(arrays, metadata, path, registry)
 
     def check(self, *names: str) -> tuple[str, ...]:
         """Check files against the record.
@@ -199,6 +206,35 @@ class StoredRun:
         if hashlib.sha256(content).hexdigest() != self.record.sha256[name]:
             raise DataError(f"{path} was altered: its checksum differs from the record's. {AGAIN}")
         return content
+
+
+def policies_of(
+    arrays: Mapping[str, npt.NDArray[Any]],
+    metadata: Mapping[str, str],
+    path: Path,
+    registry: Registry | None,
+) -> StorablePolicies:
+    """Make policies of what a file holds of them.
+
+    Args:
+        arrays: of the file.
+        metadata: likewise.
+        path: of the file, for errors.
+        registry: resolves their kind; the installed one if not given.
+
+    Raises:
+        DataError: the arrays are not those of their kind.
+        UnknownNameError: no installed plugin registers it.
+    """
+    try:
+        kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
+    except UnknownNameError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+    try:
+        return kind.from_arrays(arrays, metadata)
+    except Exception as error:  # a kind need not foresee every array
+        raise DataError(f"{path} holds no such policies: {one_line(error)}") from error
 
 
 def write_record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ from hyperbench.rollout.actors import Actors, Keep
 from hyperbench.rollout.border import Episodes
 from hyperbench.rollout.table import EPISODE_COLUMNS, EpisodeColumn, EpisodeTable
 from hyperbench.seeding import child_seed
-from hyperbench.split import Split
 from hyperbench.task import FloatArray, TaskSpec
 
 __all__ = [
@@ -43,8 +42,24 @@ _JUDGED_ROOT = 0
 """Judged episodes are part of the benchmark: every method plays the same ones."""
 
 
+class Keyed(Protocol):
+    """A task, or what a record says of one."""
+
+    @property
+    def key(self) -> str:
+        """The task's content hash."""
+
+
+class Judged(Protocol):
+    """A split, or what a record says of one."""
+
+    @property
+    def target(self) -> Sequence[Keyed]:
+        """The tasks that are judged."""
+
+
 def episode_seeds(
-    root: int, purpose: str, tasks: Sequence[TaskSpec], num_episodes: int
+    root: int, purpose: str, tasks: Sequence[Keyed], num_episodes: int
 ) -> npt.NDArray[np.int64]:
     """Seeds (num_tasks, num_episodes) that depend on task, purpose and episode index alone.
 
@@ -60,7 +75,7 @@ def episode_seeds(
     return np.array(seeds, dtype=np.int64)
 
 
-def judged_seeds(split: Split, protocol: EvalProtocol) -> npt.NDArray[np.int64]:
+def judged_seeds(split: Judged, protocol: EvalProtocol) -> npt.NDArray[np.int64]:
     """Seeds (num_target_tasks, num_episodes) of the episodes that a run is judged on.
 
     Args:

@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.files import sha256_file
+from hyperbench.records.bundled import BundledRun
+from hyperbench.records.bundling import lacks_due
 from hyperbench.records.record import RunRecord, SplitEntry, content_checksum
 from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
 from hyperbench.registry import Registry
@@ -31,6 +33,9 @@ _DISTANCE_TOLERANCE = 1e-6
 
 def file_faults(run: StoredRun) -> list[str]:
     """Say which files are not what the manifest says; a generator may be missing."""
+    if isinstance(run, BundledRun):
+        fault = lacks_due(run)
+        return [*run.faults(), *([] if fault is None else [fault])]
     faults = []
     record, folder = run.record, run.folder
     try:
@@ -94,7 +99,7 @@ def obstacles(run: StoredRun, registry: Registry, family: TaskFamily) -> list[st
     if info.physics != installed.physics:
         return [f"physics is {info.physics}, installed is {installed.physics}"]
     if not record.is_arm:
-        if not run.keeps_policies:
+        if not (run.keeps_policies or run.is_bundled):
             why = "" if record.not_stored is None else f": {record.not_stored}"
             return [f"its policies were not stored{why}"]
         return _unexplained_settings(record, registry)

@@ -23,6 +23,7 @@ from hyperbench.errors import (
 from hyperbench.family import TaskFamily
 from hyperbench.provenance import provenance
 from hyperbench.records.agreement import ELSEWHERE_TOLERANCE, elsewhere, returns_differ
+from hyperbench.records.bundled import open_run
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import POLICIES, StoredRun
 from hyperbench.registry import Registry
@@ -38,7 +39,7 @@ from hyperbench.verification.integrity import (
     obstacles,
 )
 
-Stamp = Literal["verified", "differs", "unverifiable"]
+Stamp = Literal["verified", "consistent", "differs", "unverifiable"]
 
 
 class Verdict(BaseModel):
@@ -54,11 +55,16 @@ class Verdict(BaseModel):
     """None if it cannot be read."""
     stamp: Stamp
     """``differs`` if something contradicts the record, ``unverifiable`` if what is installed or
-    stored is not what the check needs."""
+    stored is not what the check needs, ``consistent`` if nothing contradicts it and there is
+    nothing to play, because the board keeps a policy of another run of the row."""
     reasons: tuple[str, ...] = ()
     """Why the stamp is not ``verified``, each in a line."""
     notes: tuple[str, ...] = ()
     """What a reader should know, whatever the stamp, each in a line."""
+    num_policies: int = 0
+    """Policies that were generated."""
+    num_kept: int = 0
+    """How many of them are stored."""
     num_judged: int = 0
     """Episodes the run was judged on."""
     num_played: int = 0
@@ -72,7 +78,7 @@ class Verdict(BaseModel):
     def is_sound(self) -> bool:
         """Whether it is verified, or of a failed run, which claims no return."""
         failed = self.record is not None and self.record.status == "failed"
-        return self.stamp == "verified" or (failed and self.stamp == "unverifiable")
+        return self.stamp in ("verified", "consistent") or (failed and self.stamp == "unverifiable")
 
 
 def verify_run(
@@ -97,7 +103,7 @@ def verify_run(
             ``ELSEWHERE_TOLERANCE``.
     """
     try:
-        run = StoredRun.read(folder)
+        run = open_run(folder)
     except DataError as error:
         stamp: Stamp = "unverifiable" if isinstance(error, NewerRecordError) else "differs"
         return Verdict(folder=folder, record=None, stamp=stamp, reasons=(str(error),))
@@ -132,7 +138,19 @@ def verify_run(
         columns = run.episodes()
         if faults := episode_faults(columns, split, seeds, family.info):
             return verdict("differs", *faults)
-        chosen = _drawn(len(split.target), num_tasks, child_seed(seed, "verify", record.key))
+        kept = list(range(len(split.target))) if record.is_arm else run.kept_tasks
+        drawn = _drawn(len(kept), num_tasks, child_seed(seed, "verify", record.key))
+        chosen = [kept[i] for i in drawn]
+        found = verdict("verified" if chosen else "consistent").model_copy(
+            update={
+                "num_judged": seeds.size,
+                "num_policies": 0 if record.is_arm else len(split.target),
+                "num_kept": 0 if record.is_arm else len(kept),
+                "notes": _code_notes(record, registry),
+            }
+        )
+        if not chosen:
+            return found
         with single_threaded():
             played = _play(run, registry, family, split, seeds, chosen, num_threads)
     except UnknownNameError as error:  # a kind of policies whose plugin is not installed
@@ -144,9 +162,6 @@ def verify_run(
     where = elsewhere(record.provenance, here)
     if tolerance is None:
         tolerance = 0.0 if where is None else ELSEWHERE_TOLERANCE
-    found = verdict("verified").model_copy(
-        update={"num_judged": seeds.size, "notes": _code_notes(record, registry)}
-    )
     found = _compared(found, recorded, played, tolerance)
     if found.stamp == "verified" or where is None:
         return found
@@ -191,10 +206,12 @@ def _play(
         )
         return table
     policies = run.policies(registry)
-    if policies.num_tasks != len(split.target):
+    kept = run.kept_tasks
+    if policies.num_tasks != len(kept):
         raise DataError(f"{POLICIES} has {policies.num_tasks}, not one per target task.")
-    policies.refuse_non_finite(split.target)
-    return rollout(family, targets, policies.take(chosen), seeds[chosen], num_threads=num_threads)
+    policies.refuse_non_finite([split.target[i] for i in kept])
+    asked = policies.take([kept.index(i) for i in chosen])
+    return rollout(family, targets, asked, seeds[chosen], num_threads=num_threads)
 
 
 def _compared(
