@@ -111,7 +111,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     for row, (measure, label) in zip(panels, measures.items(), strict=True):
         row[0].set_ylabel(label)
         for panel, family in zip(row, families, strict=True):
-            panel.set_title(family if measure == "board" else "", fontsize=10)
+            panel.set_title(family if measure == "board" else "", fontsize=9)
             for (number, splits), part in table[table["family"] == family].groupby(
                 ["steps", "splits"]
             ):
@@ -124,8 +124,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
                     alpha=0.7,
                     label=f"{number} steps, {splits} split{'s' if splits > 1 else ''}",
                 )
-            panel.set_xlim(left=0)
             panel.spines[["top", "right"]].set_visible(False)
+    panels[0][0].set_xlim(left=0)  # of all: not before they hold their points
     for panel in panels[1]:
         panel.set_xlabel("seconds a method")
     found = {}
