@@ -121,27 +121,7 @@ class StoredRun:
             UnknownNameError: no installed plugin registers their kind.
         """
         self._checked(POLICIES)
-        from safetensors import safe_open
-
-        path = self.folder / POLICIES
-        try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                said = (file.metadata() or {}).get("policies", "{}")
-            metadata = TypeAdapter(dict[str, str]).validate_json(said)
-            if odd := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
-                raise ValueError(f"{odd[0]} is not finite")
-        except Exception as error:  # each kind of damage has its own
-            raise DataError(f"{path} cannot be read: {one_line(error)}") from error
-        try:
-            kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
-        except UnknownNameError as error:
-            error.args = (f"{path}: {error}",)
-            raise
-        try:
-            return kind.from_arrays(arrays, metadata)
-        except Exception as error:  # a kind need not foresee every array
-            raise DataError(f"{path} holds no such policies: {one_line(error)}") from error
+        return read_policies(self.folder / POLICIES, registry)
 
     def check(self, *names: str) -> tuple[str, ...]:
         """Check files against the record.
@@ -201,6 +181,49 @@ class StoredRun:
         return content
 
 
+def read_policies(path: Path, registry: Registry | None = None) -> StorablePolicies:
+    """Read policies from a file as records keep it.
+
+    Args:
+        path: of the file.
+        registry: resolves their kind; the installed one if not given.
+
+    Raises:
+        DataError: the file is missing or unreadable.
+        UnknownNameError: no installed plugin registers their kind.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            said = (file.metadata() or {}).get("policies", "{}")
+        metadata = TypeAdapter(dict[str, str]).validate_json(said)
+        if odd := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+            raise ValueError(f"{odd[0]} is not finite")
+    except Exception as error:  # each kind of damage has its own
+        raise DataError(f"{path} cannot be read: {one_line(error)}") from error
+    try:
+        kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
+    except UnknownNameError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+    try:
+        return kind.from_arrays(arrays, metadata)
+    except Exception as error:  # a kind need not foresee every array
+        raise DataError(f"{path} holds no such policies: {one_line(error)}") from error
+
+
+def write_policies(path: Path, policies: StorablePolicies) -> None:
+    """Write policies to a file as records keep it."""
+    from safetensors.numpy import save_file
+
+    arrays, metadata = policies.to_arrays()
+    # In one entry: safetensors writes several in random order, and the checksum must be the same
+    # whenever the policies are.
+    save_file(arrays, path, {"policies": json.dumps(metadata, sort_keys=True)})
+
+
 def write_record(
     runs_dir: Path,
     record: RunRecord,
@@ -229,12 +252,7 @@ def write_record(
         if table is not None:
             write_episodes(draft / EPISODES, table)
         if policies is not None:
-            from safetensors.numpy import save_file
-
-            arrays, metadata = policies.to_arrays()
-            # In one entry: safetensors writes several in random order, and the checksum must be
-            # the same whenever the policies are.
-            save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
+            write_policies(draft / POLICIES, policies)
         if generator is not None:
             (draft / GENERATOR).mkdir()
             _save(generator, draft / GENERATOR)
