@@ -90,14 +90,18 @@ class GymnasiumFamily(TaskFamily):
         self._actions = FlatActions(env_made.action_space, id)
         self.observation_space, self.action_space = self._observations.box, self._actions.box
         has_expert = expert is not None or type(self).expert is not GymnasiumFamily.expert
+        shows = has_expert or type(self).demonstrators is not TaskFamily.demonstrators
         self.info = FamilyInfo(
             id=id,
             horizon=horizon,
             **{
                 "summary": f"{self._name} by {', '.join(self.spec_space.names)}",
                 "has_success": False,
-                "expert_version": version_of(expert) if has_expert else "brought",
+                "expert_version": (
+                    version_of(expert) if expert is not None else "1" if shows else "brought"
+                ),
                 "has_expert": has_expert,
+                "has_demonstrators": shows,
                 **_origin(env_made.unwrapped),
                 **info,
             },

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench import statistics
-from hyperbench.arms import RandomPolicies
+from hyperbench.arms import RandomPolicies, demonstrated
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import ProtocolError, one_line
 from hyperbench.events import Notify, emit
@@ -27,6 +27,7 @@ from hyperbench.generator import MethodConfig, PolicyGenerator
 from hyperbench.measuring.dataset import dataset, load
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.surroundings import restored
+from hyperbench.policy import PolicyBatch
 from hyperbench.protocol import PROTOCOLS, EvalProtocol, SeedPair
 from hyperbench.registry import Registry
 from hyperbench.rollout import episode_seeds, rollout
@@ -93,11 +94,17 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
     tasks = split.validation
     found = dataset(family, run.protocol.num_demonstrations, data_dir)
     seeds = episode_seeds(_SEED_ROOT, "tuning episode", tasks, run.protocol.num_episodes)
+    validation = load(family, found, tasks)
+
+    def earned(policies: PolicyBatch) -> npt.NDArray[np.float64]:
+        return rollout(family, tasks, policies, seeds, num_threads=num_threads).returns
+
     with single_threaded():
-        random, expert = (
-            rollout(family, tasks, policies, seeds, num_threads=num_threads).returns
-            for policies in (RandomPolicies(family, tasks), family.reference(tasks))
-        )
+        random = earned(RandomPolicies(family, tasks))
+        if family.info.has_demonstrators:
+            expert = earned(family.reference(tasks))
+        else:
+            expert = demonstrated(validation, seeds).returns
     clear = statistics.earns_more(expert, random)
     if not clear.any():
         raise ProtocolError(f"Validation tasks of {run.family} cannot tell policies apart.")
@@ -106,7 +113,7 @@ def make_case(run: Run, registry: Registry, data_dir: Path, num_threads: int) ->
         family=family,
         tasks=tasks,
         source=load(family, found, split.source),
-        validation=load(family, found, tasks),
+        validation=validation,
         seeds=seeds,
         random=random.mean(axis=1),
         expert=np.where(clear, expert.mean(axis=1), np.nan),
