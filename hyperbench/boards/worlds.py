@@ -68,7 +68,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     num_runs: dict[str, Counter[tuple[str, str, str]]] = {}
     for run in runs:
         counted = num_runs.setdefault(_unversioned(run.record.family), Counter())
-        counted[world_of(run.record.family_info)] += 1
+        counted[_world(run.record)] += 1
     rank = {
         world: place
         for counted in num_runs.values()
@@ -76,7 +76,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     }
     parts: dict[int, list[StoredRun]] = {}
     for run in runs:
-        parts.setdefault(rank[world_of(run.record.family_info)], []).append(run)
+        parts.setdefault(rank[_world(run.record)], []).append(run)
     return [parts[place] for place in sorted(parts)]
 
 
@@ -84,7 +84,7 @@ def family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     """Per run the name of its column: results of different worlds never share one."""
 
     def world(record: RunRecord) -> str:
-        _, physics, experts = world_of(record.family_info)
+        _, physics, experts = _world(record)
         return f"experts {experts}, {physics}"
 
     return _labels(records, lambda record: record.family, world)
@@ -93,6 +93,14 @@ def family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
 def world_of(info: FamilyInfo) -> tuple[str, str, str]:
     """What results must share to be compared: family, physics and experts."""
     return info.id, info.physics, info.expert_version
+
+
+def _world(record: RunRecord) -> tuple[str, str, str]:
+    """Where nobody demonstrates, what was brought is what scores are read against."""
+    family, physics, experts = world_of(record.family_info)
+    if not record.family_info.has_demonstrators:
+        experts = f"{experts} {str(record.demonstrations)[:8]}"
+    return family, physics, experts
 
 
 def _unversioned(family: str) -> str:
