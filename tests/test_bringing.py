@@ -181,8 +181,7 @@ def test_parts_are_flattened_as_a_family_flattens_them(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # it recommends to say more
-def test_what_minaris_collector_writes_is_read(tmp_path, monkeypatch):
-    pytest.importorskip("jax", reason="Minari collects with it: pip install 'minari[create]'")
+def test_what_minaris_collector_writes_is_read(tmp_path, monkeypatch, fake_jax):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     env = minari.DataCollector(Contexts(gymnasium.make("CartPole-v1", max_episode_steps=HORIZON)))
     for told in EPISODES:

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 
 from hyperbench import cli, hookspecs, registry
+from hyperbench.measuring.bringing import bring
+from hyperbench.measuring.dataset import load
 from hyperbench.protocol import PROTOCOLS
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.testing import FAMILY_CHECKS, check_family, check_method
@@ -218,6 +221,35 @@ def test_the_experts_of_the_example_suites_keep_the_contract(
         family = getattr(module, entry.target.partition(":")[2])()
         for check in FAMILY_CHECKS[-2:]:
             check(family)
+
+
+@pytest.mark.thorough  # what it shows test_bringing shows in part; it plays 24 000 steps
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Minari recommends to say more
+def test_the_example_of_brought_demonstrations_can_be_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_jax: None
+) -> None:
+    source = "\n\n".join(blocks(ROOT / "docs" / "bringing-data.md", "python"))
+    (tmp_path / "brought_by_the_documentation.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    module = importlib.import_module("brought_by_the_documentation")
+    family = module.cart_pole()
+    module.collect("mine/cart-pole-v0")
+    collected = load(family, bring(family, "mine/cart-pole-v0", 10, tmp_path), family.tasks)
+    assert {len(row) for row in collected.episodes} == {10}
+    episodes = [
+        (
+            {"gravity": spec["gravity"], "force_mag": spec["force_mag"]},
+            *(episode.observations, episode.actions.argmax(axis=1), episode.rewards),
+            *(np.zeros(len(episode), bool), np.arange(len(episode)) == len(episode) - 1),
+        )
+        for spec, row in zip(collected.specs, collected.episodes, strict=True)
+        for episode in row[:2]
+    ]
+    module.write("mine/written-v0", episodes)
+    written = load(family, bring(family, "mine/written-v0", 2, tmp_path), family.tasks)
+    for one, other in zip(written.episodes, collected.first(2).episodes, strict=True):
+        assert np.array_equal(one[1].observations, other[1].observations)
 
 
 def test_the_example_suite_registers() -> None:
