@@ -120,8 +120,11 @@ class TaskFamily(ABC):
 
         Experts that must see more than the observation are ``PrivilegedPolicies``. A family whose
         ``info.has_expert`` is False has none, and says who demonstrates.
+
+        Raises:
+            DataError: the family has none.
         """
-        raise NotImplementedError(f"Family {self.info.id} has no expert for {len(tasks)} tasks.")
+        raise DataError(f"Family {self.info.id} has no expert, for {len(tasks)} tasks as for any.")
 
     def demonstrators(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
         """Who plays each task's demonstrations: the experts, unless a family says otherwise.

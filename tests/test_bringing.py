@@ -1,7 +1,9 @@
 """Demonstrations from elsewhere: a real Minari dataset, a family that nobody plays."""
 
 import json
+import shutil
 import types
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +15,12 @@ from gymnasium import spaces
 from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 
-from hyperbench import GymnasiumFamily, hookimpl
+from hyperbench import GymnasiumFamily, cli, hookimpl
 from hyperbench.adapters.minari_data import UNKNOWN_SEED, read_minari
 from hyperbench.arms import demonstrated
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.demonstration import Demonstrations
-from hyperbench.errors import DataError
+from hyperbench.errors import ContractError, DataError
 from hyperbench.executors import Site
 from hyperbench.hookspecs import FamilyEntry, MethodEntry
 from hyperbench.measuring.bringing import bring, brought_to
@@ -29,7 +31,7 @@ from hyperbench.measuring.plan import plan
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.find import find_runs
 from hyperbench.registry import PluginSource, Registry
-from hyperbench.testing import LineFamily, check_family
+from hyperbench.testing import LineFamily, check_family, check_info
 from hyperbench.tuning.tune import make_case
 from hyperbench.verification.replay import verify_run
 
@@ -368,3 +370,49 @@ def test_demonstrations_are_put_in_the_place_of_episodes_in_turn(given):
     for row, returns, lengths in zip(brought.values(), table.returns, table.lengths, strict=True):
         assert returns.tolist() == [row[n].rewards.sum() for n in (0, 1, 0)]
         assert lengths.tolist() == [len(row[n]) for n in (0, 1, 0)]
+
+
+def test_commands_bring_and_verify(tmp_path, given, registry, monkeypatch, capsys):
+    def said(*arguments):
+        monkeypatch.setattr("sys.argv", ["hyperbench", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
+
+    for command in ("prepare", "verify"):
+        monkeypatch.setattr(f"hyperbench.commands.{command}.installed", lambda: registry)
+    monkeypatch.setattr("hyperbench.cli.measure.protocol_named", lambda _: PROTOCOL)
+    asked = ("prepare", "--suite", "shown/cart-pole", "--data-dir", str(tmp_path))
+    code, text = said(*asked, "--from", str(tmp_path))
+    assert (code, "holds no Minari dataset" in text) == (2, True)
+    code, text = said(*asked, "--from", given)
+    assert (code, "12 episodes brought from" in text) == (0, True)
+    run = plan(registry, ["demonstrator"], ID, PROTOCOL, data_dir=tmp_path)[2]
+    execute(run, Site(tmp_path / "runs", tmp_path), lambda _: None, registry=registry)
+    asked = ("verify", str(tmp_path / "runs"), "--data-dir")
+    assert said(*asked, str(tmp_path))[0] == 0
+    code, text = said(*asked, str(tmp_path / "elsewhere"))
+    assert (code, "Bring them with: hyperbench prepare" in text) == (1, True)
+
+
+def test_a_remote_is_downloaded_by_minari(tmp_path, given, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+
+    def downloaded(asked):
+        assert asked == "hf://someone/mine/x-v0"
+        shutil.copytree(given, tmp_path / "mine" / "x-v0")
+
+    monkeypatch.setattr(minari, "download_dataset", downloaded)
+    assert len(read_minari("hf://someone/mine/x-v0", FAMILY, 1)) == 6
+    monkeypatch.setattr(minari, "download_dataset", lambda _: 1 / 0)
+    with pytest.raises(DataError, match="cannot be downloaded: ZeroDivisionError"):
+        read_minari("hf://someone/mine/x-v0", FAMILY, 1)
+
+
+@pytest.mark.parametrize("name", ["has_expert", "has_success"])
+def test_who_is_never_played_has_neither_expert_nor_success(name):
+    family = cart_pole()
+    family.info = replace(family.info, **{name: True})
+    with pytest.raises(ContractError, match="has_demonstrators=False goes without"):
+        check_info(family)

@@ -1,5 +1,7 @@
 """Families made of Gymnasium environments: features, spaces, experts of any kind."""
 
+import importlib.util
+
 import gymnasium
 import numpy as np
 import pytest
@@ -7,7 +9,14 @@ from gymnasium import spaces
 
 from hyperbench import GymnasiumFamily
 from hyperbench.adapters.spaces import FlatActions, FlatObservations
-from hyperbench.errors import DataError, HyperbenchError, SpaceError, SpecError, UnknownNameError
+from hyperbench.errors import (
+    DataError,
+    HyperbenchError,
+    PluginError,
+    SpaceError,
+    SpecError,
+    UnknownNameError,
+)
 from hyperbench.measuring.dataset import dataset, load, prepare
 from hyperbench.policy import MLPPolicies
 from hyperbench.records.store import write_policies
@@ -340,3 +349,13 @@ def test_a_subclass_may_bring_the_expert_itself():
     family = Mine("CartPole-v1", id="classic/cart-pole-v1", features=GRID)
     assert family.info.has_expert
     check_family(family, except_for=FAMILY_CHECKS[-2:])
+
+
+def test_what_cannot_be_drawn_is_told():
+    family = cart_pole()
+    env = family.make(family.tasks[0], "rgb_array")
+    env.reset(seed=0)
+    if importlib.util.find_spec("pygame") is None:
+        with pytest.raises(PluginError, match=r"cannot be drawn: pygame is not installed"):
+            env.render()
+    assert shelf().make(shelf().tasks[0], "rgb_array").render_mode is None

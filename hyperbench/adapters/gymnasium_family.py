@@ -11,10 +11,11 @@ from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.error import DependencyNotInstalled
 
 from hyperbench.adapters.experts import Expert, expert_policies, version_of
 from hyperbench.adapters.spaces import FlatActions, FlatObservations
-from hyperbench.errors import SpecError, UnknownNameError
+from hyperbench.errors import PluginError, SpecError, UnknownNameError
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.task import Feature, FloatArray, SpecSpace, TaskSpec
@@ -135,7 +136,7 @@ class GymnasiumFamily(TaskFamily):
         arguments = dict(self._constant)
         for feature in self._arguments:
             arguments[feature.name] = _value(feature, task, self._takes[feature.name].default)
-        if render_mode is not None:
+        if render_mode is not None and (self._spec is not None or "render_mode" in self._takes):
             arguments["render_mode"] = render_mode
         if self._spec is None:
             env: Env = gymnasium.wrappers.TimeLimit(self._create(**arguments), self._horizon)
@@ -188,6 +189,12 @@ class _FlatEnv(gymnasium.Wrapper[FloatArray, FloatArray, Any, Any]):
         )
         flat = self._observations.flat(observation)
         return flat, float(reward), bool(terminated), bool(truncated), info
+
+    def render(self) -> Any:
+        try:
+            return self.env.render()
+        except DependencyNotInstalled as error:
+            raise PluginError(f"{self.env.unwrapped} cannot be drawn: {error}") from error
 
 
 def _constructor(env: str | Callable[..., Env], spec: EnvSpec | None) -> Callable[..., Any]:
