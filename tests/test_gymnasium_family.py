@@ -217,6 +217,31 @@ def test_tasks_of_other_spaces_are_refused():
         family.make(family.tasks[-1])
 
 
+def test_bounds_of_observations_may_differ():
+    class Fast(gymnasium.envs.classic_control.PendulumEnv):
+        def __init__(self, speed=8.0, render_mode=None):
+            super().__init__(render_mode=render_mode)
+            self.max_speed = speed
+            high = np.array([1.0, 1.0, speed], np.float32)
+            self.observation_space = spaces.Box(-high, high)
+
+    family = GymnasiumFamily(Fast, id="toys/fast-v1", horizon=5, features={"speed": [4, 8]})
+    for task in family.tasks:
+        assert family.make(task).observation_space == family.observation_space
+
+
+def test_tasks_need_not_be_a_grid():
+    class Drawn(GymnasiumFamily):
+        def __init__(self):
+            super().__init__(
+                "CartPole-v1", id="toys/drawn-v1", features=GRID, horizon=9, expert=balance
+            )
+            drawn = np.random.default_rng(0).uniform(0.25, 1.0, 5)
+            self.tasks = tuple(self.task(length=x, gravity=5 + 10 * x) for x in drawn)
+
+    check_family(Drawn(), except_for=FAMILY_CHECKS[-2:])
+
+
 def test_wrappers_come_before_what_is_flattened():
     family = shelf(wrappers=[lambda env: gymnasium.wrappers.TransformReward(env, lambda r: -r)])
     seeds = episode_seeds(0, "test", family.tasks, 1)

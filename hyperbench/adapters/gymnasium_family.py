@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -86,9 +86,10 @@ class GymnasiumFamily(TaskFamily):
         self._arguments = [f for f in self.spec_space.features if f.name in takes]
         self._attributes = [f for f in self.spec_space.features if f.name not in takes]
         self._takes = takes
-        env_made = self._native(self.tasks[0])
-        self._observations = FlatObservations(env_made.observation_space, id)
-        self._actions = FlatActions(env_made.action_space, id)
+        with closing(self._native(self.tasks[0])) as made:
+            self._observations = FlatObservations(made.observation_space, id)
+            self._actions = FlatActions(made.action_space, id)
+            origin = _origin(made.unwrapped)
         self.observation_space, self.action_space = self._observations.box, self._actions.box
         has_expert = expert is not None or type(self).expert is not GymnasiumFamily.expert
         shows = has_expert or type(self).demonstrators is not TaskFamily.demonstrators
@@ -103,28 +104,26 @@ class GymnasiumFamily(TaskFamily):
                 ),
                 "has_expert": has_expert,
                 "has_demonstrators": shows,
-                **_origin(env_made.unwrapped),
+                **origin,
                 **info,
             },
         )
-        env_made.close()
 
     def make(self, task: TaskSpec, render_mode: str | None = None) -> Env:
-        native = self._native(task, render_mode)
-        env = _FlatEnv(native, self._observations, self._actions)
-        if (native.observation_space, native.action_space) != (
-            self._observations.native,
-            self._actions.native,
-        ):
-            found = FlatActions(native.action_space, task.label).box
-            shown = FlatObservations(native.observation_space, task.label).box
-            if (shown, found) != (self.observation_space, self.action_space):
-                raise SpecError(
-                    f"Task {task.label} of {self.info.id}: its spaces, {native.observation_space} "
-                    f"and {native.action_space}, differ from those of {self.tasks[0].label}. Tasks "
-                    "of a family share them: leave such values out, or wrap the environment."
-                )
-        return env
+        env = self._native(task, render_mode)
+        shown, taken = env.observation_space, env.action_space
+        # Bounds of observations play no part.
+        fits = shown == self._observations.native or (
+            FlatObservations(shown, task.label).box == self.observation_space
+        )
+        if not fits or taken != self._actions.native:
+            env.close()
+            raise SpecError(
+                f"Task {task.label} of {self.info.id}: its spaces, {shown} and {taken}, differ "
+                f"from those of {self.tasks[0].label}. Tasks of a family share them: leave such "
+                "values out, or wrap the environment."
+            )
+        return _FlatEnv(env, self._observations, self._actions)
 
     def expert(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
         if self._expert is None:
