@@ -1,6 +1,18 @@
 """A benchmark of methods that write policies for unseen tasks from their specs alone."""
 
+from importlib import import_module
+from typing import Any
+
 from hyperbench.hookspecs import hookimpl
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "hookimpl"]
+__all__ = ["GymnasiumFamily", "__version__", "hookimpl"]
+
+_LATER = {"GymnasiumFamily": "hyperbench.adapters"}
+"""Where names are that are imported when they are asked for: completion loads no Gymnasium."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from hyperbench.demonstration import Demonstrations
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import PolicyBatch, StorablePolicies
 from hyperbench.rollout import EpisodeTable, rollout
@@ -211,28 +212,63 @@ def due_rollouts(method: str, split: Split, seeds: Seeds) -> range:
 
 
 RANDOM, EXPERT, DEMONSTRATOR = "random", "expert", "demonstrator"
+ZERO_ACTION = "zero-action"
 """The control arms that define score 0 and score 1; the last where a family has no expert."""
 REUSE_BOUND = "reuse-bound"
 _POLICIES: dict[str, Callable[[TaskFamily, Split], PolicyBatch]] = {
     RANDOM: _random,
-    "zero-action": _zero_action,
+    ZERO_ACTION: _zero_action,
     "nearest-expert": _nearest_expert,
     EXPERT: _expert,
     DEMONSTRATOR: _demonstrator,
 }
-ARMS = (RANDOM, "zero-action", "nearest-expert", REUSE_BOUND, EXPERT)
+ARMS = (RANDOM, ZERO_ACTION, "nearest-expert", REUSE_BOUND, EXPERT)
 """The control arms of a family that has experts."""
 RESERVED = (*ARMS, DEMONSTRATOR)
 """What no method may be called."""
 
 
 def arms_of(info: FamilyInfo) -> tuple[str, ...]:
-    """The control arms of a family: the last one, of its experts or demonstrators, is score 1."""
+    """The control arms of a family: the last one, of its experts or demonstrators, is score 1.
+
+    Where nobody demonstrates, nobody's policies can be reused.
+    """
+    if not info.has_demonstrators:
+        return (RANDOM, ZERO_ACTION, DEMONSTRATOR)
     return ARMS if info.has_expert else (*ARMS[:-1], DEMONSTRATOR)
 
 
+def is_brought(arm: str, info: FamilyInfo) -> bool:
+    """Whether an arm is not played, but is what demonstrations from elsewhere earned."""
+    return arm == DEMONSTRATOR and not info.has_demonstrators
+
+
+def demonstrated(demonstrations: Demonstrations, seeds: Seeds) -> EpisodeTable:
+    """Put demonstrations in the place of episodes that nobody can play.
+
+    Args:
+        demonstrations: of the tasks. Episode ``i`` of a task is its ``i``-th one, and after the
+            last comes the first.
+        seeds: (num_tasks, num_episodes), of the episodes in whose place they are put.
+    """
+    rows = [[row[i % len(row)] for i in range(seeds.shape[1])] for row in demonstrations.episodes]
+    return EpisodeTable(
+        tasks=demonstrations.specs,
+        seeds=seeds,
+        returns=np.array([[e.rewards.sum(dtype=np.float64) for e in row] for row in rows]),
+        lengths=np.array([[len(e) for e in row] for row in rows], np.int64),
+        successes=None,
+        terminated=np.array([[e.terminated for e in row] for row in rows], np.bool_),
+    )
+
+
 def play_arm(
-    arm: str, family: TaskFamily, split: Split, seeds: Seeds, num_threads: int = 1
+    arm: str,
+    family: TaskFamily,
+    split: Split,
+    seeds: Seeds,
+    num_threads: int = 1,
+    given: Demonstrations | None = None,
 ) -> tuple[EpisodeTable, int]:
     """Play one control arm on the target tasks.
 
@@ -242,10 +278,13 @@ def play_arm(
         split: whose target tasks are judged.
         seeds: (num_target_tasks, num_episodes), the ones every method gets.
         num_threads: physics threads.
+        given: the demonstrations of the target tasks, where nobody can play them.
 
     Returns:
         The episodes, and how many were played in all (the reuse bound plays more than it keeps).
     """
+    if given is not None:
+        return demonstrated(given.select(split.target), seeds), seeds.size
     if arm == REUSE_BOUND:
         return play_reuse_bound(family, split, seeds, num_threads)
     policies = _POLICIES[arm](family, split)

@@ -35,6 +35,10 @@ class SpecError(HyperbenchError):
     """A task specification that lies outside its spec space or names another one's features."""
 
 
+class SpaceError(HyperbenchError):
+    """Observations or actions of a kind that policies cannot have."""
+
+
 class ProtocolError(HyperbenchError):
     """A protocol that cannot be applied to a family."""
 

@@ -12,6 +12,7 @@ import gymnasium
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
+from hyperbench.errors import DataError
 from hyperbench.policy import PolicyBatch
 from hyperbench.task import SpecSpace, TaskSpec
 
@@ -40,6 +41,9 @@ class FamilyInfo:
             another than the protocols.
         min_demonstrations: of each task, where the family needs more than the protocols have.
         remark: what a reader must know before comparing results; a note on every board.
+        has_demonstrators: whether anybody plays demonstrations. Where nobody does, they are brought
+            from elsewhere, by ``hyperbench prepare --from``; score 1 is what they earned, which
+            goes without ``has_expert`` and ``has_success``.
         has_expert: whether there are experts. Where there are none, score 1 is what the
             demonstrators earn, and boards say so.
         max_reward: the largest reward that a step can have; an environment that shows a larger one
@@ -63,6 +67,7 @@ class FamilyInfo:
     min_demonstrations: int = 0
     remark: str = ""
     has_expert: bool = True
+    has_demonstrators: bool = True
     max_reward: float | None = None
     split_as: str | None = None
 
@@ -118,19 +123,34 @@ class TaskFamily(ABC):
 
         Experts that must see more than the observation are ``PrivilegedPolicies``. A family whose
         ``info.has_expert`` is False has none, and says who demonstrates.
+
+        Raises:
+            DataError: the family has none.
         """
-        raise NotImplementedError(f"Family {self.info.id} has no expert for {len(tasks)} tasks.")
+        raise DataError(f"Family {self.info.id} has no expert, for {len(tasks)} tasks as for any.")
 
     def demonstrators(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
         """Who plays each task's demonstrations: the experts, unless a family says otherwise.
 
         They also play the control arms that reuse what was demonstrated, ``nearest-expert`` and
         ``reuse-bound``. ``info.expert_version`` identifies them together with the experts.
+
+        Raises:
+            DataError: the family has none.
         """
+        if not self.info.has_demonstrators:
+            raise DataError(
+                f"Nobody plays {self.info.id}: its demonstrations are brought, as "
+                "`hyperbench prepare --from` does, and are no policies."
+            )
         return self.expert(tasks)
 
     def reference(self, tasks: Sequence[TaskSpec]) -> PolicyBatch:
-        """Who defines score 1: the experts, or the demonstrators where there are none."""
+        """Who defines score 1: the experts, or the demonstrators where there are none.
+
+        Raises:
+            DataError: there are neither.
+        """
         return self.expert(tasks) if self.info.has_expert else self.demonstrators(tasks)
 
     def task(self, **values: float | str) -> TaskSpec:

@@ -116,6 +116,7 @@ class Run(BaseModel):
             info: of the run's family, as it was when the run was planned.
             tasks: all of the family's.
         """
+        is_played = self.is_arm and info.has_demonstrators
         identity: dict[str, Any] = {
             "method": self.method,
             "method_version": self.method_version,
@@ -128,7 +129,7 @@ class Run(BaseModel):
             "split_seed": self.seeds.split,
             "fit_seed": None if self.is_arm else self.seeds.fit,
             "device": self.device,
-            "demonstrations": None if self.is_arm else self.demonstrations,
+            "demonstrations": None if is_played else self.demonstrations,
             "arithmetic": ARITHMETIC,
         }
         # Left out where they are as they were before there was a choice: finished runs keep their

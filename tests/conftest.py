@@ -1,5 +1,7 @@
 """Fixtures that several test files share; tests cannot import each other."""
 
+import sys
+import types
 from contextlib import contextmanager
 
 import hypothesis
@@ -59,6 +61,21 @@ def in_this_process(workerless):
 def demonstrations_dir(tmp_path_factory):
     """Where tests that only need demonstrations find and leave them."""
     return tmp_path_factory.mktemp("demonstrations")
+
+
+@pytest.fixture
+def fake_jax(monkeypatch):
+    """What Minari's collector needs of jax, which takes half a gigabyte: one function."""
+
+    def tree_map(function, tree, *rest):
+        if isinstance(tree, dict):
+            return {n: tree_map(function, tree[n], *(other[n] for other in rest)) for n in tree}
+        return function(tree, *rest)
+
+    jax, jax.tree_util = types.ModuleType("jax"), types.ModuleType("jax.tree_util")
+    jax.tree_util.tree_map = tree_map
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    monkeypatch.setitem(sys.modules, "jax.tree_util", jax.tree_util)
 
 
 @pytest.fixture(scope="session")

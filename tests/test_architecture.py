@@ -27,11 +27,12 @@ LIBRARIES = {"hyperbench_mujoco"}
 # the modules at the top level, and those import none of the folders.
 ARROWS: dict[str, set[str]] = {
     "records": set(),
+    "adapters": {"records"},
     "statistics": set(),
     "boards": {"records", "statistics"},
     "view": {"boards"},
     "report": {"view"},
-    "measuring": {"records"},
+    "measuring": {"adapters", "records"},
     "tuning": {"measuring", "statistics"},
     "verification": {"records"},
     "commands": {"tuning", "verification", "view"},

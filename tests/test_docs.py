@@ -6,13 +6,18 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import typer
 
 from hyperbench import cli, hookspecs, registry
+from hyperbench.measuring.bringing import bring
+from hyperbench.measuring.dataset import load
 from hyperbench.protocol import PROTOCOLS
-from hyperbench.testing import check_method
+from hyperbench.registry import PluginSource, Registry
+from hyperbench.testing import FAMILY_CHECKS, check_family, check_method
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -185,8 +190,70 @@ def test_the_example_method_keeps_the_contract(
     check_method(module.BaggedRidge)
 
 
+def suites_of_the_documentation(folder: Path) -> Iterator[Any]:
+    """Imported from files, since each is a plugin, whole."""
+    for i, source in enumerate(blocks(ROOT / "docs" / "writing-a-suite.md", "python")[:2]):
+        assert len(source.splitlines()) <= 30
+        name = f"suite_{i}_of_the_documentation"
+        (folder / f"{name}.py").write_text(source)
+        yield importlib.import_module(name)
+
+
+def test_the_example_suites_of_gymnasium_are_short_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in suites_of_the_documentation(tmp_path):
+        plugin = PluginSource("mine", "mine", "0.1", lambda module=module: module)
+        known = Registry([plugin])
+        (family,) = (known.make_family(id_) for id_ in known.families)
+        # What its experts earn on all tasks takes longer.
+        check_family(family, except_for=FAMILY_CHECKS[-2:])
+
+
+@pytest.mark.thorough  # a second for each hundred thousand steps
+def test_the_experts_of_the_example_suites_keep_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in suites_of_the_documentation(tmp_path):
+        (entry,) = module.hyperbench_families()
+        family = getattr(module, entry.target.partition(":")[2])()
+        for check in FAMILY_CHECKS[-2:]:
+            check(family)
+
+
+@pytest.mark.thorough  # what it shows test_bringing shows in part; it plays 24 000 steps
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Minari recommends to say more
+def test_the_example_of_brought_demonstrations_can_be_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_jax: None
+) -> None:
+    source = "\n\n".join(blocks(ROOT / "docs" / "bringing-data.md", "python"))
+    (tmp_path / "brought_by_the_documentation.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    module = importlib.import_module("brought_by_the_documentation")
+    family = module.cart_pole()
+    module.collect("mine/cart-pole-v0")
+    collected = load(family, bring(family, "mine/cart-pole-v0", 10, tmp_path), family.tasks)
+    assert {len(row) for row in collected.episodes} == {10}
+    episodes = [
+        (
+            {"gravity": spec["gravity"], "force_mag": spec["force_mag"]},
+            *(episode.observations, episode.actions.argmax(axis=1), episode.rewards),
+            *(np.zeros(len(episode), bool), np.arange(len(episode)) == len(episode) - 1),
+        )
+        for spec, row in zip(collected.specs, collected.episodes, strict=True)
+        for episode in row[:2]
+    ]
+    module.write("mine/written-v0", episodes)
+    written = load(family, bring(family, "mine/written-v0", 2, tmp_path), family.tasks)
+    for one, other in zip(written.episodes, collected.first(2).episodes, strict=True):
+        assert np.array_equal(one[1].observations, other[1].observations)
+
+
 def test_the_example_suite_registers() -> None:
-    world, contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    _, _, world, contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
     # What is shown of the tutorial family is what its own tests play.
     shown = ROOT / "plugins" / "pointmass" / "hyperbench_pointmass" / "environment.py"
     assert f"\n\n\n{world}\n\n" in shown.read_text()

@@ -27,9 +27,10 @@ from hyperbench.registry import PluginSource, Registry
 from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
 from hyperbench.tuning import study
+from hyperbench.tuning.case import make_case, tuning_protocol
 from hyperbench.tuning.halving import Round
 from hyperbench.tuning.study import Fit, Study, Trial, new_study, read_study
-from hyperbench.tuning.tune import continue_round, make_case, tuning_protocol
+from hyperbench.tuning.tune import continue_round
 
 SMALL = {"num_demonstrations": 2, "num_episodes": 2}
 RULES = STANDARD.model_copy(update=SMALL)

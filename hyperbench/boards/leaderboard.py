@@ -160,12 +160,16 @@ def _budget_notes(part: BoardTable) -> tuple[str, ...]:
 
 def _reference_notes(part: BoardTable) -> tuple[str, ...]:
     """Which families have no expert to be score 1."""
-    without = {
-        part.families[run.record.key] for run in part.runs if not run.record.family_info.has_expert
+    without: dict[bool, set[str]] = {}
+    for run in part.runs:
+        info = run.record.family_info
+        if not info.has_expert:
+            without.setdefault(info.has_demonstrators, set()).add(part.families[run.record.key])
+    earned = {
+        True: "no expert; score 1 is what the demonstrators earn.",
+        False: "nobody to play; score 1 is what the demonstrations of the target tasks earned.",
     }
-    if not without:
-        return ()
-    return (f"{', '.join(sorted(without))}: no expert; score 1 is what the demonstrators earn.",)
+    return tuple(f"{', '.join(sorted(who))}: {earned[played]}" for played, who in without.items())
 
 
 def _remarks(part: BoardTable) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from hyperbench.family import FamilyInfo
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 from hyperbench.seeding import content_hash
@@ -68,7 +67,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     num_runs: dict[str, Counter[tuple[str, str, str]]] = {}
     for run in runs:
         counted = num_runs.setdefault(_unversioned(run.record.family), Counter())
-        counted[world_of(run.record.family_info)] += 1
+        counted[world_of(run.record)] += 1
     rank = {
         world: place
         for counted in num_runs.values()
@@ -76,7 +75,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     }
     parts: dict[int, list[StoredRun]] = {}
     for run in runs:
-        parts.setdefault(rank[world_of(run.record.family_info)], []).append(run)
+        parts.setdefault(rank[world_of(run.record)], []).append(run)
     return [parts[place] for place in sorted(parts)]
 
 
@@ -84,15 +83,22 @@ def family_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     """Per run the name of its column: results of different worlds never share one."""
 
     def world(record: RunRecord) -> str:
-        _, physics, experts = world_of(record.family_info)
+        _, physics, experts = world_of(record)
         return f"experts {experts}, {physics}"
 
     return _labels(records, lambda record: record.family, world)
 
 
-def world_of(info: FamilyInfo) -> tuple[str, str, str]:
-    """What results must share to be compared: family, physics and experts."""
-    return info.id, info.physics, info.expert_version
+def world_of(record: RunRecord) -> tuple[str, str, str]:
+    """What results must share to be compared: family, physics and experts.
+
+    Where nobody demonstrates, scores are read against the demonstrations that were brought.
+    """
+    info = record.family_info
+    experts = info.expert_version
+    if not info.has_demonstrators:
+        experts += f" {str(record.demonstrations)[:8]}"
+    return info.id, info.physics, experts
 
 
 def _unversioned(family: str) -> str:

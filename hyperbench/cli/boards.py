@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import Threads, expand
+from hyperbench.cli.options import DataDir, Threads, data_dir_or_cache, expand
 
 Folders = Annotated[
     list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")
@@ -115,6 +115,7 @@ def verify(
         ),
     ] = None,
     threads: Threads = 0,
+    data_dir: DataDir = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each run's, as JSON.")
     ] = False,
@@ -128,6 +129,7 @@ def verify(
         seed=seed,
         tolerance=tolerance,
         num_threads=threads,
+        data_dir=data_dir_or_cache(data_dir),
         as_json=as_json,
     )
     if not sound:

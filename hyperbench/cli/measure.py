@@ -252,10 +252,21 @@ def prepare(
     protocol: Protocol = "quick-v2",
     data_dir: DataDir = None,
     threads: Threads = 0,
+    brought: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            envvar="HYPERBENCH_FROM",
+            help="A Minari dataset, for a family that has no demonstrators: folder, id or remote.",
+        ),
+    ] = None,
 ) -> None:
     """Let the experts of all tasks demonstrate and store it; what is sound is kept."""
-    from hyperbench.commands.prepare import prepare_command
+    from hyperbench.commands.prepare import bring_command, prepare_command
 
+    if brought is not None:
+        bring_command(suite, brought, protocol_named(protocol), data_dir_or_cache(data_dir))
+        return
     with goes_on("Finished families"):
         failed = prepare_command(
             suite,

@@ -16,6 +16,7 @@ from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.feature import digits_apart
 from hyperbench.measuring.plan import families_of
+from hyperbench.policy import PolicyBatch
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
@@ -175,11 +176,11 @@ def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | No
 
 
 def _show_returns(family: TaskFamily, num_episodes: int) -> None:
+    players: dict[str, PolicyBatch] = {}
     reference = EXPERT if family.info.has_expert else DEMONSTRATOR
-    players = {
-        reference: family.reference(family.tasks),
-        "random": RandomPolicies(family, family.tasks),
-    }
+    if family.info.has_demonstrators:
+        players[reference] = family.reference(family.tasks)
+    players["random"] = RandomPolicies(family, family.tasks)
     seeds = episode_seeds(0, "info", family.tasks, num_episodes)
     tables = {}
     id_ = family.info.id
@@ -198,6 +199,8 @@ def _show_returns(family: TaskFamily, num_episodes: int) -> None:
     seconds = time.perf_counter() - started
     rows = [(name, *_summary(table)) for name, table in tables.items()]
     print_listing(f"Return (episodes per task: {num_episodes}; {seconds:.1f} s)", rows, out)
+    if reference not in tables:
+        return
     returns = {name: table.returns.mean(axis=1).tolist() for name, table in tables.items()}
     symbols = chart.BLOCKS if out.is_terminal and not out.options.ascii_only else chart.ASCII
     where = chart.axes(family.spec_space.features)

@@ -9,6 +9,7 @@ from hyperbench.commands.executing import watched
 from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Executor, Site
 from hyperbench.executors.local import Processes
+from hyperbench.measuring.bringing import bring
 from hyperbench.measuring.plan import families_of
 from hyperbench.measuring.preparing import Prepared, Wanted, prepare_all
 from hyperbench.protocol import EvalProtocol
@@ -25,6 +26,8 @@ def prepare_command(
     suite: str, protocol: EvalProtocol, data_dir: Path, num_threads: int, debug: bool
 ) -> int:
     """Make the demonstrations of a suite's families.
+
+    Of families that nobody demonstrates it says what was brought.
 
     Returns:
         How many families have none.
@@ -50,6 +53,29 @@ def prepare_command(
             soft_wrap=True,
         )
     return left_out.number + sum(prepared.found is None for prepared in done)
+
+
+def bring_command(suite: str, asked: str, protocol: EvalProtocol, data_dir: Path) -> None:
+    """Make a Minari dataset the demonstrations of one family.
+
+    Raises:
+        HyperbenchError: the suite has several families.
+        DataError: as ``bring``.
+    """
+    ids = installed().select_families(suite)
+    if len(ids) > 1:
+        raise HyperbenchError(
+            f"--from is of one family, and suite {suite!r} has {len(ids)}. Name one: "
+            f"{', '.join(ids)}."
+        )
+    family = installed().make_family(ids[0])
+    found = bring(family, asked, protocol.num_demonstrations, data_dir.absolute())
+    num_episodes = len(family.tasks) * found.num_episodes
+    print_line(
+        f"{family.info.id}: {num_episodes} episodes brought from {asked}, {found.num_episodes} of "
+        f"each of {len(family.tasks)} tasks, to {found.folder}",
+        out,
+    )
 
 
 def prepare_families(

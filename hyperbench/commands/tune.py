@@ -20,9 +20,10 @@ from hyperbench.measuring.settings import settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry, installed
 from hyperbench.threads import num_cores
+from hyperbench.tuning.case import Case, make_case, tuning_protocol
 from hyperbench.tuning.halving import Round, cases_of, entrants, read_rounds, verdict
 from hyperbench.tuning.study import STUDY, Study, new_study, read_study, require_optuna
-from hyperbench.tuning.tune import Case, continue_round, make_case, tuning_protocol
+from hyperbench.tuning.tune import continue_round
 from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
 from hyperbench.view.event_log import EventLog
 

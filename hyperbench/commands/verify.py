@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich import box
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from hyperbench.boards.worlds import method_labels
 from hyperbench.events import Status, emit
+from hyperbench.measuring.bringing import brought_to
 from hyperbench.records.find import find_runs
 from hyperbench.registry import installed
 from hyperbench.threads import num_cores
@@ -41,6 +43,7 @@ def verify_command(
     seed: int | None,
     tolerance: float | None,
     num_threads: int,
+    data_dir: Path,
     as_json: bool,
 ) -> bool:
     """Check every run in some folders and show what was found.
@@ -51,6 +54,7 @@ def verify_command(
         seed: draws them; if None, nobody can know which before.
         tolerance: see ``verify_run``.
         num_threads: physics threads; 0 takes the cores.
+        data_dir: root of all demonstrations, for those that nobody plays.
         as_json: print every run as JSON instead of the table.
 
     Returns:
@@ -74,6 +78,7 @@ def verify_command(
                 seed=seed,
                 num_threads=num_threads,
                 tolerance=tolerance,
+                brought=partial(brought_to, data_dir=data_dir.absolute()),
             )
             verdicts.append(verdict)
             status: Status = "ok" if verdict.is_sound else "failed"

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
-from hyperbench.arms import Seeds, play_arm
+from hyperbench.arms import Seeds, is_brought, play_arm
 from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import PluginError, StorageError, one_line, traceback_of
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.executors import Site
 from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
+from hyperbench.measuring.bringing import brought_to
 from hyperbench.measuring.checkpoint import StoredCheckpoint, checkpoint_of, discard_checkpoint
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.memory import PeakMemory
@@ -71,6 +72,8 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
             given = None
             if not run.is_arm:
                 given = shown_to(run, family, split, site, notify, fingerprints.family)
+            elif is_brought(run.method, family.info):
+                given = brought_to(run, family, split.target, site.data)
             memory = PeakMemory(run.device)  # after those who demonstrate, for whichever run it is
             measured = _measured(
                 run, family, split, seeds, site, notify, registry, fingerprints, given
@@ -124,10 +127,10 @@ def _measured(
     given: Demonstrations | None,
 ) -> Measurement:
     """Play a control arm, or make a generator and measure it with the demonstrations given."""
-    if given is None:
+    if run.is_arm or given is None:
         emit(notify, run.key, "judging")
         started = time.perf_counter()
-        table, played = play_arm(run.method, family, split, seeds, site.num_threads)
+        table, played = play_arm(run.method, family, split, seeds, site.num_threads, given)
         return Measurement(table, played, Cost(rollout_seconds=time.perf_counter() - started))
     emit(notify, run.key, "loading")
     method = registry.method_class(run.method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 
 from hyperbench.demonstration import Demonstrations
 from hyperbench.disk import check_writable, reading, refused_by_disk
-from hyperbench.errors import one_line
+from hyperbench.errors import DataError, one_line
 from hyperbench.family import TaskFamily
-from hyperbench.files import new_folder
+from hyperbench.files import new_folder, read_file, write_file
 from hyperbench.measuring.manifest import (
     DATA_FILES,
     MANIFEST,
@@ -67,7 +68,7 @@ class Dataset:
 
 
 def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
-    """Where the demonstrations of ``family`` belong; nothing is read or written.
+    """Where the demonstrations of ``family`` belong; no demonstration is read or written.
 
     Args:
         family: whose experts demonstrate.
@@ -75,8 +76,13 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
             may ask for more.
         data_dir: root of all demonstrations. Each folder below it is a Minari root, in which a
             dataset is called after its family.
+
+    Raises:
+        DataError: the family's demonstrations are brought, and none were.
     """
-    num_episodes = max(num_episodes, family.info.min_demonstrations)
+    if not family.info.has_demonstrators:
+        return _brought(family, num_demonstrations(family, num_episodes), data_dir)
+    num_episodes = num_demonstrations(family, num_episodes)
     identity = {
         "format": _FORMAT_VERSION,
         "arithmetic": ARITHMETIC,
@@ -89,8 +95,75 @@ def dataset(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
     }
     if family.info.execution_noise:
         identity["execution_noise"] = family.info.execution_noise
-    root = data_dir / f"{num_episodes}-episodes-{content_hash(identity, 8)}"
-    return Dataset(root / family.info.id, identity)
+    return _placed(identity, data_dir)
+
+
+def num_demonstrations(family: TaskFamily, asked: int) -> int:
+    """How many episodes of each task there are where a protocol asks for so many."""
+    return max(asked, family.info.min_demonstrations)
+
+
+def brought_as(
+    family: TaskFamily, num_episodes: int, sums: Mapping[str, str], data_dir: Path
+) -> Dataset:
+    """Where demonstrations from elsewhere belong.
+
+    Args:
+        family: whose they are to be.
+        num_episodes: as for ``dataset``.
+        sums: of each task's episodes, by its key.
+        data_dir: as for ``dataset``.
+    """
+    identity = {
+        "format": _FORMAT_VERSION,
+        "family": family.info.id,
+        "tasks": content_hash([task.key for task in family.tasks]),
+        "brought": content_hash(dict(sums)),
+        "num_episodes": num_demonstrations(family, num_episodes),
+    }
+    return _placed(identity, data_dir)
+
+
+def note_brought(family: TaskFamily, found: Dataset, data_dir: Path) -> None:
+    """Let a family's demonstrations be those that were brought last.
+
+    Raises:
+        StorageError: the note cannot be written.
+    """
+    path = _note(family, found.num_episodes, data_dir)
+    check_writable(path.parent, DATA_REMEDY)
+    write_file(path, json.dumps(found.identity, indent=2) + "\n", DATA_REMEDY)
+
+
+def _brought(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
+    """What was brought last."""
+    path = _note(family, num_episodes, data_dir)
+    remedy = f"Bring them with: hyperbench prepare --suite {family.info.id} --from DATASET"
+    try:
+        identity = json.loads(read_file(path))
+        found = _placed(identity, data_dir)
+    except FileNotFoundError:
+        raise DataError(
+            f"Demonstrations of {family.info.id} are brought, and in {data_dir} there are none of "
+            f"{num_episodes} episodes a task. {remedy}"
+        ) from None
+    except (OSError, DataError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} cannot be read: {one_line(error)}. {remedy}") from error
+    if identity["tasks"] != content_hash([task.key for task in family.tasks]):
+        raise DataError(
+            f"The demonstrations brought to {data_dir} are of other tasks than {family.info.id} "
+            f"has now. {remedy}"
+        )
+    return found
+
+
+def _note(family: TaskFamily, num_episodes: int, data_dir: Path) -> Path:
+    return data_dir / "brought" / f"{family.info.id}-{num_episodes}-episodes.json"
+
+
+def _placed(identity: dict[str, Any], data_dir: Path) -> Dataset:
+    root = data_dir / f"{identity['num_episodes']}-episodes-{content_hash(identity, 8)}"
+    return Dataset(root / identity["family"], identity)
 
 
 def prepare(
@@ -134,7 +207,7 @@ def prepare(
     # In one order, so that the dataset is the same however it came about.
     there = {task: episodes[task.key] for task in family.tasks if task.key in episodes}
     with new_folder(found.folder, DATA_REMEDY, (MANIFEST, *DATA_FILES)) as draft:
-        write_episodes(draft / "data", family, there)
+        write_episodes(draft / "data", family, there, f"expert {family.info.expert_version}")
         by_key = {task.key: row for task, row in there.items()}
         write_manifest(draft, found.identity, code, by_key)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
-from hyperbench.measuring.dataset import dataset
+from hyperbench.measuring.dataset import num_demonstrations
 from hyperbench.measuring.sharing import Due
 from hyperbench.registry import Registry
 from hyperbench.run import Run
@@ -43,10 +42,10 @@ def _numbers_seen(runs: Sequence[Run], registry: Registry) -> int:
     """
     family = registry.make_family(runs[0].family)
     rules = runs[0].protocol  # all runs of a plan have the same
-    num_demonstrations = dataset(family, rules.num_demonstrations, Path()).num_episodes
+    num_shown = num_demonstrations(family, rules.num_demonstrations)
     num_episodes = 0
     for split_seed, number in Counter(run.seeds.split for run in runs).items():
         split = rules.split(family, split_seed)
-        num_learned = (len(split.source) + len(split.validation)) * num_demonstrations
+        num_learned = (len(split.source) + len(split.validation)) * num_shown
         num_episodes += number * (num_learned + len(split.target) * rules.num_episodes)
     return num_episodes * family.info.horizon * int(family.observation_space.shape[0])

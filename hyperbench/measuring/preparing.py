@@ -12,6 +12,7 @@ from hyperbench.errors import HyperbenchError, StorageError, one_line, traceback
 from hyperbench.events import DEMONSTRATING, WAITING, Notify, emit
 from hyperbench.executors import Executor, Site
 from hyperbench.family import TaskFamily
+from hyperbench.measuring.bringing import brought_to
 from hyperbench.measuring.dataset import DATA_REMEDY, Dataset, dataset, load, prepare, sound
 from hyperbench.measuring.locks import awaited, lock_path
 from hyperbench.measuring.manifest import MISSING, UnsoundError
@@ -87,6 +88,8 @@ def demonstrations_of(
     Raises:
         StorageError: they cannot be written, or the disk does not give them.
     """
+    if not family.info.has_demonstrators:
+        return load(family, found, tasks), None
     accepted = None if site.keep else code
     with suppress(UnsoundError):  # where nothing may be written, nothing need be
         return load(family, found, tasks, accepted), None
@@ -149,6 +152,8 @@ def shown_to(
     """
     support = split.target if run.num_support_due else ()
     tasks = (*split.source, *split.validation, *support)
+    if not family.info.has_demonstrators:
+        return brought_to(run, family, tasks, site.data)
     found = dataset(family, run.protocol.num_demonstrations, site.data)
     try:
         shown, _ = demonstrations_of(family, tasks, found, code, site, notify, run.key)

@@ -73,13 +73,16 @@ def sum_of(episodes: Episodes) -> str:
     return digest.hexdigest()
 
 
-def write_episodes(data: Path, family: TaskFamily, episodes: Mapping[TaskSpec, Episodes]) -> None:
+def write_episodes(
+    data: Path, family: TaskFamily, episodes: Mapping[TaskSpec, Episodes], by: str
+) -> None:
     """Write episodes as a Minari dataset, each with its task in its options.
 
     Args:
         data: folder to make.
         family: whose.
         episodes: of each task, in the order in which they are written.
+        by: who demonstrated them.
     """
     import minari
     from minari.data_collector import EpisodeBuffer
@@ -115,7 +118,7 @@ def write_episodes(data: Path, family: TaskFamily, episodes: Mapping[TaskSpec, E
     storage.update_metadata(
         {
             "dataset_id": family.info.id,
-            "algorithm_name": f"expert {family.info.expert_version}",
+            "algorithm_name": by,
             "minari_version": minari.__version__,
         }
     )

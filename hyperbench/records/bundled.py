@@ -13,9 +13,10 @@ from hyperbench.errors import DataError
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.bundle import LINES, Bundle, checksums_of_policies
 from hyperbench.records.episodes import MEANS, Means
+from hyperbench.records.policies import policies_of
 from hyperbench.records.record import content_checksum
 from hyperbench.records.schema import as_record
-from hyperbench.records.store import EPISODES, POLICIES, StoredRun, policies_of
+from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,17 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter
 
 from hyperbench.disk import refused_by_disk
-from hyperbench.errors import DataError, UnknownNameError, one_line
+from hyperbench.errors import DataError, one_line
 from hyperbench.files import new_folder, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
+from hyperbench.records.policies import read_policies, write_policies
 from hyperbench.records.record import GENERATOR, RunRecord, content_checksum
 from hyperbench.records.schema import AGAIN, read_record
-from hyperbench.registry import Registry, installed
+from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable
 
 RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
@@ -136,19 +136,7 @@ class StoredRun:
             UnknownNameError: no installed plugin registers their kind.
         """
         self._checked(POLICIES)
-        from safetensors import safe_open
-
-        path = self.folder / POLICIES
-        try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                said = (file.metadata() or {}).get("policies", "{}")
-            metadata = TypeAdapter(dict[str, str]).validate_json(said)
-            if odd := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
-                raise ValueError(f"{odd[0]} is not finite")
-        except Exception as error:  # each kind of damage has its own
-            raise DataError(f"{path} cannot be read: {one_line(error)}") from error
-        return policies_of(arrays, metadata, path, registry)
+        return read_policies(self.folder / POLICIES, registry)
 
     def check(self, *names: str) -> tuple[str, ...]:
         """Check files against the record.
@@ -208,35 +196,6 @@ class StoredRun:
         return content
 
 
-def policies_of(
-    arrays: Mapping[str, npt.NDArray[Any]],
-    metadata: Mapping[str, str],
-    path: Path,
-    registry: Registry | None,
-) -> StorablePolicies:
-    """Make policies of what a file holds of them.
-
-    Args:
-        arrays: of the file.
-        metadata: likewise.
-        path: of the file, for errors.
-        registry: resolves their kind; the installed one if not given.
-
-    Raises:
-        DataError: the arrays are not those of their kind.
-        UnknownNameError: no installed plugin registers it.
-    """
-    try:
-        kind = (registry or installed()).policy_kind(metadata.get("kind", "mlp"))
-    except UnknownNameError as error:
-        error.args = (f"{path}: {error}",)
-        raise
-    try:
-        return kind.from_arrays(arrays, metadata)
-    except Exception as error:  # a kind need not foresee every array
-        raise DataError(f"{path} holds no such policies: {one_line(error)}") from error
-
-
 def write_record(
     runs_dir: Path,
     record: RunRecord,
@@ -265,12 +224,7 @@ def write_record(
         if table is not None:
             write_episodes(draft / EPISODES, table)
         if policies is not None:
-            from safetensors.numpy import save_file
-
-            arrays, metadata = policies.to_arrays()
-            # In one entry: safetensors writes several in random order, and the checksum must be
-            # the same whenever the policies are.
-            save_file(arrays, draft / POLICIES, {"policies": json.dumps(metadata, sort_keys=True)})
+            write_policies(draft / POLICIES, policies)
         if generator is not None:
             (draft / GENERATOR).mkdir()
             _save(generator, draft / GENERATOR)

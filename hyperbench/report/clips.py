@@ -91,10 +91,10 @@ def _clips(family: FamilyContent, found: LabelledRun) -> list[Clip]:
     first = np.flatnonzero(episodes["task"] == key)[0]
     seed = int(episodes["seed"][first])
     reference = EXPERT if world.info.has_expert else DEMONSTRATOR
-    players: list[tuple[str, PolicyBatch]] = [
-        (reference, world.reference([task])),
-        (found.method, found.run.policies().take([targets.index(key)])),
-    ]
+    players: list[tuple[str, PolicyBatch]] = []
+    if world.info.has_demonstrators:
+        players.append((reference, world.reference([task])))
+    players.append((found.method, found.run.policies().take([targets.index(key)])))
     where = f"{task.label}, split {record.seeds.split}"
     full = f"; the whole episode returned {episodes['return'][first]:.4g}"
     return [

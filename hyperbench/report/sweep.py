@@ -68,7 +68,8 @@ def sweeps(contents: Sequence[BoardContent]) -> list[Sweep]:
         if protocol.num_source is None or protocol.split_label is None:
             continue
         for family in content.families:
-            key = (protocol.split_label, *world_of(family.info))
+            (record, *_) = (r.run.record for r in content.runs if r.family == family.label)
+            key = (protocol.split_label, *world_of(record))
             found.setdefault(key, {})[protocol.num_source] = family
     return [
         Sweep(label, dict(sorted(families.items())))

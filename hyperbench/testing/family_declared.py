@@ -14,7 +14,7 @@ from hyperbench.errors import contract_error
 from hyperbench.family import TaskFamily
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.task import TaskSpec
-from hyperbench.testing.trace import Array, random_actions, some_tasks
+from hyperbench.testing.trace import Array, random_actions, references, some_tasks
 
 _ID = re.compile(r"[a-z0-9-]+/[a-z0-9-]+-v[0-9]+")
 _MIN_TASKS = 3
@@ -46,6 +46,14 @@ def check_info(family: TaskFamily) -> None:
             "info.ends_at_success needs info.has_success.",
             "the one without the other.",
             "Declare has_success and report info['success'].",
+        )
+    if not info.has_demonstrators and (info.has_expert or info.has_success):
+        raise contract_error(
+            f"Family {info.id}",
+            "info.has_demonstrators=False goes without has_expert and has_success.",
+            f"has_expert={info.has_expert}, has_success={info.has_success}.",
+            "Who has experts needs nobody else's demonstrations; whether those succeeded is not "
+            "known.",
         )
     for name in ("summary", "licence", "citation", "physics", "expert_version"):
         if not getattr(info, name).strip():
@@ -238,7 +246,7 @@ def check_largest_reward(family: TaskFamily) -> None:
         return
     tasks = some_tasks(family)
     seeds = episode_seeds(0, "testing", tasks, 1)
-    for policies in (family.reference(tasks), RandomPolicies(family, tasks)):
+    for policies in (*references(family, tasks), RandomPolicies(family, tasks)):
         rollout(family, tasks, policies, seeds)
 
 
@@ -269,4 +277,5 @@ def check_success(family: TaskFamily) -> None:
                 "Report it, or declare has_success=False.",
             )
     tasks = some_tasks(family)
-    rollout(family, tasks, family.reference(tasks), episode_seeds(0, "testing", tasks, 1))
+    for policies in references(family, tasks):
+        rollout(family, tasks, policies, episode_seeds(0, "testing", tasks, 1))

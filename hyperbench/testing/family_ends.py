@@ -10,7 +10,7 @@ from hyperbench.arms import RandomPolicies
 from hyperbench.errors import contract_error
 from hyperbench.family import TaskFamily
 from hyperbench.rollout import episode_seeds, rollout
-from hyperbench.testing.trace import Trace, play, single, some_tasks
+from hyperbench.testing.trace import Trace, play, references, single, some_tasks
 
 _ROUNDING, _APART = 1e-5, 1e-3
 """How far two programs may have drifted apart before a last step; how far another episode is."""
@@ -69,7 +69,7 @@ def check_time_limit(family: TaskFamily) -> None:
     ):
         return
     seeds = episode_seeds(0, "testing", tasks, 1)
-    for policies in (RandomPolicies(family, tasks), family.reference(tasks)):
+    for policies in (RandomPolicies(family, tasks), *references(family, tasks)):
         table = rollout(family, tasks, policies, seeds)
         if not (table.terminated & (table.lengths == horizon)).all():
             return

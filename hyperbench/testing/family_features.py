@@ -49,7 +49,8 @@ class _Played:
     def episodes(self) -> Iterator[Trace]:
         """Under random actions, then under those of the task's expert."""
         yield self._by_random
-        yield self._by_expert
+        if self._family.info.has_demonstrators:
+            yield self._by_expert
 
     @cached_property
     def _by_random(self) -> Trace:

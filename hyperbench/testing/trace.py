@@ -14,6 +14,7 @@ from gymnasium import spaces
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from hyperbench.family import TaskFamily
+from hyperbench.policy import PolicyBatch
 from hyperbench.rollout.border import Episodes
 from hyperbench.task import FloatArray, TaskSpec
 
@@ -169,6 +170,11 @@ def play(
 def single(family: TaskFamily, task: TaskSpec) -> Vector:
     """``family.make(task)`` as a vector environment of one."""
     return SyncVectorEnv([partial(family.make, task)])
+
+
+def references(family: TaskFamily, tasks: Sequence[TaskSpec]) -> tuple[PolicyBatch, ...]:
+    """Who is score 1, unless nobody plays the family."""
+    return (family.reference(tasks),) if family.info.has_demonstrators else ()
 
 
 def random_actions(family: TaskFamily, num_envs: int, seed: int = 0) -> FloatArray:

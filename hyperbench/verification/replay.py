@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from hyperbench.arms import due_rollouts, play_arm
+from hyperbench.arms import due_rollouts, is_brought, play_arm
+from hyperbench.demonstration import Demonstrations
 from hyperbench.errors import (
     ContractError,
     DataError,
@@ -30,6 +31,7 @@ from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable, judged_seeds, rollout
 from hyperbench.seeding import child_seed
 from hyperbench.split import Split
+from hyperbench.task import TaskSpec
 from hyperbench.threads import single_threaded
 from hyperbench.verification.integrity import (
     Columns,
@@ -39,6 +41,8 @@ from hyperbench.verification.integrity import (
     obstacles,
 )
 
+Brought = Callable[[RunRecord, TaskFamily, tuple[TaskSpec, ...]], Demonstrations]
+"""Reads demonstrations that a record is of; its ``DataError`` says why it cannot."""
 Stamp = Literal["verified", "consistent", "differs", "unverifiable"]
 
 
@@ -89,6 +93,7 @@ def verify_run(
     seed: int,
     num_threads: int = 1,
     tolerance: float | None = None,
+    brought: Brought | None = None,
 ) -> Verdict:
     """Check one run; play some of its episodes again from its stored policies.
 
@@ -101,6 +106,7 @@ def verify_run(
         tolerance: relative difference (absolute below magnitude 1) a return may show; if None it is
             0 for a record made with these versions on a machine like this, else
             ``ELSEWHERE_TOLERANCE``.
+        brought: reads the demonstrations of a record's target tasks where nobody can play them.
     """
     try:
         run = open_run(folder)
@@ -127,6 +133,14 @@ def verify_run(
         return verdict("differs", *faults)
     if missing := obstacles(run, registry, family):
         return verdict("unverifiable", *missing)
+    given = None
+    if is_brought(record.method, family.info):
+        if brought is None:
+            return verdict("unverifiable", f"nobody plays {record.family}; see --data-dir")
+        try:
+            given = brought(record, family, split.target)
+        except DataError as error:
+            return verdict("unverifiable", str(error))
     seeds = judged_seeds(split, record.protocol)
     due = due_rollouts(record.method, split, seeds)
     if record.num_target_rollouts not in due:
@@ -152,7 +166,7 @@ def verify_run(
         if not chosen:
             return found
         with single_threaded():
-            played = _play(run, registry, family, split, seeds, chosen, num_threads)
+            played = _play(run, registry, family, split, seeds, chosen, num_threads, given)
     except UnknownNameError as error:  # a kind of policies whose plugin is not installed
         return verdict("unverifiable", str(error))
     except (ContractError, DataError, FloatingPointError, ValueError, IndexError) as error:
@@ -192,6 +206,7 @@ def _play(
     seeds: npt.NDArray[np.int64],
     chosen: Sequence[int],
     num_threads: int,
+    given: Demonstrations | None,
 ) -> EpisodeTable:
     """Play the chosen target tasks, each with as many episodes at once as when it was judged.
 
@@ -200,10 +215,9 @@ def _play(
     """
     targets = tuple(split.target[i] for i in chosen)
     if run.record.is_arm:
+        part = replace(split, target=targets)
         method = run.record.method
-        table, _ = play_arm(
-            method, family, replace(split, target=targets), seeds[chosen], num_threads
-        )
+        table, _ = play_arm(method, family, part, seeds[chosen], num_threads, given)
         return table
     policies = run.policies(registry)
     kept = run.kept_tasks

@@ -33,7 +33,7 @@ from hyperbench.testing import (
     check_method,
     check_seed_matters,
 )
-from hyperbench.tuning.tune import make_case
+from hyperbench.tuning.case import make_case
 from hyperbench.verification.replay import verify_run
 from hyperbench.view.video import film
 
