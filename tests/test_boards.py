@@ -60,9 +60,9 @@ def test_committed_board_is_what_its_records_say(board):
     rules = EvalProtocol.model_validate_json((board / PROTOCOL).read_bytes())
     assert rules.rules_hash == installed().protocol(board.name).rules_hash
     for run in find_runs([board]):
-        record = StoredRun.read(run).record
-        assert run.name == record.key
-        assert StoredRun(record, run).check() or record.status == "failed"
+        stored = open_run(run)
+        assert run.name == stored.record.key
+        assert stored.check() or stored.record.status == "failed"
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.find import find_runs
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.testing import LineFamily, check_family, check_info
-from hyperbench.tuning.tune import make_case
+from hyperbench.tuning.case import make_case
 from hyperbench.verification.replay import verify_run
 
 from .fakes_random_features import RandomFeatures

@@ -25,6 +25,7 @@ from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import gather, merge
 from hyperbench.records.store import POLICIES, StoredRun
 from hyperbench.registry import PluginSource, Registry
+from hyperbench.verification.refit import refit_run
 from hyperbench.verification.replay import verify_run
 
 from .fakes_random_features import RandomFeatures
@@ -143,7 +144,8 @@ def test_a_row_is_verified_by_the_policy_that_is_kept(published, registry, monke
     assert verdicts(published, registry)[METHOD] == ["consistent", "verified"]
     assert set(verdicts(published, registry)["reuse-bound"]) == {"verified"}
     monkeypatch.setattr("hyperbench.commands.verify.installed", lambda: registry)
-    options = {"num_tasks": 1, "seed": 0, "tolerance": None, "num_threads": 1, "as_json": False}
+    options = {"num_tasks": 1, "seed": 0, "tolerance": None, "num_threads": 1, "data_dir": Path()}
+    options |= {"as_json": False, "num_refits": 0}
     assert verify_command([published], **options)
     num_policies = sum(len(run.record.targets) for run in learned(published))
     assert f"verified (1 of {num_policies} policies)" in capsys.readouterr().out
@@ -254,3 +256,50 @@ def test_a_policy_that_is_due_and_lies_nowhere_is_asked_for(measured, board, tmp
     with pytest.raises(DataError, match="Give the folders of all runs of its row"):
         write_bundles(tmp_path / "again", runs, registry)
     assert POLICIES in runs[0].record.sha256 or runs[0].record.is_arm
+
+
+@pytest.fixture
+def site(measured, tmp_path):
+    return Site(tmp_path, measured.parent / "of-the-refit")
+
+
+def test_a_run_is_fitted_again_to_the_same_bits(published, measured, registry, site):
+    for run in (*learned(published), StoredRun.read(measured / learned(published)[0].record.key)):
+        refit = refit_run(run, registry, site, ignore)
+        assert (refit.outcome, refit.why, refit.is_sound) == ("same", "", True)
+        assert refit.recorded == refit.refitted
+
+
+def test_other_policies_speak_against_a_record_unless_rounding_explains_them(
+    board, registry, site, monkeypatch
+):
+    path = board / RECORDS / f"{METHOD}.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        line["policies"][0] = "0" * 32
+    path.write_text("\n".join(map(json.dumps, lines)))
+    run = learned(board)[0]
+    refit = refit_run(run, registry, site, ignore)
+    assert (refit.outcome, refit.why, refit.is_sound) == ("other", "", False)
+    record = run.record
+    there = record.provenance.model_copy(update={"machine": "another"})
+    run = BundledRun(record.model_copy(update={"provenance": there}), run.folder)
+    refit = refit_run(run, registry, site, ignore)
+    assert refit.is_sound
+    assert refit.why.startswith("machine is another, here ")
+
+
+def test_what_cannot_be_fitted_again_says_why(published, registry, site):
+    run = learned(published)[0]
+    later = run.record.model_copy(update={"method_version": 7})
+    refit = refit_run(BundledRun(later, run.folder), registry, site, ignore)
+    assert (refit.outcome, refit.is_sound) == ("impossible", True)
+    assert refit.why == "it is of version 7, installed is 1"
+
+
+def test_verify_stamps_a_row_with_its_refits(published, registry, site, monkeypatch, capsys):
+    monkeypatch.setattr("hyperbench.commands.verify.installed", lambda: registry)
+    options = {"num_tasks": 1, "seed": 0, "tolerance": None, "num_threads": 1}
+    options |= {"data_dir": site.data, "as_json": False, "num_refits": 1}
+    assert verify_command([published], **options)
+    assert "policies), refitted (1 of 2 runs)" in capsys.readouterr().out

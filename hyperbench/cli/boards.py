@@ -115,6 +115,14 @@ def verify(
         ),
     ] = None,
     threads: Threads = 0,
+    refit: Annotated[
+        int,
+        typer.Option(
+            envvar="HYPERBENCH_REFIT",
+            min=0,
+            help="Runs of each method's row to fit anew, whose policies are compared bit for bit.",
+        ),
+    ] = 0,
     data_dir: DataDir = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each run's, as JSON.")
@@ -131,6 +139,7 @@ def verify(
         num_threads=threads,
         data_dir=data_dir_or_cache(data_dir),
         as_json=as_json,
+        num_refits=refit,
     )
     if not sound:
         raise typer.Exit(1)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from hyperbench.boards.worlds import method_labels
 from hyperbench.events import Status, emit
+from hyperbench.executors import Site
 from hyperbench.measuring.bringing import brought_to
+from hyperbench.records.bundled import open_run
 from hyperbench.records.find import find_runs
-from hyperbench.registry import installed
+from hyperbench.records.store import StoredRun
+from hyperbench.registry import Registry, installed
+from hyperbench.seeding import child_seed
 from hyperbench.threads import num_cores
+from hyperbench.verification.refit import Refit, refit_run
 from hyperbench.verification.replay import Stamp, Verdict, verify_run
 from hyperbench.view.console import standard_error, standard_output
 from hyperbench.view.progress import progress_display
@@ -45,6 +51,7 @@ def verify_command(
     num_threads: int,
     data_dir: Path,
     as_json: bool,
+    num_refits: int = 0,
 ) -> bool:
     """Check every run in some folders and show what was found.
 
@@ -56,9 +63,11 @@ def verify_command(
         num_threads: physics threads; 0 takes the cores.
         data_dir: root of all demonstrations, for those that nobody plays.
         as_json: print every run as JSON instead of the table.
+        num_refits: runs of each method's row that are fitted anew.
 
     Returns:
-        Whether all is verified, but for runs that failed and claim nothing.
+        Whether all is verified, but for runs that failed and claim nothing, and no refit speaks
+        against its record.
 
     Raises:
         DataError: a folder does not exist or holds no run.
@@ -83,14 +92,47 @@ def verify_command(
             verdicts.append(verdict)
             status: Status = "ok" if verdict.is_sound else "failed"
             emit(notify, str(run), "playing again", status=status)
+    site = Site(Path(), data_dir.absolute(), num_threads)
+    refits = _refitted(verdicts, num_refits, seed, registry, site)
     if as_json:
-        print(json.dumps({"seed": seed, "runs": [_jsonable(v) for v in verdicts]}, indent=1))
+        said = {"seed": seed, "runs": [_jsonable(v) for v in verdicts]}
+        if num_refits:
+            said["refits"] = [_refit_json(refit) for refit in refits]
+        print(json.dumps(said, indent=1))
     else:
-        _show(verdicts, num_tasks, seed)
-    return all(verdict.is_sound for verdict in verdicts)
+        _show(verdicts, num_tasks, seed, refits)
+    return all(v.is_sound for v in verdicts) and all(refit.is_sound for refit in refits)
 
 
-def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None:
+def _refitted(
+    verdicts: Sequence[Verdict], num_refits: int, seed: int, registry: Registry, site: Site
+) -> list[Refit]:
+    """Fit some runs of each method's row anew: those that the seed draws."""
+    by_row: dict[tuple[str, str], list[StoredRun]] = {}
+    for verdict in verdicts:
+        record = verdict.record
+        if num_refits and record and not record.is_arm and record.status == "ok":
+            row = record.protocol.id, record.row_label
+            by_row.setdefault(row, []).append(open_run(verdict.folder))
+    chosen = [
+        run
+        for row, runs in sorted(by_row.items())
+        for run in sorted(runs, key=lambda run: child_seed(seed, "refit", *row, run.record.key))[
+            :num_refits
+        ]
+    ]
+    labels = {run.record.key: run.record.label for run in chosen}
+    refits = []
+    with progress_display(labels, err) as notify:
+        for run in chosen:
+            refits.append(refit_run(run, registry, site, notify))
+    return refits
+
+
+def _show(
+    verdicts: Sequence[Verdict], num_tasks: int | None, seed: int, refits: Sequence[Refit]
+) -> None:
+    same = {refit.record.key for refit in refits if refit.outcome == "same"}
     labels = method_labels([verdict.record for verdict in verdicts if verdict.record])
     rows: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
@@ -111,7 +153,7 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
         table.add_row(
             protocol,
             escape(label),
-            f"[{_STYLES[stamp]}]{_stamp(stamp, found)}[/]",
+            f"[{_STYLES[stamp]}]{_stamp(stamp, found, same)}[/]",
             str(len(found)),
             *(str(stamps.count(stamp)) for stamp in shown),
             f"{sum(v.num_played for v in found)} of {sum(v.num_judged for v in found)}",
@@ -126,6 +168,7 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
                 highlight=False,
                 soft_wrap=True,
             )
+    _tell_refits(refits, verdicts)
     noted: dict[str, set[str]] = {}
     for verdict in verdicts:
         for note in verdict.notes:
@@ -142,10 +185,50 @@ def _show(verdicts: Sequence[Verdict], num_tasks: int | None, seed: int) -> None
     )
 
 
-def _stamp(stamp: Stamp, found: Sequence[Verdict]) -> str:
+def _stamp(stamp: Stamp, found: Sequence[Verdict], same: Collection[str]) -> str:
     """A row's stamp, with how many of its policies are there to be played if it is not all."""
     kept, every = (sum(getattr(v, name) for v in found) for name in ("num_kept", "num_policies"))
-    return stamp if kept == every else f"{stamp} ({kept} of {every} policies)"
+    whole = stamp if kept == every else f"{stamp} ({kept} of {every} policies)"
+    num_same = sum(v.record is not None and v.record.key in same for v in found)
+    return f"{whole}, refitted ({num_same} of {len(found)} runs)" if num_same else whole
+
+
+def _tell_refits(refits: Sequence[Refit], verdicts: Sequence[Verdict]) -> None:
+    """Say of each refit that is not the same what it earned, and how far fits are apart."""
+    for refit in refits:
+        name = escape(refit.record.label)
+        if refit.outcome == "impossible":
+            line = f"[yellow]not refitted[/]  {name}: {escape(refit.why)}"
+        elif refit.outcome == "other":
+            style = "yellow" if refit.why else "red"
+            why = f" ({escape(refit.why)})" if refit.why else ", with the same code and versions"
+            line = (
+                f"[{style}]other policies[/]  {name}{why}: mean return {refit.recorded:.6g} "
+                f"recorded, {refit.refitted:.6g} refitted; {_spread(refit, verdicts)}"
+            )
+        else:
+            continue
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def _spread(refit: Refit, verdicts: Sequence[Verdict]) -> str:
+    """How far the row's runs on this family are apart from each other."""
+    record = refit.record
+    means = [
+        float(np.mean(open_run(v.folder).task_returns()))
+        for v in verdicts
+        if v.record
+        and v.record.status == "ok"
+        and (v.record.row_label, v.record.family) == (record.row_label, record.family)
+    ]
+    if len(means) < 2:
+        return "there is no other run to compare with"
+    return f"standard deviation of the row's {len(means)} runs {np.std(means, ddof=1):.3g}"
+
+
+def _refit_json(refit: Refit) -> dict[str, object]:
+    said: dict[str, object] = json.loads(refit.model_dump_json(exclude={"record"}))
+    return {"key": refit.record.key, "method": refit.record.method} | said
 
 
 def _name(verdict: Verdict) -> str:

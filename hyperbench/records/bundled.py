@@ -55,7 +55,7 @@ class BundledRun(StoredRun):
 
     @property
     def policy_checksums(self) -> list[str]:
-        """Of each target task's policy, as of ``bundle.checksums_of_policies``."""
+        """Checksum of each target task's policy, as of ``bundle.checksums_of_policies``."""
         return list(self._bundle.entries[self.record.key].policies)
 
     @property

@@ -34,7 +34,7 @@ class Fit(_Frozen):
     score: float | None = None
     """Mean over the validation tasks; None if it failed."""
     seconds: float
-    """Of the processor, for the fit alone."""
+    """Processor time of the fit alone."""
     error: str | None = None
     """Why it failed, in one line."""
 
@@ -56,16 +56,16 @@ class Trial(_Frozen):
         return next((error for error in errors if error is not None), None)
 
     def missing(self, cases: Iterable[int]) -> list[int]:
-        """Those of the cases that it was not judged by yet."""
+        """List the cases that it was not judged by yet."""
         return [case for case in cases if case not in self.fits]
 
     def scores(self, cases: Iterable[int]) -> list[float]:
-        """Its scores on cases by which it was judged; of failed ones there are none."""
+        """List the scores on cases by which it was judged; failed ones have none."""
         found = [self.fits[case].score for case in cases]
         return [score for score in found if score is not None]
 
     def mean(self, cases: Collection[int]) -> float | None:
-        """Its mean score; None where a fit failed or is missing."""
+        """Give the mean score; None where a fit failed or is missing."""
         if self.error is not None or self.missing(cases):
             return None
         return float(np.mean(self.scores(cases)))
