@@ -17,6 +17,7 @@ from hyperbench.cli.options import (
     expand,
     protocol_named,
 )
+from hyperbench.cli.plug_in import Plugins
 
 
 @app.command()
@@ -25,6 +26,7 @@ def inspect(
         list[Path],
         typer.Argument(help="Folders that `run` wrote; committed boards keep no generator."),
     ],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     data_dir: DataDir = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each task's, as JSON.")
@@ -58,6 +60,7 @@ def render(
             help=".mp4 or .gif.",
         ),
     ],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     policy: Annotated[
         str,
         typer.Option(
@@ -100,7 +103,9 @@ def render(
 
 
 @app.command("list")
-def list_() -> None:
+def list_(
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+) -> None:
     """Show suites, families, methods, control arms and protocols by name."""
     from hyperbench.commands.list import list_command
 
@@ -110,6 +115,7 @@ def list_() -> None:
 @app.command()
 def info(
     name: Annotated[str, typer.Argument(help="A suite, family, method or protocol.")],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Annotated[
         str | None,
         # No environment variable: what is set for runs must not ask for the split of a method.
@@ -148,7 +154,9 @@ def info(
 
 
 @app.command()
-def plugins() -> None:
+def plugins(
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+) -> None:
     """Show the installed plugins, and why any could not be loaded."""
     from hyperbench.commands.plugins import plugins_command
 

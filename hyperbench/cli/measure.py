@@ -31,6 +31,7 @@ from hyperbench.cli.options import (
     protocol_named,
     read_config,
 )
+from hyperbench.cli.plug_in import Plugins
 
 
 @app.command()
@@ -41,6 +42,7 @@ def run(
         typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
     ],
     suite: Suite,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Protocol = "quick-v2",
     seeds: Annotated[
         str | None,
@@ -173,6 +175,7 @@ def tune(
         str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
     ],
     suite: Suite,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     trials: Annotated[
         int,
         typer.Option(
@@ -234,6 +237,7 @@ def tune(
 def prepare(
     context: typer.Context,
     suite: Suite,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Protocol = "quick-v2",
     data_dir: DataDir = None,
     threads: Threads = 0,

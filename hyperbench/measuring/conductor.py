@@ -281,5 +281,6 @@ def _shared_entries(
         **dict(run),  # a record begins with all that its run is
         "family_info": family.info,
         "split": SplitEntry.of(split),
+        "plugins": registry.files_of(run.family, run.method),
         "provenance": provenance(registry.packages_of(run.family, run.method), run.device),
     }
