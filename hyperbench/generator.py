@@ -18,7 +18,6 @@ from hyperbench.policy import PolicyBatch
 from hyperbench.search import SearchSpace
 from hyperbench.task import TaskSpec
 
-
 _ARRAYS = "generator.safetensors"
 
 
@@ -224,7 +223,7 @@ class PolicyGenerator(ABC):
 
     @abstractmethod
     def load(self, path: Path) -> None:
-        """Read what ``save`` wrote; the generator then behaves as the saved one, whatever its config.
+        """Read what ``save`` wrote; the generator then behaves as the saved one, in its settings too.
 
         Raises:
             DataError: the folder does not hold a generator of this kind.
@@ -270,7 +269,9 @@ class ArrayGenerator(PolicyGenerator):
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 self.config = self.Config.model_validate_json(file.metadata()["config"])
         except Exception as error:  # each kind of damage has its own
-            raise DataError(f"{path} holds no {_ARRAYS} of {type(self).__name__}: {error}") from error
+            raise DataError(
+                f"{path} holds no {_ARRAYS} of {type(self).__name__}: {error}"
+            ) from error
         self.arrays = arrays
 
 

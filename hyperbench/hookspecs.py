@@ -38,6 +38,7 @@ class FamilyEntry:
         summary: one line for ``hyperbench list``.
         arguments: keyword arguments for the class.
         requires: import names the family needs at run time; a missing one is named in the error.
+        except_for: names of checks of the contract kit that do not apply to it.
     """
 
     id: str
@@ -45,6 +46,7 @@ class FamilyEntry:
     summary: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     requires: Sequence[str] = ()
+    except_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class MethodEntry:
         requires: import names the method needs at run time.
         track: ``"few-shot"`` if ``generate`` needs support; such a method runs under few-shot
             protocols only, and no other is handed any support.
+        except_for: names of checks of the contract kit that do not apply to it, such as
+            ``check_seed_matters`` to a method in closed form.
     """
 
     name: str
@@ -86,6 +90,7 @@ class MethodEntry:
     baseline: bool = False
     requires: Sequence[str] = ()
     track: Track = "zero-shot"
+    except_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,11 @@ def registered_in(place: Any) -> list[Entry]:
     classes = (
         [place]
         if isinstance(place, type)
-        else [made for made in vars(place).values() if getattr(made, "__module__", "") == place.__name__]
+        else [
+            made
+            for made in vars(place).values()
+            if getattr(made, "__module__", "") == place.__name__
+        ]
     )
     found = {id(made): vars(made).get(_ENTRIES, ()) for made in classes if isinstance(made, type)}
     return [entry for entries in found.values() for entry in entries]

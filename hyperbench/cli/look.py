@@ -12,12 +12,13 @@ from hyperbench.cli.options import (
     DataDir,
     JsonFlag,
     OutputDir,
+    Settings,
     Suite,
     data_dir_or_cache,
     expand,
     protocol_named,
 )
-from hyperbench.cli.plug_in import Plugins
+from hyperbench.cli.plug_in import Plugins, plug_in
 
 
 @app.command()
@@ -186,4 +187,24 @@ def doctor(
     from hyperbench.commands.doctor import doctor_command
 
     if not doctor_command(output_dir, data_dir_or_cache(data_dir), as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(help="A method, family or suite; or a Python file that registers some."),
+    ],
+    plugin: Plugins = None,
+    settings: Settings = None,
+) -> None:
+    """Check that a method or a family keeps its contract, and say how to mend what does not."""
+    from hyperbench.commands.check import check_command
+    from hyperbench.registry.files import is_file
+
+    if is_file(name):
+        plug_in(context, [*(plugin or ()), name])
+    if not check_command(name, settings or []):
         raise typer.Exit(1)

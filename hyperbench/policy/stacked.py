@@ -41,7 +41,7 @@ class StackedPolicies(ABC):
     def act(self, observations: FloatArray) -> FloatArray:
         """(num_tasks, num_episodes, obs_dim) -> (num_tasks, num_episodes, action_dim), float32."""
 
-    def reset(self) -> None:
+    def reset(self) -> None:  # noqa: B027 - a kind that remembers something writes its own
         """Do nothing: these policies remember nothing."""
 
     @property

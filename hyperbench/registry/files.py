@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import cache
-from importlib import metadata, util
+from importlib import machinery, metadata, util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +33,7 @@ def given_plugins() -> tuple[str, ...]:
 
 def absolute(asked: str) -> str:
     """The whole path of a file, so that it is found from any folder; a class as it is named."""
-    return str(Path(asked).expanduser().resolve()) if _is_file(asked) else asked
+    return str(Path(asked).expanduser().resolve()) if is_file(asked) else asked
 
 
 def file_sources(asked: Sequence[str]) -> list[PluginSource]:
@@ -45,7 +45,7 @@ def file_sources(asked: Sequence[str]) -> list[PluginSource]:
     Raises:
         PluginError: one cannot be loaded, or registers nothing.
     """
-    return [_source_of_file(Path(one)) if _is_file(one) else _source_of_class(one) for one in asked]
+    return [_source_of_file(Path(one)) if is_file(one) else _source_of_class(one) for one in asked]
 
 
 @cache
@@ -69,7 +69,8 @@ def packages_imported(text: str) -> set[str]:
     return found
 
 
-def _is_file(asked: str) -> bool:
+def is_file(asked: str) -> bool:
+    """Whether what is to be plugged in is a file, not ``module:Class``."""
     return asked.endswith(".py") or "/" in asked or os.sep in asked
 
 
@@ -100,12 +101,12 @@ def _source(asked: str, file: PluginFile | None, loaded: Any, name: str) -> Plug
     hooks = [made for made in vars(loaded).values() if hasattr(made, _HOOK_MARK)]
     if not registered_in(loaded) and not hooks:
         raise PluginError(
-            f"Plugin {asked} registers nothing. Write @hb.register_method(\"name\") or "
+            f'Plugin {asked} registers nothing. Write @hb.register_method("name") or '
             "@hb.register_family() above its class, after: import hyperbench as hb"
         )
     distribution = asked if file is None else file.name
     version = "" if file is None else file.sha256[:_VERSION_DIGITS]
-    return PluginSource(name, distribution, version, lambda: loaded, file)
+    return PluginSource(name, distribution, version, lambda: loaded, file, asked)
 
 
 def _module(name: str, path: Path, file: PluginFile) -> ModuleType:
@@ -116,8 +117,9 @@ def _module(name: str, path: Path, file: PluginFile) -> ModuleType:
     """
     if name in sys.modules:
         return sys.modules[name]
-    spec = util.spec_from_file_location(name, path)
-    assert spec is not None  # it ends in .py, or is read as if it did
+    loader = machinery.SourceFileLoader(name, str(path))
+    spec = machinery.ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
     module = util.module_from_spec(spec)
     sys.modules[name] = module  # Pydantic and pickle look there for what is being made
     try:
@@ -126,7 +128,9 @@ def _module(name: str, path: Path, file: PluginFile) -> ModuleType:
         raise
     except BaseException as error:  # whatever a file raises, or how it leaves
         del sys.modules[name]
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        lines = [
+            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
+        ]
         where = f", line {lines[-1]}" if lines else ""
         raise PluginError(f"Plugin {path}{where}: {one_line(error)}") from error
     return module

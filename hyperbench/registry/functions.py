@@ -42,7 +42,9 @@ class FunctionMethod(PolicyGenerator):
         return FitReport(num_steps=0, chosen_step=0, final_loss=0.0, num_parameters=0)
 
     def generate(
-        self, specs: Sequence[TaskSpec], support: Demonstrations | None = None  # noqa: ARG002
+        self,
+        specs: Sequence[TaskSpec],
+        support: Demonstrations | None = None,  # noqa: ARG002
     ) -> PolicyBatch:
         if self._generate is None:
             raise NotFittedError(self)

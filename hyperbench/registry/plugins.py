@@ -73,6 +73,8 @@ class PluginSource:
     load: Callable[[], Any]
     file: PluginFile | None = None
     """Where it is a single file that nobody has installed."""
+    asked: str = ""
+    """What was given after ``--plugin``; empty where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,18 @@ class Plugin:
     """Whether it is hyperbench itself."""
     file: PluginFile | None = None
     """Of a plugin that is a single file."""
+    asked: str = ""
+    """What was given after ``--plugin``; empty where it is installed."""
 
     @property
     def packages(self) -> set[str]:
         """Names of the packages that its classes are imported from."""
-        entries = (*self.families, *self.methods, *self.policy_kinds, *self.executors)
-        return {entry.target.partition(":")[0].partition(".")[0] for entry in entries}
+        targets = [
+            *(family.target for family in self.families),
+            *(method.target for method in self.methods),
+            *(kind.target for kind in self.policy_kinds),
+        ]
+        return {target.partition(":")[0].partition(".")[0] for target in targets}
 
 
 def installed_plugins() -> list[PluginSource]:
@@ -138,7 +146,9 @@ def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSo
 
 def load_plugin(source: PluginSource) -> Plugin:
     """Import a plugin and ask what it registers; whatever it raises is told, never raised."""
-    plugin = Plugin(source.name, source.distribution, source.version, file=source.file)
+    plugin = Plugin(
+        source.name, source.distribution, source.version, file=source.file, asked=source.asked
+    )
     # One manager per plugin: pluggy would let one broken import end the load of all.
     manager = pluggy.PluginManager("hyperbench")
     manager.add_hookspecs(hookspecs)

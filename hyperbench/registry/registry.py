@@ -292,4 +292,3 @@ class Registry:
         if not failed:
             return ""
         return f"Not loaded: {', '.join(failed)}; see: hyperbench plugins"
-
