@@ -223,7 +223,7 @@ class PolicyGenerator(ABC):
 
     @abstractmethod
     def load(self, path: Path) -> None:
-        """Read what ``save`` wrote; the generator then behaves as the saved one, in its settings too.
+        """Read what ``save`` wrote; the generator then behaves as the saved one, settings included.
 
         Raises:
             DataError: the folder does not hold a generator of this kind.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -176,15 +177,10 @@ def register_policy_kind(policies: Any) -> Any:
 
 def registered_in(place: Any) -> list[Entry]:
     """What decorators have registered of a class, or of the classes that a module defines."""
-    classes = (
-        [place]
-        if isinstance(place, type)
-        else [
-            made
-            for made in vars(place).values()
-            if getattr(made, "__module__", "") == place.__name__
-        ]
-    )
+    classes = [place]
+    if isinstance(place, ModuleType):
+        own = place.__name__
+        classes = [made for made in vars(place).values() if getattr(made, "__module__", "") == own]
     found = {id(made): vars(made).get(_ENTRIES, ()) for made in classes if isinstance(made, type)}
     return [entry for entries in found.values() for entry in entries]
 

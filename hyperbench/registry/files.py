@@ -50,7 +50,7 @@ def file_sources(asked: Sequence[str]) -> list[PluginSource]:
 
 @cache
 def distributions_imported(text: str) -> dict[str, str]:
-    """Of the packages that some code imports: per distribution a package of it.
+    """Which distributions some code imports from: per distribution a package of it.
 
     Those of editable installations are not all known to Python.
     """

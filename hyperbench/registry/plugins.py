@@ -94,7 +94,7 @@ class Plugin:
     is_own: bool = False
     """Whether it is hyperbench itself."""
     file: PluginFile | None = None
-    """Of a plugin that is a single file."""
+    """Where it is a single file that nobody has installed."""
     asked: str = ""
     """What was given after ``--plugin``; empty where it is installed."""
 

@@ -32,10 +32,10 @@ _PROTOCOL = EvalProtocol(
 
 
 class _Registry(Registry):
-    """Knows the world of the kit, and policies' own class as what their kind is.
+    """Knows the world of the kit, and how the policies are read that it is made for.
 
     Args:
-        policies: the class.
+        policies: their class.
     """
 
     def __init__(self, policies: type[StorablePolicies]) -> None:
@@ -43,7 +43,8 @@ class _Registry(Registry):
         self._policies = policies
 
     def policy_kind(self, kind: str) -> type[StorablePolicies]:
-        return self._policies if kind == self._policies.kind else super().policy_kind(kind)
+        # A file that is tested need not be plugged in.
+        return self._policies if registered_in(self._policies) else installed().policy_kind(kind)
 
 
 def check_record_is_verified(case: MethodCase) -> None:
