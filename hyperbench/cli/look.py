@@ -208,3 +208,24 @@ def check(
         plug_in(context, [*(plugin or ()), name])
     if not check_command(name, settings or []):
         raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="method or suite.")],
+    name: Annotated[str, typer.Argument(help="Of it, and of the package's folder.")],
+    output_dir: Annotated[
+        Path,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            envvar="HYPERBENCH_NEW_OUTPUT_DIR",
+            callback=expand,
+            help="For that folder.",
+        ),
+    ] = Path(),
+) -> None:
+    """Write a package with a method or a suite that works, its test, README and CI."""
+    from hyperbench.commands.new import new_command
+
+    new_command(kind, name, output_dir)
