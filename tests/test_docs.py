@@ -205,7 +205,9 @@ def test_a_method_of_the_documentation_is_at_most_forty_lines() -> None:
 
 @pytest.mark.thorough  # tens of fits; what a single file is for is shown in test_plugin_files
 @pytest.mark.parametrize(("path", "text"), ONE_FILE, ids=range(len(ONE_FILE)))
-def test_a_file_of_the_documentation_passes_its_check(path: Path, text: str, tmp_path: Path) -> None:
+def test_a_file_of_the_documentation_passes_its_check(
+    path: Path, text: str, tmp_path: Path
+) -> None:
     file = tmp_path / "example.py"
     file.write_text(text)
     with registry.plugged_in([str(file)]):

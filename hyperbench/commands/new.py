@@ -80,5 +80,5 @@ def _places(kind: str, module: str) -> dict[str, str]:
             f"{module}/{file}": f"{kind}/{file}"
             for file in ("__init__.py", "plugin.py", _CODE[kind])
         },
-        "tests/test_contract.py": f"{kind}/test_contract.py",
+        f"tests/test_{module}.py": f"{kind}/test_contract.py",
     }
