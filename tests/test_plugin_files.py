@@ -215,5 +215,8 @@ def test_a_function_is_a_method_that_cannot_be_saved(file, tmp_path):
     assert not (tmp_path / "nothing").exists()
     with pytest.raises(DataError, match=r"knn is a function, of whose fit nothing is saved"):
         method().load(tmp_path)
+    nothing = hb.register_method("nothing")(lambda demonstrations, seed: None)
+    with pytest.raises(TypeError, match=r"must return a function of specs .* found NoneType"):
+        nothing().fit(None, validation=None, seed=0)
     with pytest.raises(TypeError, match="neither a class nor a function"):
         hb.register_method("number")(3)

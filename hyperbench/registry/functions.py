@@ -38,7 +38,13 @@ class FunctionMethod(PolicyGenerator):
         device: str = "cpu",  # noqa: ARG002 - the function's own affair
         progress: Progress = no_progress,  # noqa: ARG002 - it tells none
     ) -> FitReport:
-        self._generate = type(self).function(demonstrations, seed)
+        generate = type(self).function(demonstrations, seed)
+        if not callable(generate):
+            raise TypeError(
+                f"{type(self).__name__}(demonstrations, seed) must return a function of specs that "
+                f"returns policies, found {type(generate).__name__}."
+            )
+        self._generate = generate
         return FitReport(num_steps=0, chosen_step=0, final_loss=0.0, num_parameters=0)
 
     def generate(
