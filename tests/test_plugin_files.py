@@ -153,6 +153,20 @@ def test_a_file_that_is_no_plugin_is_an_error_that_says_where(tmp_path, hyperben
     assert re.search(said, told), told
 
 
+def test_the_environment_names_files_beside_those_given(file, tmp_path, hyperbench, monkeypatch):
+    line = tmp_path / "line.py"
+    line.write_text(LINE)
+    monkeypatch.setenv("HYPERBENCH_PLUGIN", f" {line} ,")
+    installed.cache_clear()
+    status, told = hyperbench("list", "--plugin", file)
+    assert status == 0
+    assert "testing/line-v1" in told
+    assert "Mean action of the first task" in told
+    assert "Mean action of the first task" not in hyperbench("list")[1]
+    monkeypatch.undo()
+    installed.cache_clear()
+
+
 def test_a_class_of_a_module_is_plugged_in(file, monkeypatch):
     monkeypatch.syspath_prepend(file.parent)
     with plugged_in(["knn:knn"]):

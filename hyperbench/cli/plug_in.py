@@ -8,12 +8,12 @@ import typer
 
 
 def plug_in(context: typer.Context, files: list[str] | None) -> list[str] | None:
-    """Load what is given, for as long as the command lasts."""
+    """Load what is given, beside what the environment names, for as long as the command lasts."""
     if files:
         from hyperbench.registry import plugged_in
-        from hyperbench.registry.files import absolute
+        from hyperbench.registry.files import absolute, given_plugins
 
-        context.with_resource(plugged_in([absolute(file) for file in files]))
+        context.with_resource(plugged_in([*given_plugins(), *map(absolute, files)]))
     return files
 
 
