@@ -203,6 +203,7 @@ def test_a_row_keeps_its_file_and_is_verified_with_it(file, tmp_path, hyperbench
     runs = tmp_path / "runs"
     status, told = hyperbench("run", "-c", config, "-p", "quick-v1", "-o", runs)
     assert status == 0, told
+    assert re.search(r"Measured with the plugged-in file knn\.py [0-9a-f]{8}: knn\.", told)
     records = [json.loads(path.read_text()) for path in runs.glob("*/record.json")]
     [record] = (record for record in records if record["method"] == "knn")
     [kept] = record["plugins"]

@@ -22,7 +22,6 @@ from hyperbench.seeding import content_hash
 
 PLUGIN = "HYPERBENCH_PLUGIN"
 """Environment variable that names files and classes to plug in, separated by commas."""
-_VERSION_DIGITS = 8
 
 
 def given_plugins() -> tuple[str, ...]:
@@ -78,7 +77,7 @@ def _source_of_file(path: Path) -> PluginSource:
     file = PluginFile.read(path)
     # A name of its own: two files may be called alike, and what is installed as well.
     word = re.sub(r"\W", "_", path.stem)
-    name = f"{word}_{content_hash([str(path), file.sha256])[:_VERSION_DIGITS]}"
+    name = f"{word}_{content_hash([str(path), file.sha256])[:8]}"
     return _source(str(path), file, _module(name, path, file), path.stem)
 
 
@@ -105,7 +104,7 @@ def _source(asked: str, file: PluginFile | None, loaded: Any, name: str) -> Plug
             "@hb.register_family() above its class, after: import hyperbench as hb"
         )
     distribution = asked if file is None else file.name
-    version = "" if file is None else file.sha256[:_VERSION_DIGITS]
+    version = "" if file is None else file.version
     return PluginSource(name, distribution, version, lambda: loaded, file, asked)
 
 

@@ -46,6 +46,11 @@ class PluginFile(BaseModel):
     text: str
     """All that stands in it."""
 
+    @property
+    def version(self) -> str:
+        """What it is told apart by from others of its name: the first digits of its checksum."""
+        return self.sha256[:8]
+
     @classmethod
     def read(cls, path: Path) -> PluginFile:
         """Read a file.
