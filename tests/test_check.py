@@ -135,6 +135,7 @@ def test_what_fails_alike_is_told_once(checked):
     assert said.count(f"As in {first}.") == len(others) - 1  # one says what it means to it
 
 
+@pytest.mark.thorough  # starts Python twice, to import from nothing
 def test_registration_must_be_light(tmp_path, monkeypatch, capsys):
     heavy = tmp_path / "heavy.py"
     heavy.write_text(

@@ -30,7 +30,8 @@ class StackedPolicies(ABC):
 
     def __post_init__(self) -> None:
         shapes = {name: np.shape(array) for name, array in self._arrays.items()}
-        if len({shape[:1] for shape in shapes.values()} | {()}) != 2:
+        beginnings = {shape[:1] for shape in shapes.values()}
+        if len(beginnings) != 1 or () in beginnings:
             raise DataError(
                 f"{type(self).__name__}: every array must begin with one slice a task, found "
                 + (", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no array")
