@@ -3,13 +3,15 @@
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
 from hyperbench import hookimpl
+from hyperbench.cli import app
 from hyperbench.commands import check
 from hyperbench.errors import UnknownNameError
 from hyperbench.hookspecs import FamilyEntry, MethodEntry
 from hyperbench.registry import PluginSource, Registry, installed, plugged_in
-from hyperbench.testing import METHOD_CHECKS
+from hyperbench.testing import METHOD_CHECKS, LineFamily
 from hyperbench.testing.registration import Registration, registration_of
 
 from .fakes_experts import BROKEN_EXPERTS
@@ -74,6 +76,19 @@ def checked(monkeypatch, capsys):
     return call
 
 
+@pytest.fixture
+def say(monkeypatch):
+    """Call the command line where the kit's own family is registered: status and output."""
+
+    def call(*words):
+        monkeypatch.setattr(check, "installed", lambda: One(LineFamily))
+        monkeypatch.setattr(check, "registration_of", lambda _: Registration(0.01, {}))
+        done = CliRunner().invoke(app, list(words))
+        return done.exit_code, done.output
+
+    return call
+
+
 def failed_in(said):
     return [line.split()[1].rstrip(":") for line in said.splitlines() if "  FAILED  " in line]
 
@@ -95,6 +110,13 @@ def test_a_fault_is_told_with_why_and_what_to_do(checked):
     for words in ("Protocol `paper-v1` has no", "Found: AttributeError", "Skip early stopping"):
         assert words in told
     assert "1 failed. Mend the first" in said
+
+
+def test_a_family_is_found_by_its_id_and_its_suite(say):
+    for name in ("testing/line-v1", "testing"):
+        status, said = say("check", name)
+        assert status == 0
+        assert "Family testing/line-v1" in said
 
 
 @pytest.mark.thorough  # one fault is shown above

@@ -69,8 +69,8 @@ def packages_imported(text: str) -> set[str]:
 
 
 def is_file(asked: str) -> bool:
-    """Whether what is to be plugged in is a file, not ``module:Class``."""
-    return asked.endswith(".py") or "/" in asked or os.sep in asked
+    """Whether what is asked for is a Python file: not ``module:Class``, nor the id of a family."""
+    return asked.endswith(".py")
 
 
 def _source_of_file(path: Path) -> PluginSource:
