@@ -104,8 +104,8 @@ def _is_light(plugin: Plugin) -> bool:
     said = f"takes {found.seconds:.2f} s; {'; '.join(who) or 'imports nothing heavy'}"
     if not who and found.seconds < _LIGHT_SECONDS:
         _tell("ok", "registration", said)
-    elif plugin.asked:
-        _tell("note", "registration", f"{said}. Each command that it is given to takes so long")
+    elif plugin.asked or not who:
+        _tell("note", "registration", f"{said}. Each command that loads it takes so long")
     else:
         _tell("FAILED", "registration", said)
         _explain(
