@@ -3,10 +3,17 @@
 from importlib import import_module
 from typing import Any
 
-from hyperbench.hookspecs import hookimpl
+from hyperbench.hookspecs import hookimpl, register_family, register_method, register_policy_kind
 
 __version__ = "0.1.0"
-__all__ = ["GymnasiumFamily", "__version__", "hookimpl"]
+__all__ = [
+    "GymnasiumFamily",
+    "__version__",
+    "hookimpl",
+    "register_family",
+    "register_method",
+    "register_policy_kind",
+]
 
 _LATER = {"GymnasiumFamily": "hyperbench.adapters"}
 """Where names are that are imported when they are asked for: completion loads no Gymnasium."""

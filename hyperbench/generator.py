@@ -13,9 +13,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from hyperbench.demonstration import Demonstrations
+from hyperbench.errors import DataError, NotFittedError
 from hyperbench.policy import PolicyBatch
 from hyperbench.search import SearchSpace
 from hyperbench.task import TaskSpec
+
+_ARRAYS = "generator.safetensors"
 
 
 class MethodConfig(BaseModel):
@@ -220,11 +223,56 @@ class PolicyGenerator(ABC):
 
     @abstractmethod
     def load(self, path: Path) -> None:
-        """Read what ``save`` wrote, config included; the generator then behaves as the saved one.
+        """Read what ``save`` wrote; the generator then behaves as the saved one, settings included.
 
         Raises:
             DataError: the folder does not hold a generator of this kind.
         """
+
+
+class ArrayGenerator(PolicyGenerator):
+    """Base of a method whose fit leaves arrays of NumPy, by name, and nothing else.
+
+    ``fit`` sets ``self.arrays`` and ``generate`` reads them; they are saved and loaded here, with
+    the settings.
+    """
+
+    _arrays: Mapping[str, npt.NDArray[Any]] | None = None
+
+    @property
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        """What was learned.
+
+        Raises:
+            NotFittedError: neither ``fit`` nor ``load`` was called before.
+        """
+        if self._arrays is None:
+            raise NotFittedError(self)
+        return self._arrays
+
+    @arrays.setter
+    def arrays(self, learned: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._arrays = learned
+
+    def save(self, path: Path) -> None:
+        from safetensors.numpy import save_file
+
+        path.mkdir(parents=True, exist_ok=True)
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+        save_file(arrays, path / _ARRAYS, {"config": self.config.model_dump_json()})
+
+    def load(self, path: Path) -> None:
+        from safetensors import safe_open
+
+        try:
+            with safe_open(path / _ARRAYS, framework="numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                self.config = self.Config.model_validate_json(file.metadata()["config"])
+        except Exception as error:  # each kind of damage has its own
+            raise DataError(
+                f"{path} holds no {_ARRAYS} of {type(self).__name__}: {error}"
+            ) from error
+        self.arrays = arrays
 
 
 @runtime_checkable

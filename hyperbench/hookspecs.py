@@ -4,12 +4,17 @@ A plugin is a module named in the entry-point group ``hyperbench``. It implement
 hooks. Entries name their classes as ``"module:Class"``; nothing heavy is imported until a class is
 used, so keep torch and simulators out of the entry-point module. A protocol is data, and returned
 itself.
+
+In place of hooks, classes of that module may be decorated by ``register_method``,
+``register_family`` and ``register_policy_kind``; so may those of a single file, which ``--plugin``
+loads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -34,6 +39,7 @@ class FamilyEntry:
         summary: one line for ``hyperbench list``.
         arguments: keyword arguments for the class.
         requires: import names the family needs at run time; a missing one is named in the error.
+        except_for: names of checks of the contract kit that do not apply to it.
     """
 
     id: str
@@ -41,6 +47,7 @@ class FamilyEntry:
     summary: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     requires: Sequence[str] = ()
+    except_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,8 @@ class MethodEntry:
         requires: import names the method needs at run time.
         track: ``"few-shot"`` if ``generate`` needs support; such a method runs under few-shot
             protocols only, and no other is handed any support.
+        except_for: names of checks of the contract kit that do not apply to it, such as
+            ``check_seed_matters`` to a method in closed form.
     """
 
     name: str
@@ -82,6 +91,7 @@ class MethodEntry:
     baseline: bool = False
     requires: Sequence[str] = ()
     track: Track = "zero-shot"
+    except_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,80 @@ class ExecutorEntry:
     target: str
     summary: str
     requires: Sequence[str] = ()
+
+
+Entry = FamilyEntry | MethodEntry | PolicyKindEntry
+_ENTRIES = "hyperbench_entries"
+
+
+def register_method(name: str, *, summary: str = "", **details: Any) -> Callable[[Any], Any]:
+    """Register the class below as a method, or the function below, which is made one.
+
+    A function is ``(demonstrations, seed) -> (specs -> policies)``; see ``FunctionMethod``.
+
+    Args:
+        name: what ``--method`` takes.
+        summary: one line for ``hyperbench list``; the first of the docstring where it is not given.
+        details: further fields of ``MethodEntry``, by name.
+    """
+
+    def register(method: Any) -> Any:
+        if not isinstance(method, type):
+            from hyperbench.registry.functions import method_of  # late: it needs NumPy
+
+            method = method_of(method)
+        entry = MethodEntry(name, _target(method), summary or _first_line(method), **details)
+        return _with_entry(method, entry)
+
+    return register
+
+
+def register_family(id_: str = "", *, summary: str = "", **details: Any) -> Callable[[Any], Any]:
+    """Register the class below as a family.
+
+    Args:
+        id_: its ``info.id``, where that is not the same for each of its instances.
+        summary: one line for ``hyperbench list``; that of its ``info`` where it is not given.
+        details: further fields of ``FamilyEntry``, by name.
+    """
+
+    def register(family: Any) -> Any:
+        if not (id_ and summary) and not hasattr(family, "info"):
+            raise TypeError(f"{family.__name__} has no info: say its id and a summary.")
+        entry = FamilyEntry(
+            id_ or family.info.id, _target(family), summary or family.info.summary, **details
+        )
+        return _with_entry(family, entry)
+
+    return register
+
+
+def register_policy_kind(policies: Any) -> Any:
+    """Register the class below as a kind of policies, under its ``kind``."""
+    return _with_entry(policies, PolicyKindEntry(policies.kind, _target(policies)))
+
+
+def registered_in(place: Any) -> list[Entry]:
+    """What decorators have registered of a class, or of the classes that a module defines."""
+    classes = [place]
+    if isinstance(place, ModuleType):
+        own = place.__name__
+        classes = [made for made in vars(place).values() if getattr(made, "__module__", "") == own]
+    found = {id(made): vars(made).get(_ENTRIES, ()) for made in classes if isinstance(made, type)}
+    return [entry for entries in found.values() for entry in entries]
+
+
+def _with_entry(registered: Any, entry: Entry) -> Any:
+    setattr(registered, _ENTRIES, (*vars(registered).get(_ENTRIES, ()), entry))
+    return registered
+
+
+def _target(registered: Any) -> str:
+    return f"{registered.__module__}:{registered.__qualname__}"
+
+
+def _first_line(registered: Any) -> str:
+    return (registered.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
 @hookspec

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from hyperbench.generator import MethodConfig
 from hyperbench.policy import MLPPolicies
-from hyperbench.testing import method_fit, method_generate
+from hyperbench.testing import method_fit, method_generate, method_record
 
 from .fakes_random_features import RandomFeatures
 
@@ -215,6 +215,24 @@ class LoadIsOSError(RandomFeatures):
         self.fitted = json.loads((path / "weights.json").read_text())
 
 
+class LosesItsSettings(RandomFeatures):
+    def generate(self, specs, support=None):
+        policies = super().generate(specs)
+        first, *rest = policies.biases
+        return replace(policies, biases=(first * (16 / self.config.num_hidden), *rest))
+
+
+class Drifting(MLPPolicies):
+    """Plays what no file of its kind says."""
+
+    def act(self, observations):
+        return np.clip(super().act(observations) + 0.1, self.action_low, self.action_high)
+
+
+class OfNoKind(MLPPolicies):
+    kind = "of-nobody"
+
+
 def wide(policies):
     return replace(
         policies, action_low=policies.action_low * 2, action_high=policies.action_high * 2
@@ -290,6 +308,21 @@ BROKEN_METHODS = {
     "forgets a feature": (method_generate.check_specs_matter, ForgetsAFeature, "feature 'gain'"),
     "forgets to save": (method_generate.check_saved_equals_loaded, ForgetsToSave, "loaded"),
     "pickles": (method_generate.check_saved_equals_loaded, Pickles, "extra.pkl"),
+    "loses its settings": (
+        method_generate.check_loaded_whatever_its_settings,
+        LosesItsSettings,
+        "num_hidden=32",
+    ),
+    "plays otherwise": (
+        method_record.check_record_is_verified,
+        generates(lambda policies: Drifting(**vars(policies))),
+        "returns differ",
+    ),
+    "of no kind": (
+        method_record.check_record_is_verified,
+        generates(lambda policies: OfNoKind(**vars(policies))),
+        "'of-nobody', which no plugin registers",
+    ),
     "loads nothing": (
         method_generate.check_load_refuses_an_empty_folder,
         LoadsNothing,

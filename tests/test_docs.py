@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from hyperbench import cli, hookspecs, registry
+from hyperbench.commands.check import check_command
 from hyperbench.measuring.bringing import bring
 from hyperbench.measuring.dataset import load
 from hyperbench.protocol import PROTOCOLS
@@ -180,7 +181,8 @@ def test_the_example_method_keeps_the_contract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Imported from a file, since the docstrings of its settings are read from the source.
-    source = "\n\n".join(blocks(ROOT / "docs" / "writing-a-method.md", "python"))
+    _, ridge, _, *others = blocks(ROOT / "docs" / "writing-a-method.md", "python")
+    source = "\n\n".join([ridge, *others])
     (tmp_path / "example_of_the_documentation.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("example_of_the_documentation")
@@ -217,7 +219,7 @@ def test_the_experts_of_the_example_suites_keep_the_contract(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     for module in suites_of_the_documentation(tmp_path):
-        (entry,) = module.hyperbench_families()
+        (entry,) = hookspecs.registered_in(module)
         family = getattr(module, entry.target.partition(":")[2])()
         for check in FAMILY_CHECKS[-2:]:
             check(family)
@@ -252,8 +254,36 @@ def test_the_example_of_brought_demonstrations_can_be_brought(
         assert np.array_equal(one[1].observations, other[1].observations)
 
 
+ONE_FILE = [
+    (path, text)
+    for path in (ROOT / "docs" / "writing-a-method.md", ROOT / "docs" / "writing-a-suite.md")
+    for text in blocks(path, "python")
+    if "@hb.register_" in text
+]
+
+
+def test_a_method_of_the_documentation_is_at_most_forty_lines() -> None:
+    files = [text for _, text in ONE_FILE if "@hb.register_method" in text]
+    assert len(files) == 3
+    for text in files:
+        lines = [line for line in text.splitlines() if line]
+        assert len(lines) <= 40, lines[0]
+
+
+@pytest.mark.thorough  # tens of fits; what a single file is for is shown in test_plugin_files
+@pytest.mark.parametrize(("path", "text"), ONE_FILE, ids=range(len(ONE_FILE)))
+def test_a_file_of_the_documentation_passes_its_check(
+    path: Path, text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(text)
+    with registry.plugged_in([str(file)]):
+        small = [] if "LearnedGenerator" not in text else ["num_steps=5", "policy_width=16"]
+        assert check_command(str(file), small)
+
+
 def test_the_example_suite_registers() -> None:
-    _, _, world, contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
+    _, _, _, world, contract, register = blocks(ROOT / "docs" / "writing-a-suite.md", "python")
     # What is shown of the tutorial family is what its own tests play.
     shown = ROOT / "plugins" / "pointmass" / "hyperbench_pointmass" / "environment.py"
     assert f"\n\n\n{world}\n\n" in shown.read_text()

@@ -1,7 +1,8 @@
 """Policies as data: what the stacked weights do, one task at a time and all at once."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hyperbench.errors import DataError
-from hyperbench.policy import MLPPolicies, PolicyBatch
+from hyperbench.policy import MLPPolicies, PolicyBatch, StorablePolicies
+from hyperbench.policy.stacked import StackedPolicies
 
 NUM_TASKS, NUM_EPISODES = 3, 5
 LOW, HIGH = np.array([-4.0, 0.0], np.float32), np.array([2.0, 0.3], np.float32)
@@ -169,3 +171,48 @@ def test_a_number_that_is_not_finite_is_refused_and_its_task_named(make_tasks):
     broken = replace(batch, observation_mean=np.full(4, np.nan, np.float32))
     with pytest.raises(FloatingPointError, match="observation_mean of the generated"):
         broken.refuse_non_finite(tasks)
+
+
+@dataclass(frozen=True)
+class Constant(StackedPolicies):
+    """The same action whatever is seen."""
+
+    kind: ClassVar[str] = "constant"
+    action: np.ndarray  # (num_tasks, action_dim)
+    weight: np.ndarray  # (num_tasks,)
+
+    def act(self, observations):
+        return np.repeat((self.action * self.weight[:, None])[:, None], observations.shape[1], 1)
+
+
+def test_stacked_policies_are_their_arrays(make_tasks):
+    policies = Constant(np.arange(6.0).reshape(3, 2), np.array([1.0, 2.0, 3.0]))
+    assert isinstance(policies, StorablePolicies)
+    assert (policies.num_tasks, policies.num_parameters) == (3, 3)
+    assert policies.act(np.zeros((3, 4, 5))).shape == (3, 4, 2)
+    taken = policies.take([2, 0, 0])
+    np.testing.assert_array_equal(taken.action, [[4, 5], [0, 1], [0, 1]])
+    arrays, metadata = policies.to_arrays()
+    assert metadata == {"kind": "constant"}
+    again = Constant.from_arrays(arrays, metadata)
+    np.testing.assert_array_equal(again.weight, policies.weight)
+    policies.refuse_non_finite(make_tasks(3))
+    broken = Constant(policies.action, np.array([1.0, np.nan, 3.0]))
+    with pytest.raises(FloatingPointError, match=r"size=0\.5 has weight that are not finite"):
+        broken.refuse_non_finite(make_tasks(3))
+
+
+def test_stacked_policies_that_are_none_are_refused():
+    with pytest.raises(DataError, match=r"one slice a task, found action \(3, 2\), weight \(2,\)"):
+        Constant(np.zeros((3, 2)), np.zeros(2))
+    with pytest.raises(DataError, match="one slice a task"):
+        Constant(np.zeros((3, 2)), np.float32(1.0))
+    with pytest.raises(DataError, match="not arrays of Constant"):
+        Constant.from_arrays({"action": np.zeros((3, 2))}, {})
+
+    class Undeclared(StackedPolicies):
+        def act(self, observations):
+            return observations
+
+    with pytest.raises(TypeError, match=r"Undeclared needs @dataclass\(frozen=True\) above it"):
+        _ = Undeclared().num_tasks

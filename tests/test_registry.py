@@ -406,6 +406,6 @@ def test_executors_are_found_by_name_and_say_what_they_need(monkeypatch):
     assert registry.executor_class("local") is Processes
     with pytest.raises(UnknownNameError, match=r"executor 'dusk'\. Did you mean 'dask'\?"):
         registry.executor_class("dusk")
-    monkeypatch.setattr("hyperbench.registry.is_importable", lambda _: False)
+    monkeypatch.setattr("hyperbench.registry.registry.is_importable", lambda _: False)
     with pytest.raises(PluginError, match=r"Executor 'dask' needs the package 'distributed'.*dask"):
         registry.executor_class("dask")

@@ -33,11 +33,15 @@ def code_notes(records: Sequence[RunRecord], labels: Mapping[str, str]) -> tuple
         notes.append(f"Rows were made by different code of: {', '.join(between)}.")
     dirty: dict[str, set[str]] = {}
     unknown: dict[str, set[str]] = {}
+    files: dict[str, set[str]] = {}
     for record in records:
+        for file in record.plugins:
+            files.setdefault(f"{file.name} {file.version}", set()).add(labels[record.key])
         for name in record.provenance.changed:
             dirty.setdefault(name, set()).add(labels[record.key])
         for name, why in record.provenance.unknown.items():
             unknown.setdefault(f"{name} ({why})", set()).add(labels[record.key])
+    notes += _by_rows("Measured with the plugged-in file", files)
     notes += _by_rows("Measured with uncommitted changes to", dirty)
     notes += _by_rows("It is not known whether there were uncommitted changes to", unknown)
     return tuple(notes)

@@ -9,6 +9,7 @@ import typer
 
 from hyperbench.cli.app import app
 from hyperbench.cli.options import DataDir, Threads, data_dir_or_cache, expand
+from hyperbench.cli.plug_in import Plugins
 
 Folders = Annotated[
     list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")
@@ -85,6 +86,7 @@ def plan(
 @app.command()
 def verify(
     folders: Annotated[list[Path], typer.Argument(help="Folders of runs, or of boards.")],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     all_: Annotated[
         bool,
         typer.Option("--all", envvar="HYPERBENCH_ALL", help="Play all target tasks of each run."),

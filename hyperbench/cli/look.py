@@ -12,11 +12,13 @@ from hyperbench.cli.options import (
     DataDir,
     JsonFlag,
     OutputDir,
+    Settings,
     Suite,
     data_dir_or_cache,
     expand,
     protocol_named,
 )
+from hyperbench.cli.plug_in import Plugins, plug_in
 
 
 @app.command()
@@ -25,6 +27,7 @@ def inspect(
         list[Path],
         typer.Argument(help="Folders that `run` wrote; committed boards keep no generator."),
     ],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     data_dir: DataDir = None,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each task's, as JSON.")
@@ -58,6 +61,7 @@ def render(
             help=".mp4 or .gif.",
         ),
     ],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     policy: Annotated[
         str,
         typer.Option(
@@ -100,7 +104,9 @@ def render(
 
 
 @app.command("list")
-def list_() -> None:
+def list_(
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+) -> None:
     """Show suites, families, methods, control arms and protocols by name."""
     from hyperbench.commands.list import list_command
 
@@ -110,6 +116,7 @@ def list_() -> None:
 @app.command()
 def info(
     name: Annotated[str, typer.Argument(help="A suite, family, method or protocol.")],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Annotated[
         str | None,
         # No environment variable: what is set for runs must not ask for the split of a method.
@@ -148,7 +155,9 @@ def info(
 
 
 @app.command()
-def plugins() -> None:
+def plugins(
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+) -> None:
     """Show the installed plugins, and why any could not be loaded."""
     from hyperbench.commands.plugins import plugins_command
 
@@ -179,3 +188,44 @@ def doctor(
 
     if not doctor_command(output_dir, data_dir_or_cache(data_dir), as_json):
         raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(help="A method, family or suite; or a Python file that registers some."),
+    ],
+    plugin: Plugins = None,
+    settings: Settings = None,
+) -> None:
+    """Check that a method or a family keeps its contract, and say how to mend what does not."""
+    from hyperbench.commands.check import check_command
+    from hyperbench.registry.files import is_file
+
+    if is_file(name):
+        plug_in(context, [*(plugin or ()), name])
+    if not check_command(name, settings or []):
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="method or suite.")],
+    name: Annotated[str, typer.Argument(help="Of it, and of the package's folder.")],
+    output_dir: Annotated[
+        Path,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            envvar="HYPERBENCH_NEW_OUTPUT_DIR",
+            callback=expand,
+            help="For that folder.",
+        ),
+    ] = Path(),
+) -> None:
+    """Write a package with a method or a suite that works, its test, README and CI."""
+    from hyperbench.commands.new import new_command
+
+    new_command(kind, name, output_dir)

@@ -31,6 +31,7 @@ from hyperbench.cli.options import (
     protocol_named,
     read_config,
 )
+from hyperbench.cli.plug_in import Plugins
 
 
 @app.command()
@@ -41,6 +42,7 @@ def run(
         typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
     ],
     suite: Suite,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Protocol = "quick-v2",
     seeds: Annotated[
         str | None,
@@ -178,6 +180,7 @@ def tune(
             "--suite", "-s", envvar="HYPERBENCH_SUITE", help="A suite, or one family; repeatable."
         ),
     ],
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     trials: Annotated[
         int,
         typer.Option(
@@ -249,6 +252,7 @@ def tune(
 def prepare(
     context: typer.Context,
     suite: Suite,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Protocol = "quick-v2",
     data_dir: DataDir = None,
     threads: Threads = 0,

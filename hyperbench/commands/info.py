@@ -85,7 +85,8 @@ def info_command(
             (setting, _default(field), " ".join((field.description or "").split()))
             for setting, field in config.model_fields.items()
         ]
-        print_listing("Settings, for --set", rows, out)
+        if rows:
+            print_listing("Settings, for --set", rows, out)
         if config.SEARCH:
             space = [(setting, str(where)) for setting, where in config.SEARCH.items()]
             print_listing("Where tune searches", space, out)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from hyperbench.events import Notify
+from hyperbench.registry.files import given_plugins
 from hyperbench.threads import num_cores
 
 Item = TypeVar("Item")
@@ -25,7 +26,7 @@ class Site:
         data: root of all demonstrations.
         num_threads: physics threads of each worker. Everything else runs on one thread, so that
             results do not depend on how many runs share the machine.
-        plugins: files of plugins that are not installed, which a worker must load as well.
+        plugins: files and classes that are plugged in here, and so in each worker.
         timeout: seconds that one item may take, demonstrations not counted; None for as long as it
             likes. ``Here`` cannot stop what takes longer.
         checkpoint_seconds: how much of a resumable fit may be lost when it is killed; 0 keeps its
@@ -36,7 +37,7 @@ class Site:
     runs: Path
     data: Path
     num_threads: int = 1
-    plugins: tuple[Path, ...] = ()
+    plugins: tuple[str, ...] = field(default_factory=given_plugins)
     timeout: float | None = None
     checkpoint_seconds: float = 60.0
     keep: bool = False

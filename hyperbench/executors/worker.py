@@ -17,6 +17,7 @@ import cloudpickle
 
 from hyperbench.errors import HyperbenchError, one_line, traceback_of
 from hyperbench.events import LenientStream
+from hyperbench.registry import use_plugins
 
 Said = Literal["ready", "begun", "event", "result", "error"]
 """What a worker tells: that it may be given an item, has unpacked it, and what came of it."""
@@ -44,6 +45,7 @@ def serve(connection: Connection) -> None:
             answer: tuple[Said, Any]
             try:
                 function, item, site = cloudpickle.loads(packed)
+                use_plugins(site.plugins)
                 tell("begun")
                 answer = ("result", function(item, site, partial(tell, "event")))
             except (KeyboardInterrupt, GeneratorExit):

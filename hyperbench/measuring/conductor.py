@@ -78,7 +78,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
             measured = _measured(
                 run, family, split, seeds, site, notify, registry, fingerprints, given
             )
-            not_stored = _obstacle(measured.policies, registry)
+            not_stored = why_not_stored(measured.policies, registry)
             record = RunRecord(
                 status="ok",
                 not_stored=not_stored,
@@ -156,7 +156,7 @@ def _measured(
     )
 
 
-def _obstacle(policies: PolicyBatch | None, registry: Registry) -> str | None:
+def why_not_stored(policies: PolicyBatch | None, registry: Registry) -> str | None:
     """Why a record cannot keep these policies; None if it can, or there are none."""
     if policies is None:
         return None
@@ -284,5 +284,6 @@ def _shared_entries(
         **dict(run),  # a record begins with all that its run is
         "family_info": family.info,
         "split": SplitEntry.of(split),
+        "plugins": registry.files_of(run.family, run.method),
         "provenance": provenance(registry.packages_of(run.family, run.method), run.device),
     }

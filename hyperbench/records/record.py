@@ -12,6 +12,7 @@ from hyperbench.family import FamilyInfo
 from hyperbench.generator import FitReport
 from hyperbench.provenance import Provenance
 from hyperbench.registry.code import Fingerprints
+from hyperbench.registry.plugins import PluginFile
 from hyperbench.run import Run
 from hyperbench.seeding import content_hash
 from hyperbench.split import Region, Split
@@ -123,6 +124,8 @@ class RunRecord(Run):
     """Where and with what the run was made."""
     fingerprints: Fingerprints = Field(default_factory=Fingerprints)
     """Hashes of the code that made it; empty in older records."""
+    plugins: tuple[PluginFile, ...] = ()
+    """The single files that registered its method and its family, where such did."""
     content_sha256: str | None = None
     """Checksum of all the rest of the record; None in records from before there was one."""
 

@@ -57,7 +57,7 @@ def fingerprint(target: str, distribution: str) -> str | None:
     place = package_path(target)
     if place is None or name.partition(".")[0] == _OWN:
         return None
-    if name == "__main__":  # a script; other modules call it by the name of its file
+    if place.is_file():  # a script or a plugged-in file, which go by other names while they run
         name = place.stem
     tree = _Tree.around(place, name, distribution)
     found: dict[str, str] = {}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pluggy
+from pydantic import BaseModel, ConfigDict
 
 from hyperbench import hookspecs
 from hyperbench.errors import PluginError, UnknownNameError, one_line
@@ -19,6 +22,7 @@ from hyperbench.hookspecs import (
     MethodEntry,
     PolicyKindEntry,
     SuiteEntry,
+    registered_in,
 )
 from hyperbench.protocol import EvalProtocol
 
@@ -30,6 +34,40 @@ Entry = TypeVar(
 )
 
 
+class PluginFile(BaseModel):
+    """A file that was plugged in, whole: it is installed nowhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str
+    """Without its folder."""
+    sha256: str
+    """Checksum of its bytes."""
+    text: str
+    """All that stands in it."""
+
+    @property
+    def version(self) -> str:
+        """What it is told apart by from others of its name: the first digits of its checksum."""
+        return self.sha256[:8]
+
+    @classmethod
+    def read(cls, path: Path) -> PluginFile:
+        """Read a file.
+
+        Raises:
+            PluginError: it cannot be read, or is no UTF-8.
+        """
+        try:
+            content = path.read_bytes()
+            text = content.decode("utf-8")
+        except OSError as error:
+            raise PluginError(f"Plugin {path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise PluginError(f"Plugin {path} is no UTF-8. Save it as UTF-8.") from error
+        return cls(name=path.name, sha256=hashlib.sha256(content).hexdigest(), text=text)
+
+
 @dataclass(frozen=True)
 class PluginSource:
     """One entry point: where a plugin comes from and how to import it."""
@@ -38,6 +76,10 @@ class PluginSource:
     distribution: str
     version: str
     load: Callable[[], Any]
+    file: PluginFile | None = None
+    """Where it is a single file that nobody has installed."""
+    asked: str = ""
+    """What was given after ``--plugin``; empty where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +98,20 @@ class Plugin:
     failure: str | None = None
     is_own: bool = False
     """Whether it is hyperbench itself."""
+    file: PluginFile | None = None
+    """Where it is a single file that nobody has installed."""
+    asked: str = ""
+    """What was given after ``--plugin``; empty where it is installed."""
+
+    @property
+    def packages(self) -> set[str]:
+        """Names of the packages that its classes are imported from."""
+        targets = [
+            *(family.target for family in self.families),
+            *(method.target for method in self.methods),
+            *(kind.target for kind in self.policy_kinds),
+        ]
+        return {target.partition(":")[0].partition(".")[0] for target in targets}
 
 
 def installed_plugins() -> list[PluginSource]:
@@ -95,22 +151,28 @@ def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSo
 
 def load_plugin(source: PluginSource) -> Plugin:
     """Import a plugin and ask what it registers; whatever it raises is told, never raised."""
-    plugin = Plugin(source.name, source.distribution, source.version)
+    plugin = Plugin(
+        source.name, source.distribution, source.version, file=source.file, asked=source.asked
+    )
     # One manager per plugin: pluggy would let one broken import end the load of all.
     manager = pluggy.PluginManager("hyperbench")
     manager.add_hookspecs(hookspecs)
     try:
-        manager.register(source.load(), name=source.name)
+        loaded = source.load()
+        manager.register(loaded, name=source.name)
         manager.check_pending()
-        hook = manager.hook
-        return Plugin(
-            source.name,
-            source.distribution,
-            source.version,
-            families=_flat(hook.hyperbench_families(), FamilyEntry),
+        hook, decorated = manager.hook, registered_in(loaded)
+
+        def entries(returned: Sequence[Sequence[Any]], kind: type[Entry]) -> tuple[Entry, ...]:
+            of_kind = [entry for entry in decorated if isinstance(entry, kind)]
+            return _flat([*returned, of_kind], kind)
+
+        return replace(
+            plugin,
+            families=entries(hook.hyperbench_families(), FamilyEntry),
             suites=_flat(hook.hyperbench_suites(), SuiteEntry),
-            methods=_flat(hook.hyperbench_methods(), MethodEntry),
-            policy_kinds=_flat(hook.hyperbench_policy_kinds(), PolicyKindEntry),
+            methods=entries(hook.hyperbench_methods(), MethodEntry),
+            policy_kinds=entries(hook.hyperbench_policy_kinds(), PolicyKindEntry),
             protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
             executors=_flat(hook.hyperbench_executors(), ExecutorEntry),
         )

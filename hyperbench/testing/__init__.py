@@ -60,12 +60,14 @@ from hyperbench.testing.method_fit import (
 from hyperbench.testing.method_generate import (
     check_generate_before_fit,
     check_load_refuses_an_empty_folder,
+    check_loaded_whatever_its_settings,
     check_policies_act_within_bounds,
     check_policies_are_independent,
     check_policies_forget_at_reset,
     check_saved_equals_loaded,
     check_specs_matter,
 )
+from hyperbench.testing.method_record import check_record_is_verified
 from hyperbench.testing.method_resume import check_fit_resumes
 from hyperbench.testing.method_support import (
     check_support_is_asked_for,
@@ -100,11 +102,13 @@ __all__ = [
     "check_largest_reward",
     "check_last_step",
     "check_load_refuses_an_empty_folder",
+    "check_loaded_whatever_its_settings",
     "check_make_equals_make_vec",
     "check_method",
     "check_policies_act_within_bounds",
     "check_policies_are_independent",
     "check_policies_forget_at_reset",
+    "check_record_is_verified",
     "check_saved_equals_loaded",
     "check_seed_matters",
     "check_seed_repeats_the_episode",

@@ -15,6 +15,7 @@ from gymnasium import spaces
 
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.family import FamilyInfo, TaskFamily
+from hyperbench.hookspecs import register_family
 from hyperbench.policy import MLPPolicies
 from hyperbench.rollout import episode_seeds
 from hyperbench.task import Feature, FloatArray, SpecSpace, TaskSpec
@@ -61,6 +62,7 @@ class LineEnv(gymnasium.Env[FloatArray, FloatArray]):
         return np.array([self.position, self.velocity], dtype=np.float32)
 
 
+@register_family()
 class LineFamily(TaskFamily):
     """Five goals by three gains."""
 

@@ -23,12 +23,14 @@ from hyperbench.testing.method_fit import (
 from hyperbench.testing.method_generate import (
     check_generate_before_fit,
     check_load_refuses_an_empty_folder,
+    check_loaded_whatever_its_settings,
     check_policies_act_within_bounds,
     check_policies_are_independent,
     check_policies_forget_at_reset,
     check_saved_equals_loaded,
     check_specs_matter,
 )
+from hyperbench.testing.method_record import check_record_is_verified
 from hyperbench.testing.method_resume import check_fit_resumes
 from hyperbench.testing.method_support import (
     check_support_is_asked_for,
@@ -57,7 +59,9 @@ METHOD_CHECKS: tuple[MethodCheck, ...] = (
     check_specs_matter,
     check_support_is_of_its_task,
     check_saved_equals_loaded,
+    check_loaded_whatever_its_settings,
     check_load_refuses_an_empty_folder,
+    check_record_is_verified,
 )
 """Every check; each is a function of a MethodCase that returns nothing or raises ContractError."""
 

@@ -114,14 +114,15 @@ def check_seed_matters(case: MethodCase) -> None:
     """Check that another seed gives other policies.
 
     Five seed pairs of a method that ignores its seed look like five measurements and are one. A
-    method in closed form leaves this check out (``except_for=[check_seed_matters]``).
+    method in closed form leaves this check out, by ``except_for`` where it is registered or tested.
     """
     if np.array_equal(case.reference.actions, case.fit(_OTHER_SEED).actions):
         raise contract_error(
             case.name,
             "fit must use its seed.",
             f"the same policies with seeds {SEED} and {_OTHER_SEED}.",
-            "Draw initial weights and batches from it.",
+            "Draw initial weights and batches from it. A method in closed form says so where it is "
+            'registered: except_for=["check_seed_matters"].',
         )
 
 

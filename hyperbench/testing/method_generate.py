@@ -9,8 +9,10 @@ import numpy as np
 
 from hyperbench.errors import DataError, NotFittedError, contract_error
 from hyperbench.policy import PolicyBatch
+from hyperbench.registry.functions import FunctionMethod
 from hyperbench.task import FloatArray, TaskSpec
 from hyperbench.testing.method_case import NUM_PROBES, MethodCase
+from hyperbench.testing.settings import other_settings
 from hyperbench.testing.trace import within
 
 _FAR = 1000.0
@@ -115,7 +117,7 @@ def check_specs_matter(case: MethodCase) -> None:
     Each feature is moved from one end of its range to the other, across its circle in two
     directions, so that cosine and sine both change, or from its first category to each other; in
     the few-shot track, where such specs have no support, two target specs are compared. An arm that
-    ignores the spec on purpose leaves this check out (``except_for=[check_specs_matter]``).
+    ignores the spec on purpose leaves this check out, by ``except_for``.
     """
     if case.few_shot:
         pairs = [("the spec", case.specs[0], case.specs[-1])]
@@ -157,7 +159,10 @@ def check_saved_equals_loaded(case: MethodCase) -> None:
     """Check that ``save``, ``load``, ``generate`` gives equal policies, from safe files.
 
     Files are safetensors and JSON: nobody should have to run a stranger's pickle to check a board.
+    A function is not saved.
     """
+    if issubclass(case.method, FunctionMethod):
+        return
     with tempfile.TemporaryDirectory() as folder:
         case.reference.generator.save(Path(folder))
         files = [file for file in sorted(Path(folder).rglob("*")) if file.is_file()]
@@ -178,6 +183,32 @@ def check_saved_equals_loaded(case: MethodCase) -> None:
             "a loaded generator must give the policies of the saved one.",
             f"actions differ by up to {np.abs(case.reference.actions - after).max():g}.",
             "Save everything generate needs: the normalisation and the bounds, too.",
+        )
+
+
+def check_loaded_whatever_its_settings(case: MethodCase) -> None:
+    """Check that ``load`` brings the settings that ``generate`` reads.
+
+    Whoever loads a generator need not know with which settings it was made: one that was made with
+    others must then give the same policies. A function is not saved.
+    """
+    if issubclass(case.method, FunctionMethod):
+        return
+    config = case.reference.generator.config
+    others = other_settings(config)
+    if others == config:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        case.reference.generator.save(Path(folder))
+        loaded = case.method(others)
+        loaded.load(Path(folder))
+    after: FloatArray = case.act(case.generate(loaded, case.specs))
+    if not np.array_equal(case.reference.actions, after):
+        raise contract_error(
+            case.name,
+            "a generator made with other settings must give the saved one's policies once loaded.",
+            f"other actions where it was made with {others!r}.",
+            "Save self.config.model_dump_json() beside the arrays, and set self.config in load.",
         )
 
 

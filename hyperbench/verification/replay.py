@@ -124,7 +124,7 @@ def verify_run(
     try:
         family = registry.make_family(record.family)
     except HyperbenchError as error:
-        return verdict("unverifiable", str(error))
+        return verdict("unverifiable", str(error) + _plugged_in(record))
     try:
         split = record.protocol.split(family, record.seeds.split)
     except ProtocolError as error:
@@ -168,7 +168,7 @@ def verify_run(
         with single_threaded():
             played = _play(run, registry, family, split, seeds, chosen, num_threads, given)
     except UnknownNameError as error:  # a kind of policies whose plugin is not installed
-        return verdict("unverifiable", str(error))
+        return verdict("unverifiable", str(error) + _plugged_in(record))
     except (ContractError, DataError, FloatingPointError, ValueError, IndexError) as error:
         return verdict("differs", f"{type(error).__name__}: {error}")
     recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
@@ -185,10 +185,25 @@ def verify_run(
 def _code_notes(record: RunRecord, registry: Registry) -> tuple[str, ...]:
     """Say of what the code has changed since; whether that moves a result is what playing tells."""
     differing = registry.fingerprints(record.family, record.method).differing(record.fingerprints)
-    return tuple(
-        f"measured with other code of {getattr(record, name)} than is installed"
-        for name in differing
+    here = {file.name: file.sha256 for file in registry.files_of(record.family, record.method)}
+    return (
+        *(
+            f"measured with other code of {getattr(record, name)} than is installed"
+            for name in differing
+        ),
+        *(
+            f"the file {file.name} given with --plugin is not the one on record, whose text the "
+            "record keeps"
+            for file in record.plugins
+            if here.get(file.name, file.sha256) != file.sha256
+        ),
     )
+
+
+def _plugged_in(record: RunRecord) -> str:
+    """What to do where something is missing that came from a single file."""
+    names = " and ".join(file.name for file in record.plugins)
+    return f" The run was made with {names}: give it with --plugin." if names else ""
 
 
 def _drawn(num_all: int, num_wanted: int | None, seed: int) -> list[int]:
