@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pluggy
@@ -151,7 +151,7 @@ def register_method(name: str, *, summary: str = "", **details: Any) -> Callable
 
 
 def register_family(id_: str = "", *, summary: str = "", **details: Any) -> Callable[[Any], Any]:
-    """Register the class below as a family.
+    """Register the class below as a family, or the function that makes one.
 
     Args:
         id_: its ``info.id``, where that is not the same for each of its instances.
@@ -176,12 +176,13 @@ def register_policy_kind(policies: Any) -> Any:
 
 
 def registered_in(place: Any) -> list[Entry]:
-    """What decorators have registered of a class, or of the classes that a module defines."""
+    """What decorators have registered of a class, or of a module's own classes and functions."""
     classes = [place]
     if isinstance(place, ModuleType):
         own = place.__name__
         classes = [made for made in vars(place).values() if getattr(made, "__module__", "") == own]
-    found = {id(made): vars(made).get(_ENTRIES, ()) for made in classes if isinstance(made, type)}
+    kinds = type | FunctionType
+    found = {id(made): vars(made).get(_ENTRIES, ()) for made in classes if isinstance(made, kinds)}
     return [entry for entries in found.values() for entry in entries]
 
 
