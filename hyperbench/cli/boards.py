@@ -117,6 +117,16 @@ def verify(
         ),
     ] = None,
     threads: Threads = 0,
+    fresh: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYPERBENCH_FRESH",
+            help="In place of all that: judge rows on fresh tasks, which this secret draws.",
+        ),
+    ] = None,
+    fresh_tasks: Annotated[
+        int, typer.Option(envvar="HYPERBENCH_FRESH_TASKS", min=1, help="Of each family.")
+    ] = 20,
     refit: Annotated[
         int,
         typer.Option(
@@ -133,6 +143,17 @@ def verify(
     """Check runs: checksums, identity, split and seeds, and play their episodes again."""
     from hyperbench.commands.verify import verify_command
 
+    if fresh is not None:
+        from hyperbench.commands.fresh import fresh_command
+
+        sound = fresh_command(
+            folders,
+            secret=fresh,
+            num_tasks=fresh_tasks,
+            num_threads=threads,
+            data_dir=data_dir_or_cache(data_dir),
+        )
+        raise typer.Exit(0 if sound else 1)
     sound = verify_command(
         folders,
         num_tasks=None if all_ else sample,

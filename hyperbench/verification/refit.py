@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -9,9 +11,10 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from hyperbench.errors import HyperbenchError
+from hyperbench.errors import DataError, HyperbenchError, PluginError
 from hyperbench.events import Notify
 from hyperbench.executors import Site
+from hyperbench.generator import PolicyGenerator
 from hyperbench.measuring.conductor import execute
 from hyperbench.provenance import provenance
 from hyperbench.records.agreement import elsewhere
@@ -58,20 +61,14 @@ def refit_run(run: StoredRun, registry: Registry, site: Site, notify: Notify) ->
         notify: told how far the fit is.
     """
     record = run.record
-    if why := _obstacle(record, registry):
-        return Refit(record=record, outcome="impossible", why=why)
-    planned = Run.model_validate({name: getattr(record, name) for name in Run.model_fields})
-    with TemporaryDirectory() as folder:
-        elsewhere_run = Site(Path(folder), site.data, site.num_threads, site.plugins)
-        try:
-            made = execute(planned, elsewhere_run, notify, registry=registry)
-        except HyperbenchError as error:
-            return Refit(record=record, outcome="impossible", why=str(error))
-        if made.status == "failed":
-            return Refit(record=record, outcome="impossible", why=f"it failed: {made.error}")
-        again = StoredRun(made, elsewhere_run.runs / made.key)
-        same = checksums_of_policies(again.policies(registry)) == _checksums(run, registry)
-        refitted = float(np.mean(again.task_returns()))
+    try:
+        if POLICIES not in record.sha256:
+            raise DataError("the run generated no policies that were stored")
+        with fitted_anew(record, registry, site, notify) as again:
+            same = checksums_of_policies(again.policies(registry)) == _checksums(run, registry)
+            refitted = float(np.mean(again.task_returns()))
+    except HyperbenchError as error:
+        return Refit(record=record, outcome="impossible", why=str(error))
     return Refit(
         record=record,
         outcome="same" if same else "other",
@@ -81,16 +78,51 @@ def refit_run(run: StoredRun, registry: Registry, site: Site, notify: Notify) ->
     )
 
 
-def _obstacle(record: RunRecord, registry: Registry) -> str:
-    if record.status != "ok" or POLICIES not in record.sha256:
-        return "the run generated no policies that were stored"
-    try:
-        entry = registry.method_entry(record.method)
-    except HyperbenchError as error:
-        return str(error)
+@contextmanager
+def fitted_anew(
+    record: RunRecord, registry: Registry, site: Site, notify: Notify
+) -> Iterator[StoredRun]:
+    """Do a run again as its record says; what it gave is there until the block ends.
+
+    Args:
+        record: of a method's run.
+        registry: resolves its names.
+        site: as of ``refit_run``.
+        notify: told how far the fit is.
+
+    Raises:
+        HyperbenchError: the method is not installed in the record's version, or the fit failed.
+    """
+    entry = registry.method_entry(record.method)
     if entry.version != record.method_version:
-        return f"it is of version {record.method_version}, installed is {entry.version}"
-    return ""
+        raise PluginError(f"it is of version {record.method_version}, installed is {entry.version}")
+    planned = Run.model_validate({name: getattr(record, name) for name in Run.model_fields})
+    with TemporaryDirectory() as folder:
+        own = Site(Path(folder), site.data, site.num_threads, site.plugins)
+        made = execute(planned, own, notify, registry=registry)
+        if made.status == "failed":
+            raise DataError(f"it failed: {made.error}")
+        yield StoredRun(made, own.runs / made.key)
+
+
+@contextmanager
+def generator_of(
+    run: StoredRun, registry: Registry, site: Site, notify: Notify
+) -> Iterator[PolicyGenerator]:
+    """Load a run's fitted generator; where it is not there, from a fit done anew.
+
+    Raises:
+        HyperbenchError: as of ``fitted_anew``, or the generator cannot be loaded.
+    """
+    method = registry.method_class(run.record.method)
+    generator = method(method.Config.model_validate(run.record.config))
+    if run.keeps_generator:
+        generator.load(run.generator)
+        yield generator
+        return
+    with fitted_anew(run.record, registry, site, notify) as again:
+        generator.load(again.generator)
+        yield generator
 
 
 def _checksums(run: StoredRun, registry: Registry) -> list[str]:

@@ -18,7 +18,6 @@ BOARD = Path(__file__).parents[2] / "leaderboards" / "pointmass" / "standard-v1"
         ("plan --mde 0.05 -m conditional BOARD", "A difference of 0.05 needs"),
         ("export BOARD -f csv -o TMP/board.csv", ""),
         ("export BOARD -f rliable -o TMP/board.npz", ""),
-        ("merge BOARD -o TMP/merged", "Copied 65 runs"),
         ("publish BOARD -b TMP/boards", "13 rows of 65 runs"),
     ],
 )

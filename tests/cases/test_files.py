@@ -26,7 +26,7 @@ from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.protocol import QUICK
-from hyperbench.records.find import find_runs
+from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import merge
 from hyperbench.records.store import EPISODES, RECORD, StoredRun, write_record
 from hyperbench.registry import installed
@@ -249,8 +249,7 @@ def test_own_files_beside_a_board_stay(write_run, tmp_path):
     for arm in ("zero-action", "nearest-expert", "reuse-bound"):
         write_run(arm, np.full(8, 0.1), is_arm=True, protocol=protocol)
     (board,) = publish([tmp_path / "runs"], tmp_path / "boards", installed())
-    run = find_runs([board])[0].relative_to(board)
-    own = own_files(board, "NOTES.md", "plots/table.md", f"{run}/NOTES.md")
+    own = own_files(board, "NOTES.md", "plots/table.md", f"{RECORDS}/NOTES.md")
     publish([tmp_path / "runs"], tmp_path / "boards", installed())
     assert [path.read_text() for path in own] == ["mine"] * 3
 

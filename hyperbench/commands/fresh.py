@@ -1,0 +1,158 @@
+"""``hyperbench verify --fresh``: rows judged again on tasks that nobody can have tuned on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from hyperbench.arms import arms_of
+from hyperbench.boards.scores import task_table
+from hyperbench.boards.worlds import method_labels
+from hyperbench.errors import DataError, HyperbenchError
+from hyperbench.events import emit
+from hyperbench.executors import Site
+from hyperbench.records.find import find_runs
+from hyperbench.records.gather import gather
+from hyperbench.records.store import StoredRun
+from hyperbench.registry import Registry, installed
+from hyperbench.threads import num_cores
+from hyperbench.verification.fresh import Ground, fresh_tasks
+from hyperbench.verification.refit import generator_of
+from hyperbench.view.console import print_line, standard_error, standard_output
+from hyperbench.view.progress import progress_display
+
+out = standard_output()
+err = standard_error()
+
+_PLAYED_ARMS = ("zero-action", "nearest-expert")
+"""Beside random and expert, which are 0 and 1; the reuse bound would play many times as much."""
+
+
+def fresh_command(
+    folders: Sequence[Path], *, secret: str, num_tasks: int, num_threads: int, data_dir: Path
+) -> bool:
+    """Judge every method's runs in some folders on fresh tasks, beside what they are on record.
+
+    Args:
+        folders: of runs, or boards that hold runs, with their control arms.
+        secret: decides the tasks.
+        num_tasks: fresh tasks of each family.
+        num_threads: physics threads; 0 takes the cores.
+        data_dir: root of all demonstrations, for runs whose generator is fitted anew.
+
+    Returns:
+        Whether all could be judged.
+
+    Raises:
+        DataError: a folder holds no run of a method that succeeded.
+    """
+    registry = installed()
+    found = gather(find_runs(folders)).runs
+    labels = method_labels([run.record for run in found])
+    table = task_table(found)
+    public = table.assign(score=table["score"].clip(0, 1))
+    means = public.groupby("run")[["score", "success_rate"]].mean().to_dict()
+    done = [run for run in found if run.record.status == "ok"]
+    judged = [r for r in done if not r.record.is_arm or r.record.method in _PLAYED_ARMS]
+    if all(run.record.is_arm for run in judged):
+        raise DataError(f"Of {len(found)} runs none is a method's that succeeded.")
+    site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
+    rows: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    problems: dict[str, None] = {}
+    for run, score in _fresh_scores(judged, registry, site, secret, num_tasks, problems):
+        record = run.record
+        column = "success_rate" if record.family_info.ends_at_success else "score"
+        known = float(means[column][record.key])
+        rows.setdefault((record.family, labels[record.key]), []).append((known, score))
+    out.print(_table(rows))
+    for problem in problems:
+        print_line(problem, err)
+    out.print(
+        f"{num_tasks} fresh tasks of each family, by the secret {escape(repr(secret))}: who has it "
+        "draws the same. fresh - public: mean over runs, with the 95 % interval of their mean.",
+        style="dim",
+        highlight=False,
+    )
+    return not problems
+
+
+def _fresh_scores(
+    runs: Sequence[StoredRun],
+    registry: Registry,
+    site: Site,
+    secret: str,
+    num_tasks: int,
+    problems: dict[str, None],
+) -> list[tuple[StoredRun, float]]:
+    """The fresh score of each run; why one has none goes into ``problems``."""
+    grounds: dict[str, Ground | None] = {}
+    scores = []
+    with progress_display({run.record.key: run.record.label for run in runs}, err) as notify:
+        for run in runs:
+            record = run.record
+            family = registry.make_family(record.family)
+            try:
+                if record.family not in grounds:
+                    grounds[record.family] = None
+                    tasks = fresh_tasks(family, secret, num_tasks)
+                    episodes = record.protocol.num_episodes
+                    grounds[record.family] = Ground.make(family, tasks, episodes, site.num_threads)
+                ground = grounds[record.family]
+                if ground is None:
+                    continue
+                if record.is_arm:
+                    if record.method in arms_of(family.info):
+                        source = record.protocol.split(family, record.seeds.split).source
+                        score = ground.score_of_arm(record.method, source, site.num_threads)
+                        scores.append((run, score))
+                    continue
+                with generator_of(run, registry, site, notify) as generator:
+                    score = ground.score_of_run(record, generator, site.num_threads)
+                scores.append((run, score))
+                emit(notify, record.key, "fresh tasks", status="ok")
+            except HyperbenchError as error:
+                problems[f"{record.label}: {error}"] = None
+    return scores
+
+
+def _table(rows: dict[tuple[str, str], list[tuple[float, float]]]) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD)
+    for name in ("family", "row"):
+        shown.add_column(name, overflow="fold")
+    for name in ("runs", "public", "fresh", "fresh - public", "95 % interval", ""):
+        shown.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for (family, label), pairs in sorted(rows.items()):
+        public, fresh = np.array(pairs).T
+        interval = _interval(fresh - public)
+        text, word = "", ""
+        if interval is not None:
+            text = f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
+            if interval[0] > 0 or interval[1] < 0:
+                word = "differs by more than chance"
+        shown.add_row(
+            family,
+            escape(label),
+            str(len(pairs)),
+            f"{public.mean():.3f}",
+            f"{fresh.mean():.3f}",
+            f"{(fresh - public).mean():+.3f}",
+            escape(text),
+            word,
+        )
+    return shown
+
+
+def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+    """Student's, over runs; None of fewer than two, or where they do not differ."""
+    from scipy import stats
+
+    if len(differences) < 2 or not np.ptp(differences):
+        return None
+    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    return float(differences.mean() - half), float(differences.mean() + half)
