@@ -83,7 +83,9 @@ def test_the_leaderboard_on_an_ascii_terminal(write_run, tmp_path, format_):
     assert b"m" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["out[lr=0.1]/a", "[red]a[/b]"])
+@pytest.mark.parametrize(
+    "name", ["[red]a[/b]", pytest.param("out[lr=0.1]/a", marks=pytest.mark.thorough)]
+)
 def test_square_brackets_in_paths_are_shown(say, tmp_path, demonstrations_dir, name):
     line = ["run", "-m", "random", "-s", "pointmass", "--no-baselines", "-j", "1"]
     for told in ("Records: {}\n", "5 of 5 runs are finished in {} and"):

@@ -323,7 +323,7 @@ def wait_until(done, seconds=60):
 @pytest.mark.parametrize(
     "name",
     [
-        "SIGTERM",
+        pytest.param("SIGTERM", marks=pytest.mark.thorough),
         "SIGKILL",
         # What is different is which default handler there is.
         pytest.param("SIGHUP", marks=pytest.mark.thorough),

@@ -11,13 +11,17 @@ def pytest_generate_tests(metafunc):
     """Give a test that plays long episodes of experts the families, as ``played_entry``.
 
     A body's families of a suite share one network and one simulation: by default those are played
-    in which both features vary.
+    in which both features vary, and of the walker, which is slow, those of one suite.
     """
     if "played_entry" in metafunc.fixturenames:
+        left_out = {"suite": "tracking", "body": "walker"}
         params = [
             pytest.param(
                 entry,
-                marks=() if len(entry.arguments["features"]) > 1 else pytest.mark.thorough,
+                marks=()
+                if len(entry.arguments["features"]) > 1
+                and left_out.items() - entry.arguments.items()
+                else pytest.mark.thorough,
                 id=entry.id,
             )
             for entry in FAMILIES
