@@ -9,11 +9,15 @@ import typer
 
 from hyperbench.cli.app import app
 from hyperbench.cli.options import (
+    ChosenMethods,
+    ChosenProtocols,
+    ChosenSuites,
     DataDir,
     JsonFlag,
     OutputDir,
     Settings,
     Suite,
+    choice_of,
     data_dir_or_cache,
     expand,
     protocol_named,
@@ -27,6 +31,9 @@ def inspect(
         list[Path],
         typer.Argument(help="Folders that `run` wrote; committed boards keep no generator."),
     ],
+    protocol: ChosenProtocols = None,
+    suite: ChosenSuites = None,
+    method: ChosenMethods = None,
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     data_dir: DataDir = None,
     as_json: Annotated[
@@ -36,7 +43,9 @@ def inspect(
     """Show how well a run's policies clone source and validation tasks, after each block."""
     from hyperbench.commands.inspect import inspect_command
 
-    inspect_command(folders, data_dir_or_cache(data_dir), as_json)
+    inspect_command(
+        folders, data_dir_or_cache(data_dir), as_json, choice_of(protocol, suite, method)
+    )
 
 
 @app.command()

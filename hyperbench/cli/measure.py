@@ -26,12 +26,12 @@ from hyperbench.cli.options import (
     data_dir_or_cache,
     debugging,
     expand,
-    goes_on,
     place_of,
     protocol_named,
     read_config,
 )
 from hyperbench.cli.plug_in import Plugins
+from hyperbench.cli.stopping import goes_on
 
 
 @app.command()
