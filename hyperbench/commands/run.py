@@ -52,6 +52,7 @@ def run_command(
     suite: str,
     protocol: EvalProtocol,
     settings: Sequence[str],
+    sweep: bool,
     baselines: bool,
     shuffled_spec: bool,
     device: str,
@@ -78,6 +79,7 @@ def run_command(
         suite: a suite or a family.
         protocol: the rules.
         settings: of methods.
+        sweep: whether settings have several values, as of ``plan``.
         baselines: whether to measure the registered baseline methods as well.
         shuffled_spec: whether to add runs with shuffled specs.
         device: for every method.
@@ -111,6 +113,7 @@ def run_command(
         protocol,
         baselines=baselines,
         settings=settings,
+        sweep=sweep,
         shuffled_spec=shuffled_spec,
         device=device,
         data_dir=data_dir,

@@ -19,7 +19,7 @@ from hyperbench.errors import (
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
 from hyperbench.measuring.dataset import dataset
-from hyperbench.measuring.settings import changed_settings, make_config, settings_of
+from hyperbench.measuring.settings import changed_settings, grid_of, make_config, settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import torch_with_gpu
 from hyperbench.registry import Registry
@@ -72,6 +72,7 @@ def plan(
     *,
     baselines: bool = True,
     settings: Sequence[str] = (),
+    sweep: bool = False,
     shuffled_spec: bool = False,
     device: str = "cpu",
     data_dir: Path = Path(),
@@ -87,6 +88,8 @@ def plan(
         baselines: whether to measure the registered baseline methods as well; few-shot ones only
             under a few-shot protocol.
         settings: ``"name=value"`` for every method asked for, or ``"method.name=value"`` for one.
+        sweep: whether settings have several values, ``"name=value,value"``: every method asked for
+            is planned with each way to take one of each.
         shuffled_spec: whether to add, for every method asked for, a run with shuffled specs.
         device: for every method; ``"auto"`` is cuda where torch finds a GPU, else cpu.
         data_dir: root of all demonstrations.
@@ -117,17 +120,21 @@ def plan(
         if baselines and entry.baseline and entry.track in ("zero-shot", protocol.track)
     ]
     chosen = list(dict.fromkeys((*learned, *beside)))
-    said = settings_of(settings, learned)
+    ways = [settings_of(way, learned) for way in (grid_of(settings) if sweep else [settings])]
     families = _planned(
         registry.select_families(suite), lambda id_: _split(registry, id_, protocol), notify
     )
     configs = _planned(
         chosen,
-        lambda name: make_config(registry, name, said.get(name, {}), protocol),
+        lambda name: [make_config(registry, name, way.get(name, {}), protocol) for way in ways],
         notify,
         asked,
     )
-    overrides = {name: changed_settings(config, protocol) for name, config in configs.items()}
+    variants = [
+        (name, config, changed_settings(config, protocol))
+        for name, found in configs.items()
+        for config in found
+    ]
     device = _resolve_device(device)
     runs = []
     for family in families.values():
@@ -143,14 +150,14 @@ def plan(
             planned = [
                 Run(method=arm, is_arm=True, device="cpu", **shared) for arm in arms_of(family.info)
             ]
-            for name in configs:
+            for name, config, overrides in variants:
                 entry = registry.method_entry(name)
                 run = Run(
                     method=name,
                     is_arm=False,
                     method_version=entry.version,
-                    overrides=overrides[name],
-                    config=configs[name].model_dump(mode="json"),
+                    overrides=overrides,
+                    config=config.model_dump(mode="json"),
                     device=device,
                     track=entry.track,
                     **shared,
@@ -162,7 +169,7 @@ def plan(
                 run.model_copy(update={"key": run.key_for(family.info, family.tasks)})
                 for run in planned
             ]
-    # Two fit seeds on one split share their arms.
+    # Two fit seeds on one split share their arms, and a method may lack what a sweep varies.
     return list({run.key: run for run in runs}.values())
 
 

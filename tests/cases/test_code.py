@@ -293,6 +293,7 @@ def test_the_command_says_why_it_measures_again(
             protocol=PROTOCOL,
             settings=[],
             baselines=True,
+            sweep=False,
             shuffled_spec=False,
             device="cpu",
             place=Place("local", 1),
