@@ -119,8 +119,9 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     names: dict[tuple[object, ...], tuple[int, str]] = {}
 
     def alike(record: RunRecord) -> tuple[object, ...]:
-        seen = (record.shuffled_spec, record.track, record.protocol.track)
-        return record.method, settings[record.key], *seen
+        fault = record.shuffled_spec, record.spec_noise, record.hidden_feature
+        seen = record.track, record.protocol.track
+        return record.method, settings[record.key], *fault, *seen
 
     for record in records:
         said = len(record.overrides), record.row_label

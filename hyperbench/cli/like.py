@@ -29,6 +29,8 @@ def read_like(
         "protocol": record.protocol.id,
         "baselines": False,
         "shuffled_spec": record.shuffled_spec,
+        "spec_noise": [record.spec_noise] if record.spec_noise else None,
+        "hide_feature": None if record.hidden_feature is None else [record.hidden_feature],
     }
     if not record.is_arm:
         said["device"] = record.device

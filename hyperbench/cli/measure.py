@@ -88,6 +88,24 @@ def run(
             help="Also measure each method asked for with the specs permuted, as a control.",
         ),
     ] = False,
+    spec_noise: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--spec-noise",
+            envvar="HYPERBENCH_SPEC_NOISE",
+            help="Also measure each with Gaussian noise of this deviation on the numbers shown of "
+            "a spec, as a control; repeatable.",
+        ),
+    ] = None,
+    hide_feature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hide-feature",
+            envvar="HYPERBENCH_HIDE_FEATURE",
+            help="Also measure each with the middle of this feature's range in its place, as a "
+            "control; repeatable.",
+        ),
+    ] = None,
     device: Device = "cpu",
     jobs: Jobs = 0,
     executor: ExecutorName = "local",
@@ -171,6 +189,8 @@ def run(
             sweep=sweep,
             baselines=baselines,
             shuffled_spec=shuffled_spec,
+            spec_noises=spec_noise or [],
+            hidden_features=hide_feature or [],
             device=device,
             place=place_of(executor, jobs, executor_config, scheduler, gpus),
             timeout=timeout or None,

@@ -55,6 +55,8 @@ def run_command(
     sweep: bool,
     baselines: bool,
     shuffled_spec: bool,
+    spec_noises: Sequence[float],
+    hidden_features: Sequence[str],
     device: str,
     place: Place,
     timeout: float | None,
@@ -82,6 +84,8 @@ def run_command(
         sweep: whether settings have several values, as of ``plan``.
         baselines: whether to measure the registered baseline methods as well.
         shuffled_spec: whether to add runs with shuffled specs.
+        spec_noises: for each of which to add runs with so much noise on the specs.
+        hidden_features: for each of which to add runs that are not shown it.
         device: for every method.
         place: where runs are carried out.
         timeout: seconds that a run may take; None for as long as it likes.
@@ -115,6 +119,8 @@ def run_command(
         settings=settings,
         sweep=sweep,
         shuffled_spec=shuffled_spec,
+        spec_noises=spec_noises,
+        hidden_features=hidden_features,
         device=device,
         data_dir=data_dir,
         notify=left_out,

@@ -295,6 +295,8 @@ def test_the_command_says_why_it_measures_again(
             baselines=True,
             sweep=False,
             shuffled_spec=False,
+            spec_noises=[],
+            hidden_features=[],
             device="cpu",
             place=Place("local", 1),
             shard=None,
