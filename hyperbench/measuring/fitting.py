@@ -97,9 +97,10 @@ def fit_and_generate(
     if isinstance(policies, StorablePolicies):
         policies.refuse_non_finite(specs)
     elsewhere = 0.0 if checkpoint is None else checkpoint.seconds_elsewhere
-    if before is not None:
-        elsewhere = before.cost.fit_seconds or 0.0
-    return Fitted(report, policies, fitted - started + elsewhere, generated - fitted)
+    fit_seconds = fitted - started + elsewhere
+    if before is not None and before.cost.fit_seconds is not None:
+        fit_seconds = before.cost.fit_seconds
+    return Fitted(report, policies, fit_seconds, generated - fitted)
 
 
 def _check_report(report: FitReport, subject: str) -> None:
