@@ -55,11 +55,10 @@ class Fits(RandomFeatures):
 @pytest.fixture
 def registry(monkeypatch):
     door = types.ModuleType("door_of_fault_tests")
-    door.Fits = Fits
     line = FamilyEntry("testing/line-v1", "hyperbench.testing:LineFamily", "a line")
     methods = [
-        MethodEntry(METHOD, "door_of_fault_tests:Fits", "a fake"),
-        MethodEntry("shown", "door_of_fault_tests:Fits", "a fake", track="few-shot"),
+        MethodEntry(METHOD, f"{__name__}:Fits", "a fake"),
+        MethodEntry("shown", f"{__name__}:Fits", "a fake", track="few-shot"),
     ]
     door.hyperbench_families = hookimpl(lambda: [line])
     door.hyperbench_suites = hookimpl(lambda: [SuiteEntry("testing", [line.id], "one")])

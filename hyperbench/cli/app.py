@@ -15,6 +15,7 @@ from hyperbench.view.encoding import show_everything
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # whose tables cut long words, such as the names of variables
     context_settings={"help_option_names": ["-h", "--help"]},
     help="How well does a method write a policy for a task it has never seen, from its spec alone?",
 )

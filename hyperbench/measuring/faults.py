@@ -57,7 +57,8 @@ def fit_beside(
 
     The fit does not see target tasks: repeated, it is the same, to the last bit on the CPU.
     """
-    if not run.is_faulty:
+    # Without a fingerprint nobody knows whether the code is the same.
+    if not run.is_faulty or fingerprints.method is None:
         return None
     try:
         found = StoredRun.read(site.runs / run.sound.key_for(family.info, family.tasks))
