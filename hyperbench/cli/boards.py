@@ -9,6 +9,7 @@ import typer
 
 from hyperbench.cli.app import app
 from hyperbench.cli.options import (
+    AsJson,
     ChosenMethods,
     ChosenProtocols,
     ChosenSuites,
@@ -52,9 +53,7 @@ def compare(
     one: Annotated[str, typer.Argument(help="A row, as the board names it.")],
     other: Annotated[str, typer.Argument(help="Another one.")],
     folders: RunFolders = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print it as JSON.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two rows, run by run and task by task, and say the result in words."""
     from hyperbench.commands.compare import compare_command

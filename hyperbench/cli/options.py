@@ -139,6 +139,7 @@ Threads = Annotated[
 JsonFlag = Annotated[
     bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print the board as JSON.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print it as JSON.")]
 Folders = Annotated[
     list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")
 ]
