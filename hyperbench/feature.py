@@ -125,6 +125,26 @@ class Feature:
                 return tuple(float(value == i) for i in range(len(self.categories)))
         return (2.0 * (value - self.low) / (self.high - self.low) - 1.0,)
 
+    def nearest(self, shown: Sequence[float]) -> float:
+        """The value that is presented as the nearest there is to some numbers.
+
+        Args:
+            shown: one per entry of ``shown_names``; those that ``present`` gives lead back.
+        """
+        match self.domain:
+            case "circle":
+                return math.atan2(shown[1], shown[0]) / (2.0 * math.pi) * (self.high - self.low)
+            case "categories":
+                return float(shown.index(max(shown)))
+        share = (shown[0] + 1.0) / 2.0
+        return self.low + min(max(share, 0.0), 1.0) * (self.high - self.low)
+
+    @property
+    def middle(self) -> float:
+        """The middle of the range; of an even number of categories the one before it."""
+        middle = (self.low + self.high) / 2.0
+        return float(math.floor(middle)) if self.domain == "categories" else middle
+
     def distance(self, one: float, other: float) -> float:
         """How far two values are apart, in the scale of the domain: at most 2."""
         if self.domain == "categories":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -70,6 +70,11 @@ class Run(BaseModel):
     protocols, and see the spec alone there, too."""
     shuffled_spec: bool = False
     """Whether each policy is generated for another target task's spec: a control."""
+    spec_noise: float = 0.0
+    """Standard deviation of the noise on the numbers that are shown of target tasks: a control
+    where there is any."""
+    hidden_feature: str | None = None
+    """The feature of target tasks that is shown in the middle of its range: a control."""
 
     @property
     def label(self) -> str:
@@ -83,8 +88,8 @@ class Run(BaseModel):
     def row_label(self) -> str:
         """The run's method as a board names it.
 
-        With the settings that were changed, whether specs were shuffled, and, where other methods
-        see support, whether this one did not.
+        With the settings that were changed, the fault of the specs, and, where other methods see
+        support, whether this one did not.
         """
         label = self.method
         if self.overrides:
@@ -95,14 +100,28 @@ class Run(BaseModel):
             )
             label += f" [{settings}]"
         notes = ["shuffled-spec"] if self.shuffled_spec else []
+        notes += [f"spec-noise {self.spec_noise:g}"] if self.spec_noise else []
+        notes += [f"hidden {self.hidden_feature}"] if self.hidden_feature is not None else []
         if self.protocol.track == "few-shot" and self.track == "zero-shot" and not self.is_arm:
             notes.append("zero-shot")
         return f"{label} ({', '.join(notes)})" if notes else label
 
     @property
     def is_control(self) -> bool:
-        """Whether it knows more or less than a method may: an arm, or shuffled specs."""
-        return self.is_arm or self.shuffled_spec
+        """Whether it knows more or less than a method may: an arm, or faulty specs."""
+        return self.is_arm or self.is_faulty
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether policies are generated for other specs than those of the tasks."""
+        return self.shuffled_spec or self.spec_noise > 0 or self.hidden_feature is not None
+
+    @property
+    def sound(self) -> Self:
+        """The run without the fault; the key remains."""
+        return self.model_copy(
+            update={"shuffled_spec": False, "spec_noise": 0.0, "hidden_feature": None}
+        )
 
     @property
     def num_support_due(self) -> int:
@@ -138,4 +157,8 @@ class Run(BaseModel):
             identity["track"] = self.track
         if self.shuffled_spec:
             identity["shuffled_spec"] = True
+        if self.spec_noise:
+            identity["spec_noise"] = self.spec_noise
+        if self.hidden_feature is not None:
+            identity["hidden_feature"] = self.hidden_feature
         return content_hash(identity)

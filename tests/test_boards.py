@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from hyperbench.arms import ARMS
+from hyperbench.boards.choice import Choice
 from hyperbench.boards.committed import (
     REFERENCES,
     TABLE,
@@ -160,10 +161,10 @@ def test_failed_runs_are_published_and_superseded(tmp_path, boards, write_row, w
     board = boards / "toy" / "toy-v1"
     assert "Failed: learned on toy/size-v1 (split 1, fit 7)" in (board / TABLE).read_text()
     write_row("learned")
-    publish([tmp_path / "runs"], boards, REGISTRY, methods=["learned"])
+    publish([tmp_path / "runs"], boards, REGISTRY, choice=Choice(methods=["learned"]))
     assert "Failed" not in (board / TABLE).read_text()
     write_run("learned", protocol=RULES, **seeds)
-    publish([tmp_path / "runs"], boards, REGISTRY, methods=["learned"])
+    publish([tmp_path / "runs"], boards, REGISTRY, choice=Choice(methods=["learned"]))
     assert "Failed" not in (board / TABLE).read_text(), "a failure never takes a result's place"
 
 
@@ -251,10 +252,42 @@ def test_an_interrupted_publication_changes_nothing(tmp_path, boards, write_row,
 def test_only_some_methods_are_published(tmp_path, boards, write_row):
     write_row("learned", arms=True)
     write_row("secret", SCORES / 2)
-    (board,) = publish([tmp_path / "runs"], boards, REGISTRY, methods=["learned", *ARMS])
+    (board,) = publish([tmp_path / "runs"], boards, REGISTRY, choice=Choice(methods=["learned"]))
     assert not (board / RECORDS / f"secret{LINES}").exists()
-    with pytest.raises(HyperbenchError, match=r"method in these runs 'secrt'\. Did you mean"):
-        publish([tmp_path / "runs"], boards, REGISTRY, methods=["secrt"])
+    with pytest.raises(
+        HyperbenchError, match=r"method or row in these runs 'secrt'\. Did you mean"
+    ):
+        publish([tmp_path / "runs"], boards, REGISTRY, choice=Choice(methods=["secrt"]))
+
+
+def test_arms_come_along_with_a_method_where_the_board_lacks_them(
+    tmp_path, boards, write_row, write_run
+):
+    """What the board has stays, whatever the arms beside one's own runs earned."""
+    write_row("learned", arms=True)
+    choice = Choice(methods=["learned"])
+    (board,) = publish([tmp_path / "runs"], boards, REGISTRY, choice)
+    before = tree(board)
+    shutil.rmtree(tmp_path / "runs")
+    write_row("own", arms=True)
+    for split in (0, 1):
+        write_run("expert", np.full(8, 50.0), is_arm=True, split_seed=split, protocol=RULES)
+    with pytest.raises(HyperbenchError, match="another result than the same run on the board"):
+        publish([tmp_path / "runs"], boards, REGISTRY)
+    told = []
+    publish([tmp_path / "runs"], boards, REGISTRY, Choice(methods=["own"]), told.append)
+    assert told == []
+    assert (board / REFERENCES).read_bytes() == before[Path(REFERENCES)]
+
+
+def test_a_row_that_nobody_can_verify_needs_a_word(tmp_path, boards, write_row):
+    write_row("learned", arms=True)
+    write_row("spoken", not_stored="Spoken lacks to_arrays")
+    with pytest.raises(HyperbenchError, match=r"verified by anybody: spoken \(Spoken lacks to_arr"):
+        publish([tmp_path / "runs"], boards, REGISTRY)
+    (board,) = publish([tmp_path / "runs"], boards, REGISTRY, unverifiable=True)
+    assert "cannot be verified: spoken (Spoken lacks to_arrays)" in (board / TABLE).read_text()
+    publish([board], boards, REGISTRY)  # its own runs have been taken
 
 
 def test_another_world_needs_its_own_arms_only(tmp_path, boards, write_row):
@@ -278,7 +311,7 @@ def test_the_command_tells_what_is_on_the_board(
     provenance = StoredRun.read(run).record.provenance.model_copy(update={"dirty": True})
     write_row("edited", provenance=provenance)
     monkeypatch.setattr("hyperbench.commands.publish.installed", lambda: REGISTRY)
-    publish_command([tmp_path / "runs"], boards, [])
+    publish_command([tmp_path / "runs"], boards)
     told = capsys.readouterr().out
     assert f"{TABLE}: 7 rows of 14 runs" in told.replace("\n", "")
     assert "Measured with uncommitted changes to hyperbench-rl: edited." in told

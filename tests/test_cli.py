@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from hyperbench import cli
 from hyperbench.commands.executing import Place
@@ -314,3 +315,34 @@ def test_a_gpu_that_is_not_there_is_found_before_anything_is_run(
     assert code == 2
     assert "torch finds no GPU. Use --device cpu" in err
     assert list(somewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(cli.app).commands))
+def test_help_is_whole_at_eighty_columns(command, monkeypatch: pytest.MonkeyPatch, say) -> None:
+    """Names of variables, defaults in brackets, and what a command is for."""
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = say(command, "--help")
+    assert max(map(len, out.splitlines())) <= 80
+    shown = "".join(out.split())
+    found = typer.main.get_command(cli.app).commands[command]
+    for option in found.params:
+        said = [getattr(option, "help", None), option.envvar]
+        for text in filter(None, map(str, filter(None, said))):
+            assert "".join(text.split()) in shown
+    _, out, _ = say("--help")
+    assert "".join((found.help or "").split()) in "".join(out.split())
+
+
+def test_names_and_plugins_are_there_for_programs(say) -> None:
+    found = json.loads(say("list", "--json")[1])
+    tracks = {protocol["name"]: protocol["track"] for protocol in found["protocols"]}
+    assert (tracks["quick-v2"], tracks["few-shot-v1"]) == ("zero-shot", "few-shot")
+    suites = {suite["name"]: suite["families"] for suite in found["suites"]}
+    assert suites["pointmass"] == ["pointmass/goal-drag-v1"]
+    assert {"film", "maml"} <= {method["name"] for method in found["methods"]}
+    assert "expert" in found["arms"]
+    plugins = json.loads(say("plugins", "--json")[1])
+    assert plugins["disputes"] == []
+    [baselines] = [p for p in plugins["plugins"] if p["name"] == "baselines"]
+    assert (baselines["distribution"], baselines["failure"]) == ("hyperbench-baselines", None)
+    assert baselines["num_entries"] > 10

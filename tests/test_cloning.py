@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hyperbench.boards.choice import Choice
 from hyperbench.commands.inspect import inspect_command
 from hyperbench.demonstration import Demonstrations, Episode
 from hyperbench.errors import DataError
 from hyperbench.events import ignore
 from hyperbench.executors import Site
-from hyperbench.measuring.cloning import cloning_losses, inspect_run
+from hyperbench.measuring.cloning import Stage, cloning_losses, inspect_run
 from hyperbench.measuring.conductor import execute
 from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
@@ -102,6 +103,25 @@ def test_shown_for_people_and_as_json(hypogen, folder, capsys) -> None:
     assert run["stages"][2]["validation"].keys() <= {
         task.label for task in installed().make_family(run["family"]).tasks
     }
+
+
+def test_runs_of_one_row_have_a_mean(write_run, tmp_path, monkeypatch, capsys) -> None:
+    for split in (0, 1):
+        write_run("learned", np.zeros(8), split_seed=split)
+    write_run("other", np.zeros(8))
+    monkeypatch.setattr(StoredRun, "keeps_generator", True)
+
+    def losses(run, *_):
+        return [Stage("generated", {"a": 0.0, "b": 1.0 + run.record.seeds.split}, {})]
+
+    monkeypatch.setattr("hyperbench.commands.inspect.inspect_run", losses)
+    inspect_command([tmp_path / "runs"], tmp_path, as_json=False)
+    shown = capsys.readouterr().out
+    title = "learned on toy/size-v1 (test-v1, mean over 2 runs)"
+    assert "0.75000" in shown.partition(title)[2]
+    assert shown.count("mean over ") == 2  # that one, and the line below
+    inspect_command([tmp_path / "runs"], tmp_path, False, Choice(methods=["other"]))
+    assert "learned" not in capsys.readouterr().out
 
 
 def test_runs_without_a_generator_are_refused(go, hypogen, folder, tmp_path) -> None:

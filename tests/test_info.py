@@ -1,6 +1,7 @@
 """What ``info`` says of a family: its splits, and returns measured on the spot."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -28,6 +29,25 @@ def shown(monkeypatch: pytest.MonkeyPatch):
         return file.buffer.getvalue().decode(encoding or "utf-8")
 
     return run
+
+
+def test_what_there_is_to_say_is_there_for_programs(capsys, pointmass) -> None:
+    info_command("pointmass", protocol=QUICK, split_seed=1, num_episodes=1, as_json=True)
+    [found] = json.loads(capsys.readouterr().out)
+    assert found["id"] == pointmass.info.id
+    assert list(found["tasks"]) == [task.key for task in pointmass.tasks]
+    split = QUICK.split(pointmass, 1)
+    assert found["split"]["target"] == [task.key for task in split.target]
+    assert found["returns"].keys() == {"expert", "random"}
+    assert found["returns"]["expert"].keys() == found["tasks"].keys()
+    info_command("pointmass", as_json=True)
+    assert not {"split", "returns"} & json.loads(capsys.readouterr().out)[0].keys()
+    info_command("film", as_json=True)
+    method = json.loads(capsys.readouterr().out)
+    assert method["settings"]["policy_width"]["default"] == "256"
+    assert method["search"]["spec_units"] == "scaled, raw"
+    info_command("quick-v1", as_json=True)
+    assert json.loads(capsys.readouterr().out)["num_episodes"] == QUICK.num_episodes
 
 
 def test_the_returns_are_those_of_the_families_experts_and_of_random_actions(
@@ -118,6 +138,6 @@ def test_the_command_line_hands_everything_on(monkeypatch: pytest.MonkeyPatch) -
     CliRunner().invoke(cli.app, ["info", "x", "-p", "paper-v1", "--split", "4"])
     CliRunner().invoke(cli.app, ["info", "x", "--split", "0", "--num-episodes", "3"])
     assert given == [
-        (("x",), {"protocol": PAPER, "split_seed": 4, "num_episodes": None}),
-        (("x",), {"protocol": QUICK_2, "split_seed": 0, "num_episodes": 3}),
+        (("x",), {"protocol": PAPER, "split_seed": 4, "num_episodes": None, "as_json": False}),
+        (("x",), {"protocol": QUICK_2, "split_seed": 0, "num_episodes": 3, "as_json": False}),
     ]

@@ -57,7 +57,7 @@ def test_record_comes_back(written):
 def test_a_record_from_before_tracks_and_controls_can_be_read(written):
     record, folder = written
     content = json.loads((folder / RECORD).read_text())
-    for name in ("track", "shuffled_spec", "num_support"):
+    for name in ("track", "shuffled_spec", "spec_noise", "hidden_feature", "num_support"):
         del content[name]
     for name in ("num_support", "split_rule"):
         del content["protocol"][name]

@@ -258,6 +258,7 @@ def test_a_forger_who_mends_the_checksums_is_found_all_the_same(
         lambda content: content.update(method_version=2),
         lambda content: content.update(demonstrations="0" * 16),
         lambda content: content.update(shuffled_spec=True),
+        lambda content: content.update(spec_noise=0.1),
         lambda content: content["family_info"].update(physics="numpy 3"),
         lambda content: content.update(key="0" * 16),
     ],

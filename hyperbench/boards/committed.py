@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from hyperbench.arms import RESERVED, arms_of
+from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.boards.code import mixed_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import references, task_table
 from hyperbench.boards.tables import csv_text, markdown_text
 from hyperbench.boards.worlds import by_world, method_labels, suite_of
-from hyperbench.errors import DataError, UnknownNameError, listed
+from hyperbench.errors import DataError, listed
 from hyperbench.files import new_folder
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.agreement import agree
@@ -22,7 +23,7 @@ from hyperbench.records.bundle import LINES, SHARED, WEIGHTS
 from hyperbench.records.bundle import TABLE as EPISODES
 from hyperbench.records.bundling import write_bundles
 from hyperbench.records.find import RECORDS, find_runs
-from hyperbench.records.gather import PROTOCOL, gather, rounded_note
+from hyperbench.records.gather import PROTOCOL, board_folder, gather, rounded_note
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import POLICIES, RUN_FILES, StoredRun
 from hyperbench.registry import Registry
@@ -41,10 +42,11 @@ def publish(
     folders: Iterable[Path],
     boards_dir: Path,
     registry: Registry,
-    methods: Sequence[str] = (),
+    choice: Choice = EVERYTHING,
     tell: Callable[[str], None] = lambda _: None,
     *,
     all_policies: bool = False,
+    unverifiable: bool = False,
 ) -> list[Path]:
     """Add runs to the boards of their suites and protocols, or make the boards; all or nothing.
 
@@ -55,31 +57,31 @@ def publish(
         folders: with runs in or below them.
         boards_dir: of all boards.
         registry: knows the protocols, and so which runs a complete row has.
-        methods: whose runs to publish; none means all.
+        choice: which runs to publish. Arms come along with methods where the board lacks them.
         tell: receives a line on what was left out.
         all_policies: keep every policy, not one of each row and family; a board that keeps them
             goes on to.
+        unverifiable: whether to take rows whose policies are not stored.
 
     Returns:
         The folders of the boards.
 
     Raises:
         HyperbenchError: a run is damaged, belongs to no known protocol, contradicts one that is
-            published, some of a row's runs are missing, or they are of different code. Nothing is
-            written then.
+            published, some of a row's runs are missing, they are of different code, or nobody could
+            verify it. Nothing is written then.
     """
-    gathered = gather(find_runs(folders))
-    known = {run.record.method for run in gathered.runs}
-    for method in methods:
-        if method not in known:
-            raise UnknownNameError("method in these runs", method, known)
+    gathered = gather(find_chosen(folders, choice))
+    if not unverifiable:
+        _check_stored(gathered.runs)
     by_board: dict[Path, list[StoredRun]] = {}
     for run in gathered.runs:
-        if not methods or run.record.method in methods:
-            run.check()
-            board = boards_dir / suite_of(run.record) / run.record.protocol.id
-            by_board.setdefault(board, []).append(run)
-    complete = {board: _with_published(board, new, registry) for board, new in by_board.items()}
+        run.check()
+        board = boards_dir / suite_of(run.record) / run.record.protocol.id
+        by_board.setdefault(board, []).append(run)
+    complete = {
+        board: _with_published(board, new, registry, choice) for board, new in by_board.items()
+    }
     with ExitStack() as drafts:
         for board, found in complete.items():
             draft = drafts.enter_context(new_folder(board, _REMEDY, _OURS))
@@ -87,7 +89,8 @@ def publish(
     rounded = list(gathered.rounded)
     for board, new in by_board.items():
         kept = {run.record.key: run.record.results for run in complete[board]}
-        finished = [run.record for run in new if run.record.status == "ok"]
+        asked = [run for run in new if not choice.brings_along(run)]
+        finished = [run.record for run in asked if run.record.status == "ok"]
         rounded += [record for record in finished if record.results != kept[record.key]]
     if rounded:
         tell(rounded_note(rounded, {record.key: record.row_label for record in rounded}))
@@ -113,7 +116,7 @@ def reference_returns(folder: Path) -> pd.DataFrame:
 
 
 def _with_published(
-    board: Path, new: Sequence[StoredRun], registry: Registry
+    board: Path, new: Sequence[StoredRun], registry: Registry, choice: Choice
 ) -> tuple[StoredRun, ...]:
     """The board's runs and the new ones, once it is sure that they make a board."""
     protocol = registry.protocol(board.name)
@@ -141,7 +144,7 @@ def _with_published(
         known = by_key.get(record.key)
         if known is None or known.record.status == "failed":
             by_key[record.key] = run
-        elif record.status == "ok" and not agree(known, run):
+        elif record.status == "ok" and not choice.brings_along(run) and not agree(known, run):
             contradictions.append(f"{run.folder} ({record.method}) and {known.folder}")
     if contradictions:
         raise DataError(
@@ -178,6 +181,19 @@ def _check_complete(records: Sequence[RunRecord], protocol: EvalProtocol) -> Non
             f"A row of {protocol.id} needs every seed pair and every family of its board, each run "
             f"finished or failed. Missing: {listed(missing)}. "
             f"Run them with: hyperbench run --protocol {protocol.id}"
+        )
+
+
+def _check_stored(runs: Sequence[StoredRun]) -> None:
+    """Refuse rows that are new to the boards and that nobody could play again."""
+    new = [run.record for run in runs if board_folder(run.folder) is None]
+    unstored = {r.row_label: r.not_stored for r in new if r.status == "ok" and r.not_stored}
+    if unstored:
+        why = "; ".join(f"{row} ({reason})" for row, reason in sorted(unstored.items()))
+        raise DataError(
+            f"Policies that are not stored cannot be verified by anybody: {why}. Let the method "
+            "generate policies of a registered kind, or publish the row as unverifiable, with "
+            "--unverifiable."
         )
 
 

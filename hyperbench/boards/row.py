@@ -35,7 +35,7 @@ class Row:
     Args:
         method: as a board names it.
         is_control: whether it knows more or less than a method may: a control arm, or a learned
-            method with shuffled specs.
+            method with faulty specs.
         estimates: per statistic, by name, its value; see ``statistic.STATISTICS``.
         by_family: per headline, by name, its value in each family.
     """

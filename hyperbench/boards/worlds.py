@@ -29,10 +29,13 @@ def by_board(runs: Sequence[StoredRun]) -> dict[BoardKey, list[StoredRun]]:
     """
     found: dict[BoardKey, list[StoredRun]] = {}
     for run in runs:
-        protocol = run.record.protocol
-        key = BoardKey(suite_of(run.record), protocol.id, protocol.rules_hash)
-        found.setdefault(key, []).append(run)
+        found.setdefault(board_key(run.record), []).append(run)
     return {key: found[key] for key in sorted(found, key=_natural_order)}
+
+
+def board_key(record: RunRecord) -> BoardKey:
+    """The board that a run belongs to."""
+    return BoardKey(suite_of(record), record.protocol.id, record.protocol.rules_hash)
 
 
 def _natural_order(key: BoardKey) -> tuple[list[tuple[int, str]], ...]:
@@ -66,7 +69,7 @@ def by_world(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
     """
     num_runs: dict[str, Counter[tuple[str, str, str]]] = {}
     for run in runs:
-        counted = num_runs.setdefault(_unversioned(run.record.family), Counter())
+        counted = num_runs.setdefault(unversioned(run.record.family), Counter())
         counted[world_of(run.record)] += 1
     rank = {
         world: place
@@ -101,7 +104,8 @@ def world_of(record: RunRecord) -> tuple[str, str, str]:
     return info.id, info.physics, experts
 
 
-def _unversioned(family: str) -> str:
+def unversioned(family: str) -> str:
+    """A family's id without its version."""
     return family.rpartition("-v")[0] or family
 
 
@@ -115,8 +119,9 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     names: dict[tuple[object, ...], tuple[int, str]] = {}
 
     def alike(record: RunRecord) -> tuple[object, ...]:
-        seen = (record.shuffled_spec, record.track, record.protocol.track)
-        return record.method, settings[record.key], *seen
+        fault = record.shuffled_spec, record.spec_noise, record.hidden_feature
+        seen = record.track, record.protocol.track
+        return record.method, settings[record.key], *fault, *seen
 
     for record in records:
         said = len(record.overrides), record.row_label

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hyperbench import __version__
 from hyperbench.errors import HyperbenchError
 from hyperbench.view.encoding import show_everything
 
+_ANY = 1_000
+"""Characters; more than a summary has."""
+
+
+class Commands(TyperGroup):
+    """Commands, each with its whole summary in the list of them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list, its summaries over as many lines as they take."""
+        named = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, found.get_short_help_str(_ANY)) for name, found in named if found]
+            )
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # whose tables cut long words, such as the names of variables
     context_settings={"help_option_names": ["-h", "--help"]},
     help="How well does a method write a policy for a task it has never seen, from its spec alone?",
 )

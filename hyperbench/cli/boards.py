@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import DataDir, Threads, data_dir_or_cache, expand
-from hyperbench.cli.plug_in import Plugins
-
-Folders = Annotated[
-    list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")
-]
+from hyperbench.cli.options import (
+    AsJson,
+    ChosenMethods,
+    ChosenProtocols,
+    ChosenSuites,
+    Folders,
+    choice_of,
+    expand,
+)
 
 
 @app.command()
@@ -22,6 +25,9 @@ def leaderboard(
         list[Path],
         typer.Argument(help="Folders that `run` wrote, committed boards, or published figures."),
     ],
+    protocol: ChosenProtocols = None,
+    suite: ChosenSuites = None,
+    method: ChosenMethods = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", help="table, markdown, csv, latex or json.")
     ] = "table",
@@ -33,7 +39,7 @@ def leaderboard(
     """Make the board from records: measure nothing, change nothing."""
     from hyperbench.commands.leaderboard import leaderboard_command
 
-    leaderboard_command(folders, format_, output)
+    leaderboard_command(folders, format_, output, choice_of(protocol, suite, method))
 
 
 RunFolders = Annotated[
@@ -47,9 +53,7 @@ def compare(
     one: Annotated[str, typer.Argument(help="A row, as the board names it.")],
     other: Annotated[str, typer.Argument(help="Another one.")],
     folders: RunFolders = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print it as JSON.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two rows, run by run and task by task, and say the result in words."""
     from hyperbench.commands.compare import compare_command
@@ -84,91 +88,6 @@ def plan(
 
 
 @app.command()
-def verify(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of runs, or of boards.")],
-    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
-    all_: Annotated[
-        bool,
-        typer.Option("--all", envvar="HYPERBENCH_ALL", help="Play all target tasks of each run."),
-    ] = False,
-    sample: Annotated[
-        int,
-        typer.Option(
-            envvar="HYPERBENCH_SAMPLE",
-            min=1,
-            help="Target tasks of each run to play again, with all their episodes.",
-        ),
-    ] = 3,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            envvar="HYPERBENCH_VERIFY_SEED",
-            min=0,
-            help="Draws those tasks; if not given, others each time.",
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            envvar="HYPERBENCH_TOLERANCE",
-            min=0.0,
-            help="Relative difference of returns to accept; if not given, 0 where machine and "
-            "versions are the record's, else 0.0001.",
-        ),
-    ] = None,
-    threads: Threads = 0,
-    fresh: Annotated[
-        str | None,
-        typer.Option(
-            envvar="HYPERBENCH_FRESH",
-            help="In place of all that: judge rows on fresh tasks, which this secret draws.",
-        ),
-    ] = None,
-    fresh_tasks: Annotated[
-        int, typer.Option(envvar="HYPERBENCH_FRESH_TASKS", min=1, help="Of each family.")
-    ] = 20,
-    refit: Annotated[
-        int,
-        typer.Option(
-            envvar="HYPERBENCH_REFIT",
-            min=0,
-            help="Runs of each method's row to fit anew, whose policies are compared bit for bit.",
-        ),
-    ] = 0,
-    data_dir: DataDir = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each run's, as JSON.")
-    ] = False,
-) -> None:
-    """Check runs: checksums, identity, split and seeds, and play their episodes again."""
-    from hyperbench.commands.verify import verify_command
-
-    if fresh is not None:
-        from hyperbench.commands.fresh import fresh_command
-
-        sound = fresh_command(
-            folders,
-            secret=fresh,
-            num_tasks=fresh_tasks,
-            num_threads=threads,
-            data_dir=data_dir_or_cache(data_dir),
-        )
-        raise typer.Exit(0 if sound else 1)
-    sound = verify_command(
-        folders,
-        num_tasks=None if all_ else sample,
-        seed=seed,
-        tolerance=tolerance,
-        num_threads=threads,
-        data_dir=data_dir_or_cache(data_dir),
-        as_json=as_json,
-        num_refits=refit,
-    )
-    if not sound:
-        raise typer.Exit(1)
-
-
-@app.command()
 def export(
     folders: Folders,
     format_: Annotated[
@@ -190,70 +109,22 @@ def export(
             help="The file to write.",
         ),
     ],
+    protocol: ChosenProtocols = None,
+    suite: ChosenSuites = None,
+    method: ChosenMethods = None,
 ) -> None:
     """Write boards, or the scores they are made of, to a file for other programs."""
     from hyperbench.commands.export import export_command
 
-    export_command(folders, format_, output)
-
-
-@app.command()
-def merge(
-    folders: Folders,
-    output_dir: Annotated[
-        Path,
-        typer.Option(
-            "--output-dir",
-            "-o",
-            envvar="HYPERBENCH_MERGE_OUTPUT_DIR",
-            callback=expand,
-            help="For all runs together.",
-        ),
-    ],
-) -> None:
-    """Collect the runs of several machines in one folder; refuse what contradicts."""
-    from hyperbench.commands.merge import merge_command
-
-    merge_command(folders, output_dir)
-
-
-@app.command()
-def publish(
-    folders: Folders,
-    method: Annotated[
-        list[str] | None,
-        # No environment variable: what is set for runs must not leave rows out of a new board.
-        typer.Option("--method", "-m", help="Only runs of this method; repeatable."),
-    ] = None,
-    board_dir: Annotated[
-        Path,
-        typer.Option(
-            "--board-dir",
-            "-b",
-            envvar="HYPERBENCH_BOARD_DIR",
-            callback=expand,
-            help="Of all committed boards.",
-        ),
-    ] = Path("leaderboards"),
-    all_policies: Annotated[
-        bool,
-        typer.Option(
-            "--all-policies",
-            envvar="HYPERBENCH_ALL_POLICIES",
-            help="Keep every policy, not one of each row and family: a larger board, which can be "
-            "played again whole.",
-        ),
-    ] = False,
-) -> None:
-    """Copy whole rows of sound runs to the committed boards and make their tables again."""
-    from hyperbench.commands.publish import publish_command
-
-    publish_command(folders, board_dir, method or [], all_policies=all_policies)
+    export_command(folders, format_, output, choice_of(protocol, suite, method))
 
 
 @app.command()
 def report(
     folders: Folders,
+    protocol: ChosenProtocols = None,
+    suite: ChosenSuites = None,
+    method: ChosenMethods = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -286,5 +157,7 @@ def report(
     def tell(line: str) -> None:
         typer.echo(line, err=True)
 
-    for path in write_report(folders, page, figures, videos, tell):
+    for path in write_report(
+        folders, page, figures, videos, tell, choice_of(protocol, suite, method)
+    ):
         typer.echo(f"{path.resolve()}: {path.stat().st_size / 1e6:.2f} MB")

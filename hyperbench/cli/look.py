@@ -9,11 +9,15 @@ import typer
 
 from hyperbench.cli.app import app
 from hyperbench.cli.options import (
+    AsJson,
+    ChosenMethods,
+    ChosenProtocols,
+    ChosenSuites,
     DataDir,
-    JsonFlag,
     OutputDir,
     Settings,
     Suite,
+    choice_of,
     data_dir_or_cache,
     expand,
     protocol_named,
@@ -27,6 +31,9 @@ def inspect(
         list[Path],
         typer.Argument(help="Folders that `run` wrote; committed boards keep no generator."),
     ],
+    protocol: ChosenProtocols = None,
+    suite: ChosenSuites = None,
+    method: ChosenMethods = None,
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     data_dir: DataDir = None,
     as_json: Annotated[
@@ -36,7 +43,9 @@ def inspect(
     """Show how well a run's policies clone source and validation tasks, after each block."""
     from hyperbench.commands.inspect import inspect_command
 
-    inspect_command(folders, data_dir_or_cache(data_dir), as_json)
+    inspect_command(
+        folders, data_dir_or_cache(data_dir), as_json, choice_of(protocol, suite, method)
+    )
 
 
 @app.command()
@@ -106,11 +115,12 @@ def render(
 @app.command("list")
 def list_(
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+    as_json: AsJson = False,
 ) -> None:
     """Show suites, families, methods, control arms and protocols by name."""
     from hyperbench.commands.list import list_command
 
-    list_command()
+    list_command(as_json)
 
 
 @app.command()
@@ -138,6 +148,7 @@ def info(
             help="Per task, by expert and at random; if not given, 1 of a single family.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Describe a suite, family, method or protocol."""
     from hyperbench.commands.info import info_command
@@ -149,6 +160,7 @@ def info(
         protocol=None if protocol is None else protocol_named(protocol),
         split_seed=split,
         num_episodes=num_episodes,
+        as_json=as_json,
     )
     if left_out:
         raise typer.Exit(1)
@@ -157,11 +169,12 @@ def info(
 @app.command()
 def plugins(
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+    as_json: AsJson = False,
 ) -> None:
     """Show the installed plugins, and why any could not be loaded."""
     from hyperbench.commands.plugins import plugins_command
 
-    plugins_command()
+    plugins_command(as_json)
 
 
 @app.command()
@@ -181,7 +194,7 @@ def status(
 def doctor(
     output_dir: OutputDir = Path("runs"),
     data_dir: DataDir = None,
-    as_json: JsonFlag = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check whether this machine can measure, and say what to do if not."""
     from hyperbench.commands.doctor import doctor_command

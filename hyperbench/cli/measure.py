@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
+from hyperbench.cli.like import Like, check_rules, record_at, settings_like
 from hyperbench.cli.options import (
     DataDir,
     Device,
@@ -25,13 +26,12 @@ from hyperbench.cli.options import (
     Threads,
     data_dir_or_cache,
     debugging,
-    expand,
-    goes_on,
     place_of,
     protocol_named,
     read_config,
 )
 from hyperbench.cli.plug_in import Plugins
+from hyperbench.cli.stopping import goes_on
 
 
 @app.command()
@@ -64,6 +64,16 @@ def run(
         ),
     ] = None,
     settings: Settings = None,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep",
+            envvar="HYPERBENCH_SWEEP",
+            help="Settings may have several values, as in --set width=64,128: measure every "
+            "combination, each a row of its own.",
+        ),
+    ] = False,
+    like: Like = None,
     baselines: Annotated[
         bool,
         typer.Option(
@@ -78,6 +88,24 @@ def run(
             help="Also measure each method asked for with the specs permuted, as a control.",
         ),
     ] = False,
+    spec_noise: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--spec-noise",
+            envvar="HYPERBENCH_SPEC_NOISE",
+            help="Also measure each with Gaussian noise of this deviation on the numbers shown of "
+            "a spec, as a control; repeatable.",
+        ),
+    ] = None,
+    hide_feature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hide-feature",
+            envvar="HYPERBENCH_HIDE_FEATURE",
+            help="Also measure each with the middle of this feature's range in its place, as a "
+            "control; repeatable.",
+        ),
+    ] = None,
     device: Device = "cpu",
     jobs: Jobs = 0,
     executor: ExecutorName = "local",
@@ -142,14 +170,27 @@ def run(
     from hyperbench.commands.run import run_command
     from hyperbench.measuring.plan import Shard
 
+    settings = settings or []
+    record = None if like is None else record_at(like)
+    if record is not None:
+        settings = settings_like(record, method, settings)
+        if seeds is None:
+            split_seeds = split_seeds or str(record.seeds.split)
+            fit_seeds = fit_seeds or str(record.seeds.fit)
+    rules = protocol_named(protocol, seeds, split_seeds, fit_seeds)
+    if record is not None:
+        check_rules(record, rules)
     with goes_on("Finished runs"):
         failed = run_command(
             methods=method,
             suite=suite,
-            protocol=protocol_named(protocol, seeds, split_seeds, fit_seeds),
-            settings=settings or [],
+            protocol=rules,
+            settings=settings,
+            sweep=sweep,
             baselines=baselines,
             shuffled_spec=shuffled_spec,
+            spec_noises=spec_noise or [],
+            hidden_features=hide_feature or [],
             device=device,
             place=place_of(executor, jobs, executor_config, scheduler, gpus),
             timeout=timeout or None,
@@ -165,86 +206,6 @@ def run(
             debug=debugging(context),
         )
     if failed:
-        raise typer.Exit(1)
-
-
-@app.command()
-def tune(
-    context: typer.Context,
-    method: Annotated[
-        str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
-    ],
-    suite: Annotated[
-        list[str],
-        typer.Option(
-            "--suite", "-s", envvar="HYPERBENCH_SUITE", help="A suite, or one family; repeatable."
-        ),
-    ],
-    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
-    trials: Annotated[
-        int,
-        typer.Option(
-            "--trials", "-n", envvar="HYPERBENCH_TRIALS", min=1, help="In all, the defaults first."
-        ),
-    ] = 20,
-    protocol: Protocol = "standard-v1",
-    splits: Annotated[
-        int,
-        typer.Option(envvar="HYPERBENCH_SPLITS", min=1, help="Splits of each family to judge by."),
-    ] = 3,
-    halving: Annotated[
-        str | None,
-        typer.Option(
-            envvar="HYPERBENCH_HALVING",
-            help="Rounds of settings x families x splits in place of --trials and --splits: "
-            "24x2x1,6x5x1,2x5x3 judges 24 settings by the first two families and one split, the "
-            "best six by five families, the best two by three splits.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(envvar="HYPERBENCH_TUNE_SEED", min=0, help="Of the search.")
-    ] = 0,
-    settings: Settings = None,
-    device: Device = "cpu",
-    output_dir: Annotated[
-        Path,
-        typer.Option(
-            "--output-dir",
-            "-o",
-            envvar="HYPERBENCH_TUNE_OUTPUT_DIR",
-            callback=expand,
-            help="For studies.",
-        ),
-    ] = Path("studies"),
-    data_dir: DataDir = None,
-    jobs: Jobs = 0,
-    executor: ExecutorName = "local",
-    executor_config: ExecutorFile = None,
-    scheduler: Scheduler = None,
-    gpus: Gpus = None,
-    events: Events = None,
-) -> None:
-    """Search a method's settings on validation tasks, under splits that no board uses."""
-    from hyperbench.commands.tune import tune_command
-
-    with goes_on("Finished trials"):
-        left_out = tune_command(
-            method=method,
-            suites=suite,
-            protocol=protocol_named(protocol),
-            num_splits=splits,
-            num_trials=trials,
-            halving=halving,
-            seed=seed,
-            settings=settings or [],
-            device=device,
-            output_dir=output_dir,
-            data_dir=data_dir_or_cache(data_dir),
-            place=place_of(executor, jobs, executor_config, scheduler, gpus),
-            events=events,
-            debug=debugging(context),
-        )
-    if left_out:
         raise typer.Exit(1)
 
 

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +12,7 @@ import typer
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 
 if TYPE_CHECKING:
+    from hyperbench.boards.choice import Choice
     from hyperbench.commands.executing import Place
     from hyperbench.protocol import EvalProtocol
 
@@ -144,6 +139,38 @@ Threads = Annotated[
 JsonFlag = Annotated[
     bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print the board as JSON.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print it as JSON.")]
+Folders = Annotated[
+    list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")
+]
+# What there is is chosen from, without environment variables: what is set for runs must not leave
+# rows out of a board.
+ChosenProtocols = Annotated[
+    list[str] | None,
+    typer.Option("--protocol", "-p", help="Only runs under this protocol; repeatable."),
+]
+ChosenSuites = Annotated[
+    list[str] | None,
+    typer.Option("--suite", "-s", help="Only runs of this suite or family; repeatable."),
+]
+ChosenMethods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        "-m",
+        help="Only this method, or this row as a board names it, beside the control arms; "
+        "repeatable.",
+    ),
+]
+
+
+def choice_of(
+    protocols: list[str] | None, suites: list[str] | None, methods: list[str] | None
+) -> Choice:
+    """What of the runs in some folders is asked for."""
+    from hyperbench.boards.choice import Choice
+
+    return Choice(protocols or (), suites or (), methods or ())
 
 
 Jobs = Annotated[
@@ -208,50 +235,6 @@ def place_of(
     settings = load_mapping(file) if file else {}
     said = {"scheduler": scheduler, "gpus": gpus}
     return Place(executor, jobs, settings | {k: v for k, v in said.items() if v is not None})
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal that asks this process to end; what Ctrl-C does, whoever sends it."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-_STOPPING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
-
-
-@contextmanager
-def goes_on(kept: str) -> Iterator[None]:
-    """End in an orderly way on Ctrl-C, SIGTERM and SIGHUP, and tell how to go on."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        # What is ignored, as by nohup, stays ignored.
-        known = (signal.SIG_DFL, signal.default_int_handler)
-        before = {n: signal.getsignal(n) for n in _STOPPING if signal.getsignal(n) in known}
-    for number in before:
-        signal.signal(number, _stop)
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        command = shlex.join(["hyperbench", *sys.argv[1:]])
-        with suppress(OSError):  # the terminal may be what went away
-            typer.echo(
-                f"Interrupted. {kept} are kept; the same command goes on:\n  {command}", err=True
-            )
-        number = error.number if isinstance(error, Stopped) else signal.SIGINT
-        raise typer.Exit(128 + number) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, _: object) -> None:
-    for each in _STOPPING:
-        # It ends already, and a second signal would end that half way.
-        signal.signal(each, signal.SIG_IGN)
-    raise Stopped(number)
 
 
 def debugging(context: typer.Context) -> bool:

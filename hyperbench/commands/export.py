@@ -9,19 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import long_table, score_arrays
 from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.files import write_file
-from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun
 from hyperbench.view.boards import print_notes
 from hyperbench.view.console import standard_error
 
 
-def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
+def export_command(
+    folders: Sequence[Path], format_: str, output: Path, choice: Choice = EVERYTHING
+) -> None:
     """Write a file of the runs in some folders.
 
     Args:
@@ -29,6 +31,7 @@ def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
         format_: one of ``TEXT_FORMATS`` for the boards; ``parquet`` or ``rliable`` for the scores
             that they are made of, as ``long_table`` and ``score_arrays`` describe them.
         output: the file.
+        choice: which of these runs.
 
     Raises:
         HyperbenchError: the format is unknown or cannot hold these runs, a run is damaged, or the
@@ -36,7 +39,7 @@ def export_command(folders: Sequence[Path], format_: str, output: Path) -> None:
     """
     if format_ not in (*TEXT_FORMATS, *_SCORE_FORMATS):
         raise UnknownNameError("format", format_, (*TEXT_FORMATS, *_SCORE_FORMATS))
-    runs = find_runs(folders)
+    runs = find_chosen(folders, choice)
     if format_ in TEXT_FORMATS:
         boards = make_boards(runs)
         content = TEXT_FORMATS[format_](boards).encode()

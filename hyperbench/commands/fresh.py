@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from hyperbench.arms import arms_of
+from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.boards.scores import task_table
 from hyperbench.boards.worlds import method_labels
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.events import emit
 from hyperbench.executors import Site
-from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
@@ -35,7 +35,13 @@ _PLAYED_ARMS = ("zero-action", "nearest-expert")
 
 
 def fresh_command(
-    folders: Sequence[Path], *, secret: str, num_tasks: int, num_threads: int, data_dir: Path
+    folders: Sequence[Path],
+    *,
+    secret: str,
+    num_tasks: int,
+    num_threads: int,
+    data_dir: Path,
+    choice: Choice = EVERYTHING,
 ) -> bool:
     """Judge every method's runs in some folders on fresh tasks, beside what they are on record.
 
@@ -45,6 +51,7 @@ def fresh_command(
         num_tasks: fresh tasks of each family.
         num_threads: physics threads; 0 takes the cores.
         data_dir: root of all demonstrations, for runs whose generator is fitted anew.
+        choice: of the runs.
 
     Returns:
         Whether all could be judged.
@@ -53,7 +60,7 @@ def fresh_command(
         DataError: a folder holds no run of a method that succeeded.
     """
     registry = installed()
-    found = gather(find_runs(folders)).runs
+    found = gather(find_chosen(folders, choice)).runs
     labels = method_labels([run.record for run in found])
     table = task_table(found)
     public = table.assign(score=table["score"].clip(0, 1))

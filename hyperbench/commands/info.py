@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
@@ -15,6 +18,8 @@ from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.feature import digits_apart
+from hyperbench.generator import MethodConfig
+from hyperbench.hookspecs import MethodEntry
 from hyperbench.measuring.plan import families_of
 from hyperbench.policy import PolicyBatch
 from hyperbench.protocol import EvalProtocol
@@ -43,6 +48,7 @@ def info_command(
     protocol: EvalProtocol | None = None,
     split_seed: int | None = None,
     num_episodes: int | None = None,
+    as_json: bool = False,
 ) -> int:
     """Describe whatever is called ``name``.
 
@@ -51,7 +57,8 @@ def info_command(
         protocol: of which a family's split is shown.
         split_seed: of that split; None takes the protocol's first.
         num_episodes: to play on each of a family's tasks, by its expert and at random. None: one,
-            but none where a split is asked for or a suite has several families.
+            but none where a split is asked for, a suite has several families, or as JSON.
+        as_json: whether to print JSON.
 
     Returns:
         How many families of a suite cannot be made.
@@ -65,6 +72,9 @@ def info_command(
         raise HyperbenchError(f"{name!r} is no family: there is nothing to split or to play.")
     if rules_id:
         rules = registry.protocol(rules_id)
+        if as_json:
+            print(json.dumps(rules.model_dump(mode="json"), indent=1))
+            return 0
         fields = type(rules).model_fields
         rows = [
             (field, str(getattr(rules, field)), fields[field].description or "")
@@ -78,13 +88,14 @@ def info_command(
     elif method:
         entry = registry.methods[method]
         config = registry.method_class(method).Config
+        if as_json:
+            print(json.dumps(_method_json(method, entry, config), indent=1))
+            return 0
         about = escape(f"version {entry.version}, {entry.track}: {entry.summary}")
         out.print(f"\n[bold]Method {escape(method)}[/], {about}")
         out.print(entry.paper, highlight=False, markup=False)
-        rows = [
-            (setting, _default(field), " ".join((field.description or "").split()))
-            for setting, field in config.model_fields.items()
-        ]
+        fields = config.model_fields
+        rows = [(name, _default(field), _described(field)) for name, field in fields.items()]
         if rows:
             print_listing("Settings, for --set", rows, out)
         if config.SEARCH:
@@ -92,6 +103,10 @@ def info_command(
             print_listing("Where tune searches", space, out)
     else:
         families = families_of(registry, name, left_out)
+        if as_json:
+            said = [_family_json(f, protocol, split_seed, num_episodes or 0) for f in families]
+            print(json.dumps(said, indent=1))
+            return left_out.number
         if num_episodes is None:
             num_episodes = int(len(families) == 1 and protocol is None)
         for family in families:
@@ -101,6 +116,52 @@ def info_command(
             if num_episodes:
                 _show_returns(family, num_episodes)
     return left_out.number
+
+
+def _method_json(name: str, entry: MethodEntry, config: type[MethodConfig]) -> dict[str, Any]:
+    said = ("version", "track", "baseline", "summary", "paper")
+    return {
+        "name": name,
+        **{field: getattr(entry, field) for field in said},
+        "settings": {
+            setting: {"default": _default(field), "description": _described(field)}
+            for setting, field in config.model_fields.items()
+        },
+        "search": {setting: str(where) for setting, where in config.SEARCH.items()},
+    }
+
+
+def _family_json(
+    family: TaskFamily, protocol: EvalProtocol | None, split_seed: int | None, num_episodes: int
+) -> dict[str, Any]:
+    """What a family is; its split and what its tasks return, where these are asked for."""
+    space = family.spec_space
+    said = asdict(family.info) | {
+        "observation_dim": family.observation_space.shape[0],
+        "action_dim": family.action_space.shape[0],
+        "features": [asdict(feature) for feature in space.features],
+        "shown": list(space.shown_names),
+        "tasks": {
+            task.key: dict(zip(space.names, task.values, strict=True)) for task in family.tasks
+        },
+    }
+    if protocol is not None:
+        split = protocol.split(family, _seed_of(protocol, split_seed))
+        said["split"] = {part: [task.key for task in tasks] for part, tasks in vars(split).items()}
+    if num_episodes:
+        said["returns"] = {
+            name: dict(zip(said["tasks"], table.returns.mean(axis=1).tolist(), strict=True))
+            for name, table in _played(family, num_episodes).items()
+        }
+    return said
+
+
+def _seed_of(protocol: EvalProtocol, split_seed: int | None) -> int:
+    return protocol.seeds[0].split if split_seed is None else split_seed
+
+
+def _described(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
 
 
 def _describe(family: TaskFamily) -> None:
@@ -162,7 +223,7 @@ def _sizes(family: TaskFamily, protocol: EvalProtocol) -> tuple[str, str]:
 
 
 def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | None) -> None:
-    seed = protocol.seeds[0].split if split_seed is None else split_seed
+    seed = _seed_of(protocol, split_seed)
     split = protocol.split(family, seed)
     parts: dict[str, tuple[TaskSpec, ...]] = vars(split)
     rows = [
@@ -176,16 +237,15 @@ def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | No
     _print_chart(f"{chart.axes(family.spec_space.features)}: {legend}", lines)
 
 
-def _show_returns(family: TaskFamily, num_episodes: int) -> None:
+def _played(family: TaskFamily, num_episodes: int) -> dict[str, EpisodeTable]:
+    """Episodes of a family's reference, where it has one, and at random."""
     players: dict[str, PolicyBatch] = {}
-    reference = EXPERT if family.info.has_expert else DEMONSTRATOR
     if family.info.has_demonstrators:
-        players[reference] = family.reference(family.tasks)
+        players[_reference(family)] = family.reference(family.tasks)
     players["random"] = RandomPolicies(family, family.tasks)
     seeds = episode_seeds(0, "info", family.tasks, num_episodes)
     tables = {}
     id_ = family.info.id
-    started = time.perf_counter()
     with progress_display({id_: id_}, err) as notify, single_threaded():
         for name, policies in players.items():
             tables[name] = rollout(
@@ -197,6 +257,16 @@ def _show_returns(family: TaskFamily, num_episodes: int) -> None:
                 progress=partial(emit, notify, id_, name),
             )
         emit(notify, id_, "playing", status="ok")
+    return tables
+
+
+def _reference(family: TaskFamily) -> str:
+    return EXPERT if family.info.has_expert else DEMONSTRATOR
+
+
+def _show_returns(family: TaskFamily, num_episodes: int) -> None:
+    started = time.perf_counter()
+    tables, reference = _played(family, num_episodes), _reference(family)
     seconds = time.perf_counter() - started
     rows = [(name, *_summary(table)) for name, table in tables.items()]
     print_listing(f"Return (episodes per task: {num_episodes}; {seconds:.1f} s)", rows, out)

@@ -8,19 +8,21 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
 from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.files import write_file
-from hyperbench.records.find import find_runs
 from hyperbench.view.boards import print_boards, print_literature, print_notes
 from hyperbench.view.console import standard_error, standard_output
 
 out = standard_output()
 
 
-def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | None) -> None:
+def leaderboard_command(
+    folders: Sequence[Path], format_: str, output: Path | None, choice: Choice = EVERYTHING
+) -> None:
     """Show the boards of the runs in some folders, and published tables where they are asked for.
 
     Raises:
@@ -36,7 +38,7 @@ def leaderboard_command(folders: Sequence[Path], format_: str, output: Path | No
             "are JSON, and none is mixed with measured rows."
         )
     measured = [folder for folder in folders if folder not in tables]
-    boards = make_boards(find_runs(measured)) if measured else []
+    boards = make_boards(find_chosen(measured, choice)) if measured else []
 
     def show(console: Console) -> None:
         if boards:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hyperbench.arms import ARMS
 from hyperbench.registry import installed
 from hyperbench.view.console import print_listing, standard_output
@@ -9,9 +11,36 @@ from hyperbench.view.console import print_listing, standard_output
 out = standard_output()
 
 
-def list_command() -> None:
+def list_command(as_json: bool = False) -> None:
     """Show everything that has a name."""
     registry = installed()
+    if as_json:
+        said = {
+            "suites": [
+                {"name": name, "families": list(s.families), "summary": s.summary}
+                for name, s in registry.suites.items()
+            ],
+            "families": [
+                {"name": id_, "summary": f.summary} for id_, f in registry.families.items()
+            ],
+            "methods": [
+                {
+                    "name": name,
+                    "version": m.version,
+                    "track": m.track,
+                    "baseline": m.baseline,
+                    "summary": m.summary,
+                }
+                for name, m in registry.methods.items()
+            ],
+            "arms": list(ARMS),
+            "protocols": [
+                {"name": id_, "track": p.track, "summary": p.summary}
+                for id_, p in registry.protocols.items()
+            ],
+        }
+        print(json.dumps(said, indent=1))
+        return
     suites = [
         (name, f"{len(s.families)} families", s.summary) for name, s in registry.suites.items()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperbench.boards.choice import EVERYTHING, Choice
 from hyperbench.boards.committed import TABLE, publish
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.row import Board
@@ -14,7 +15,12 @@ from hyperbench.view.console import print_line, standard_output
 
 
 def publish_command(
-    folders: Sequence[Path], boards_dir: Path, methods: Sequence[str], *, all_policies: bool = False
+    folders: Sequence[Path],
+    boards_dir: Path,
+    choice: Choice = EVERYTHING,
+    *,
+    all_policies: bool = False,
+    unverifiable: bool = False,
 ) -> None:
     """Publish and tell what is on the boards now."""
 
@@ -25,7 +31,13 @@ def publish_command(
         tell(f"note: {line}")
 
     for folder in publish(
-        folders, boards_dir, installed(), methods, note, all_policies=all_policies
+        folders,
+        boards_dir,
+        installed(),
+        choice,
+        note,
+        all_policies=all_policies,
+        unverifiable=unverifiable,
     ):
         boards = make_boards(find_runs([folder / RECORDS]))
         tell(f"{folder / TABLE}: {_summary(boards)}")

@@ -52,8 +52,11 @@ def run_command(
     suite: str,
     protocol: EvalProtocol,
     settings: Sequence[str],
+    sweep: bool,
     baselines: bool,
     shuffled_spec: bool,
+    spec_noises: Sequence[float],
+    hidden_features: Sequence[str],
     device: str,
     place: Place,
     timeout: float | None,
@@ -78,8 +81,11 @@ def run_command(
         suite: a suite or a family.
         protocol: the rules.
         settings: of methods.
+        sweep: whether settings have several values, as of ``plan``.
         baselines: whether to measure the registered baseline methods as well.
         shuffled_spec: whether to add runs with shuffled specs.
+        spec_noises: for each of which to add runs with so much noise on the specs.
+        hidden_features: for each of which to add runs that are not shown it.
         device: for every method.
         place: where runs are carried out.
         timeout: seconds that a run may take; None for as long as it likes.
@@ -111,7 +117,10 @@ def run_command(
         protocol,
         baselines=baselines,
         settings=settings,
+        sweep=sweep,
         shuffled_spec=shuffled_spec,
+        spec_noises=spec_noises,
+        hidden_features=hidden_features,
         device=device,
         data_dir=data_dir,
         notify=left_out,

@@ -13,12 +13,12 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.boards.worlds import method_labels
 from hyperbench.events import Status, emit
 from hyperbench.executors import Site
 from hyperbench.measuring.bringing import brought_to
 from hyperbench.records.bundled import open_run
-from hyperbench.records.find import find_runs
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
 from hyperbench.seeding import child_seed
@@ -52,6 +52,7 @@ def verify_command(
     data_dir: Path,
     as_json: bool,
     num_refits: int = 0,
+    choice: Choice = EVERYTHING,
 ) -> bool:
     """Check every run in some folders and show what was found.
 
@@ -64,6 +65,7 @@ def verify_command(
         data_dir: root of all demonstrations, for those that nobody plays.
         as_json: print every run as JSON instead of the table.
         num_refits: runs of each method's row that are fitted anew.
+        choice: which of these runs; arms only where they, or no methods, are named.
 
     Returns:
         Whether all is verified, but for runs that failed and claim nothing, and no refit speaks
@@ -73,7 +75,7 @@ def verify_command(
         DataError: a folder does not exist or holds no run.
     """
     registry = installed()
-    runs = find_runs(folders)
+    runs = find_chosen(folders, choice, with_arms=False)
     seed = secrets.randbits(_SEED_BITS) if seed is None else seed
     num_threads = num_threads or num_cores()
     verdicts = []

@@ -16,6 +16,7 @@ from hyperbench.family import TaskFamily
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.bringing import brought_to
 from hyperbench.measuring.checkpoint import StoredCheckpoint, checkpoint_of, discard_checkpoint
+from hyperbench.measuring.faults import fit_beside, shown_specs
 from hyperbench.measuring.fitting import fit_and_generate
 from hyperbench.measuring.memory import PeakMemory
 from hyperbench.measuring.preparing import NoDemonstrationsError, shown_to
@@ -135,11 +136,14 @@ def _measured(
     emit(notify, run.key, "loading")
     method = registry.method_class(run.method)
     generator = method(method.Config.model_validate(run.config))
+    before = fit_beside(run, family, site, fingerprints)
+    if before is not None:
+        generator.load(before.generator)
     support = None
     if run.num_support_due:
         support = given.select(split.target).first(run.num_support_due)
     checkpoint = None
-    if generator.resumable:
+    if generator.resumable and before is None:
         packages = registry.packages_of(run.family, run.method)
         checkpoint = checkpoint_of(run, site, fingerprints, packages)
     return measure(
@@ -151,6 +155,7 @@ def _measured(
         run,
         support=support,
         checkpoint=checkpoint,
+        before=None if before is None else before.record,
         num_threads=site.num_threads,
         notify=notify,
     )
@@ -219,6 +224,7 @@ def measure(
     *,
     support: Demonstrations | None = None,
     checkpoint: StoredCheckpoint | None = None,
+    before: RunRecord | None = None,
     num_threads: int = 1,
     notify: Notify = ignore,
 ) -> Measurement:
@@ -226,7 +232,7 @@ def measure(
 
     With shuffled specs each policy is generated for another target task's spec, though with the
     support of the task it is judged on: what is lost against the same run without is what the spec
-    was worth.
+    was worth. So with other faults, of what was noisy or hidden.
 
     Args:
         generator: a fresh one.
@@ -234,14 +240,15 @@ def measure(
         family: the world that judges.
         split: the tasks.
         seeds: (num_target_tasks, num_episodes).
-        run: for its key, seeds, device and whether specs are shuffled.
+        run: for its key, seeds, device and the fault of its specs.
         support: demonstrations of the target tasks, in their order, in the few-shot track.
         checkpoint: of the fit of a resumable method; None where it cannot go on.
+        before: as of ``fit_and_generate``.
         num_threads: physics threads.
         notify: told how far it is.
     """
     validation = demonstrations.select(split.validation) if split.validation else None
-    specs = split.shuffled_target() if run.shuffled_spec else split.target
+    specs = shown_specs(run, split)
     if support is not None:
         support = replace(support, specs=specs)
     source = demonstrations.select(split.source)
@@ -253,6 +260,7 @@ def measure(
         run,
         support=support,
         checkpoint=checkpoint,
+        before=before,
         notify=notify,
     )
     started = time.perf_counter()

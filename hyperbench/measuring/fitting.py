@@ -18,6 +18,7 @@ from hyperbench.events import Notify, emit
 from hyperbench.generator import FitReport, PolicyGenerator
 from hyperbench.measuring.checkpoint import StoredCheckpoint
 from hyperbench.policy import PolicyBatch, StorablePolicies, info_key
+from hyperbench.records.record import RunRecord
 from hyperbench.run import Run
 from hyperbench.seeding import child_seed
 from hyperbench.task import TaskSpec
@@ -50,6 +51,7 @@ def fit_and_generate(
     *,
     support: Demonstrations | None = None,
     checkpoint: StoredCheckpoint | None = None,
+    before: RunRecord | None = None,
     notify: Notify,
     key: str | None = None,
     stage: str = "fitting",
@@ -64,6 +66,7 @@ def fit_and_generate(
         run: for its method, family, fit seed and device.
         support: demonstrations of the specs' tasks, in their order, in the few-shot track.
         checkpoint: of the fit of a resumable method; None where it cannot go on.
+        before: the run whose fit the generator has been loaded from; None where it is to be fitted.
         notify: told how far the fit is.
         key: under which it is told; the run's if not given.
         stage: likewise, what the fit is called.
@@ -73,16 +76,18 @@ def fit_and_generate(
         FloatingPointError: a loss that is reported, or a number of a policy, is not finite.
     """
     started = time.perf_counter()
-    report = generator.fit(
-        source,
-        validation=validation,
-        seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
-        device=run.device,
-        # Not a closure, from whose cells a method could take what else this function has.
-        progress=partial(emit, notify, key or run.key, stage),
-        # A method that is not resumable does not know the word.
-        **({} if checkpoint is None else {"checkpoint": checkpoint}),
-    )
+    report = None if before is None else before.fit
+    if report is None:
+        report = generator.fit(
+            source,
+            validation=validation,
+            seed=child_seed(run.seeds.fit, "fit", run.method, run.family),
+            device=run.device,
+            # Not a closure, from whose cells a method could take what else this function has.
+            progress=partial(emit, notify, key or run.key, stage),
+            # A method that is not resumable does not know the word.
+            **({} if checkpoint is None else {"checkpoint": checkpoint}),
+        )
     fitted = time.perf_counter()
     _check_report(report, f"{run.method} on {run.family}")
     policies = generator.generate(specs, support)
@@ -92,7 +97,10 @@ def fit_and_generate(
     if isinstance(policies, StorablePolicies):
         policies.refuse_non_finite(specs)
     elsewhere = 0.0 if checkpoint is None else checkpoint.seconds_elsewhere
-    return Fitted(report, policies, fitted - started + elsewhere, generated - fitted)
+    fit_seconds = fitted - started + elsewhere
+    if before is not None and before.cost.fit_seconds is not None:
+        fit_seconds = before.cost.fit_seconds
+    return Fitted(report, policies, fit_seconds, generated - fitted)
 
 
 def _check_report(report: FitReport, subject: str) -> None:

@@ -15,7 +15,8 @@ def in_order(runs: Sequence[Due], registry: Registry) -> list[Due]:
     """Put families one after the other, the cheapest first, so that its board is there soon.
 
     Within a family one fit comes first, which needs its demonstrations; the control arms, which
-    need none, keep other workers busy until these are there; then come the other fits.
+    need none, keep other workers busy until these are there; then come the other fits, and last
+    the controls with faulty specs, which share a fit.
 
     Args:
         runs: in the order of the plan, which decides between equals.
@@ -29,6 +30,7 @@ def in_order(runs: Sequence[Due], registry: Registry) -> list[Due]:
         by_family, key=lambda id_: _numbers_seen([due.run for due in by_family[id_]], registry)
     ):
         fits = [due for due in by_family[family] if not due.run.is_arm]
+        fits.sort(key=lambda due: due.run.is_faulty)
         arms = [due for due in by_family[family] if due.run.is_arm]
         ordered += [*fits[:1], *arms, *fits[1:]]
     return ordered

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,9 @@ from hyperbench.errors import (
 )
 from hyperbench.events import Notify, emit, ignore
 from hyperbench.family import TaskFamily
+from hyperbench.hookspecs import MethodEntry
 from hyperbench.measuring.dataset import dataset
-from hyperbench.measuring.settings import changed_settings, make_config, settings_of
+from hyperbench.measuring.settings import changed_settings, grid_of, make_config, settings_of
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import torch_with_gpu
 from hyperbench.registry import Registry
@@ -72,7 +74,10 @@ def plan(
     *,
     baselines: bool = True,
     settings: Sequence[str] = (),
+    sweep: bool = False,
     shuffled_spec: bool = False,
+    spec_noises: Sequence[float] = (),
+    hidden_features: Sequence[str] = (),
     device: str = "cpu",
     data_dir: Path = Path(),
     notify: Notify = ignore,
@@ -87,7 +92,11 @@ def plan(
         baselines: whether to measure the registered baseline methods as well; few-shot ones only
             under a few-shot protocol.
         settings: ``"name=value"`` for every method asked for, or ``"method.name=value"`` for one.
+        sweep: whether settings have several values, ``"name=value,value"``: every method asked for
+            is planned with each way to take one of each.
         shuffled_spec: whether to add, for every method asked for, a run with shuffled specs.
+        spec_noises: standard deviations, for each of which to add one with noise on the specs.
+        hidden_features: for each of which to add one that is not shown it, where a family has it.
         device: for every method; ``"auto"`` is cuda where torch finds a GPU, else cpu.
         data_dir: root of all demonstrations.
         notify: told of each family that cannot be made or split, and of each method that cannot be
@@ -117,18 +126,26 @@ def plan(
         if baselines and entry.baseline and entry.track in ("zero-shot", protocol.track)
     ]
     chosen = list(dict.fromkeys((*learned, *beside)))
-    said = settings_of(settings, learned)
+    ways = [settings_of(way, learned) for way in (grid_of(settings) if sweep else [settings])]
     families = _planned(
         registry.select_families(suite), lambda id_: _split(registry, id_, protocol), notify
     )
     configs = _planned(
         chosen,
-        lambda name: make_config(registry, name, said.get(name, {}), protocol),
+        lambda name: [make_config(registry, name, way.get(name, {}), protocol) for way in ways],
         notify,
         asked,
     )
-    overrides = {name: changed_settings(config, protocol) for name, config in configs.items()}
+    variants = [
+        (name, config, changed_settings(config, protocol))
+        for name, found in configs.items()
+        for config in found
+    ]
     device = _resolve_device(device)
+    faults: list[dict[str, Any]] = [{"shuffled_spec": True}] if shuffled_spec else []
+    faults += [{"spec_noise": sigma} for sigma in dict.fromkeys(spec_noises)]
+    faults += [{"hidden_feature": name} for name in dict.fromkeys(hidden_features)]
+    _check_faults(faults, families.values(), [registry.method_entry(name) for name in learned])
     runs = []
     for family in families.values():
         demonstrations = dataset(family, protocol.num_demonstrations, data_dir).key
@@ -143,27 +160,52 @@ def plan(
             planned = [
                 Run(method=arm, is_arm=True, device="cpu", **shared) for arm in arms_of(family.info)
             ]
-            for name in configs:
+            for name, config, overrides in variants:
                 entry = registry.method_entry(name)
                 run = Run(
                     method=name,
                     is_arm=False,
                     method_version=entry.version,
-                    overrides=overrides[name],
-                    config=configs[name].model_dump(mode="json"),
+                    overrides=overrides,
+                    config=config.model_dump(mode="json"),
                     device=device,
                     track=entry.track,
                     **shared,
                 )
                 planned.append(run)
-                if shuffled_spec and name in learned:
-                    planned.append(run.model_copy(update={"shuffled_spec": True}))
+                planned += [
+                    run.model_copy(update=fault)
+                    for fault in faults
+                    if name in learned
+                    and fault.get("hidden_feature") in (None, *family.spec_space.names)
+                ]
             runs += [
                 run.model_copy(update={"key": run.key_for(family.info, family.tasks)})
                 for run in planned
             ]
-    # Two fit seeds on one split share their arms.
+    # Two fit seeds on one split share their arms, and a method may lack what a sweep varies.
     return list({run.key: run for run in runs}.values())
+
+
+def _check_faults(
+    faults: Sequence[Mapping[str, Any]],
+    families: Iterable[TaskFamily],
+    methods: Iterable[MethodEntry],
+) -> None:
+    """Refuse faults that specs cannot have."""
+    known = {name for family in families for name in family.spec_space.names}
+    shown_support = [entry.name for entry in methods if entry.track == "few-shot"]
+    for fault in faults:
+        sigma, name = fault.get("spec_noise", 1.0), fault.get("hidden_feature")
+        if not 0 < sigma < math.inf:
+            raise HyperbenchError(f"--spec-noise takes a number above 0, found {sigma:g}.")
+        if name is not None and name not in known:
+            raise UnknownNameError("feature to hide", name, known)
+        if shown_support and "shuffled_spec" not in fault:
+            raise ProtocolError(
+                f"Method {shown_support[0]!r} is shown support by spec, and faulty specs may be "
+                "equal: --spec-noise and --hide-feature are for methods that see the spec alone."
+            )
 
 
 def families_of(registry: Registry, suite: str, notify: Notify) -> list[TaskFamily]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -87,6 +88,37 @@ def read_value(text: str) -> Any:
             return text
     quoted = text[0] in "\"'"
     return text if value is None or (isinstance(value, str) and not quoted) else value
+
+
+def grid_of(settings: Sequence[str]) -> list[list[str]]:
+    """Every way to give each setting one of its values, which commas stand between.
+
+    Args:
+        settings: ``"name=value,value"``; a comma in brackets or quotes is part of a value.
+
+    Raises:
+        HyperbenchError: none has several values.
+    """
+    ways = []
+    for setting in settings:
+        left, equals, values = setting.partition("=")
+        ways.append([f"{left}{equals}{value}" for value in _values(values)])
+    if all(len(way) == 1 for way in ways):
+        raise HyperbenchError(
+            "--sweep goes through the values of settings, and no setting has several: give them "
+            "as in --set width=64,128."
+        )
+    return [list(point) for point in itertools.product(*ways)]
+
+
+def _values(text: str) -> list[str]:
+    """The values in a text, as they stand there."""
+    try:
+        node = yaml.compose(f"[{text}]", YamlLoader)
+    except (yaml.YAMLError, RecursionError):
+        return [text]
+    items = node.value if isinstance(node, yaml.SequenceNode) else ()
+    return [text[i.start_mark.index - 1 : i.end_mark.index - 1] for i in items] or [text]
 
 
 def settings_of(settings: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -30,7 +30,8 @@ from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
 from hyperbench.seeding import child_seed, content_hash
 
-_ROW = {"method", "method_version", "config", "device", "shuffled_spec", "family"}
+_FAULTS = {"shuffled_spec", "spec_noise", "hidden_feature"}
+_ROW = {"method", "method_version", "config", "device", "family", *_FAULTS}
 """What runs of one row and family have in common."""
 
 

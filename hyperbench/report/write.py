@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.files import write_file
-from hyperbench.records.find import find_runs
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
@@ -20,6 +20,7 @@ def write_report(
     figures: Path | None,
     videos: bool,
     tell: Callable[[str], None],
+    choice: Choice = EVERYTHING,
 ) -> list[Path]:
     """Write the page, the figures, or both, of the runs in some folders.
 
@@ -29,6 +30,7 @@ def write_report(
         figures: the folder of PDFs; None for none.
         videos: whether to film policies for the page.
         tell: receives lines on what is being done.
+        choice: which of these runs.
 
     Returns:
         The files written.
@@ -39,7 +41,7 @@ def write_report(
     """
     wanted = [("jinja2", "plotly") if page else (), ("matplotlib",) if figures else ()]
     require(*(package for packages in wanted for package in packages))
-    contents = read_content(find_runs(folders))
+    contents = read_content(find_chosen(folders, choice))
     written = []
     if page is not None:
         clips = {
