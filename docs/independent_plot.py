@@ -9,8 +9,8 @@ from hyperbench_locomotion.experts.evaluate import card_path
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-UNITS = {"cheetah": "m/s", "finger": "rad/s"}
-figure, panels = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
+UNITS = {"cheetah": "m/s", "walker": "m/s", "finger": "rad/s"}
+figure, panels = plt.subplots(1, 3, figsize=(12, 3.2), sharey=True)
 for (body, unit), panel in zip(UNITS.items(), panels, strict=True):
     for suite, label in (("locomotion", "expert"), ("independent", "demonstrator of its own")):
         card = json.loads(card_path(f"{suite}/{body}-speed-v1").read_text())

@@ -53,7 +53,7 @@ INDEPENDENT = tuple(
         arguments={"body": body},
         requires=("mujoco", "hyperbench_mujoco"),
     )
-    for body in ("cheetah", "finger")
+    for body in ("cheetah", "walker", "finger")
 )
 
 INVERSION = FamilyEntry(

@@ -65,7 +65,7 @@ def test_each_task_has_its_own_training_or_a_pool_of_several(family):
 
 
 @pytest.mark.parametrize("protocol", [STANDARD, GAP], ids=lambda protocol: protocol.id)
-@pytest.mark.parametrize("body", ["cheetah", "finger"])
+@pytest.mark.parametrize("body", ["cheetah", "walker", "finger"])
 def test_the_same_tasks_are_source_validation_and_target_as_in_locomotion(body, protocol):
     own, others = shipped.IndependentFamily(body), LocomotionFamily("locomotion", body, ("speed",))
     for seed in range(3):
