@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
-from hyperbench.cli.options import DataDir, Threads, data_dir_or_cache, expand
+from hyperbench.cli.options import DataDir, Threads, expand
 from hyperbench.cli.plug_in import Plugins
+from hyperbench.disk import data_dir_or_cache
 
 Folders = Annotated[
     list[Path], typer.Argument(help="Folders that `run` wrote, or committed boards.")

@@ -14,11 +14,11 @@ from hyperbench.cli.options import (
     OutputDir,
     Settings,
     Suite,
-    data_dir_or_cache,
     expand,
     protocol_named,
 )
 from hyperbench.cli.plug_in import Plugins, plug_in
+from hyperbench.disk import data_dir_or_cache
 
 
 @app.command()

@@ -23,7 +23,6 @@ from hyperbench.cli.options import (
     Settings,
     Suite,
     Threads,
-    data_dir_or_cache,
     debugging,
     expand,
     goes_on,
@@ -32,6 +31,7 @@ from hyperbench.cli.options import (
     read_config,
 )
 from hyperbench.cli.plug_in import Plugins
+from hyperbench.disk import data_dir_or_cache
 
 
 @app.command()

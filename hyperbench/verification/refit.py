@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -62,7 +63,7 @@ def refit_run(run: StoredRun, registry: Registry, site: Site, notify: Notify) ->
         return Refit(record=record, outcome="impossible", why=why)
     planned = Run.model_validate({name: getattr(record, name) for name in Run.model_fields})
     with TemporaryDirectory() as folder:
-        elsewhere_run = Site(Path(folder), site.data, site.num_threads, site.plugins)
+        elsewhere_run = replace(site, runs=Path(folder))
         try:
             made = execute(planned, elsewhere_run, notify, registry=registry)
         except HyperbenchError as error:
