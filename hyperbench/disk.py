@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from hyperbench.errors import StorageError, one_line
+from hyperbench.errors import HyperbenchError, StorageError, one_line
 
 _HINTS = {
     errno.ENOSPC: "Make room there, and the same command goes on.",

@@ -10,10 +10,11 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.generator import PolicyGenerator
 from hyperbench.protocol import EvalProtocol
-from hyperbench.registry import Given, Registry, installed, plugged_in
+from hyperbench.registry import Registry, installed, plugged_in
 from hyperbench.registry.files import given_plugins
 from hyperbench.registry.given import given_family, given_kinds, given_method
 from hyperbench.registry.names import Names
+from hyperbench.registry.plugins import Given
 from hyperbench.run import spelled
 
 Settings = Mapping[str, Any] | Sequence[str]
@@ -25,14 +26,16 @@ class Asked:
     Args:
         methods: names, classes, functions or objects.
         families: names of suites or families, classes or objects.
+        beside: policies whose kind may be decorated beside their class.
 
     Raises:
         HyperbenchError: something is neither a method nor a family.
     """
 
-    def __init__(self, methods: Sequence[Any], families: Sequence[Any]) -> None:
+    def __init__(self, methods: Sequence[Any], families: Sequence[Any], beside: Any = None) -> None:
         self._given: dict[tuple[str, str], Given] = {}
         registry = installed()
+        self._take_kinds(type(beside), registry)
         self._methods = [self._method(made, registry) for made in methods]
         self._families = [name for made in families for name in self._family(made, registry)]
 
@@ -46,12 +49,12 @@ class Asked:
         return plugged_in(given_plugins(), self.given)
 
     def methods(self) -> list[tuple[str, list[str]]]:
-        """Names of methods, and what an object's own config says; to be asked where they are known."""
+        """Names of methods, and what an object's own config says, once they are known."""
         names = installed().methods
         return [(_name(names, name), settings) for name, settings in self._methods]
 
     def families(self) -> list[str]:
-        """Names of suites and families; to be asked where they are known."""
+        """Names of suites and families, once they are known."""
         return [_name(installed().families, name) for name in self._families]
 
     def stays(self, name: str) -> str:
@@ -84,12 +87,15 @@ class Asked:
         return found or [self._take(each, made, registry) for each in given_family(made)]
 
     def _take(self, given: Given, made: Any, registry: Registry) -> str:
-        beside = made if hasattr(made, "__qualname__") else type(made)
-        targets = {entry.target for entry in registry.policy_kinds.values()}
-        for one in (given, *given_kinds(beside)):
-            if one is given or one.entry.target not in targets:
-                self._given[type(one.entry).__name__, _key(one)[1]] = one
+        self._given["", _key(given)[1]] = given
+        self._take_kinds(made if hasattr(made, "__qualname__") else type(made), registry)
         return f"{given.owner}:{_key(given)[1]}"
+
+    def _take_kinds(self, beside: Any, registry: Registry) -> None:
+        known = {entry.target for entry in registry.policy_kinds.values()}
+        for kind in given_kinds(beside):
+            if kind.entry.target not in known:
+                self._given["kind", _key(kind)[1]] = kind
 
 
 def _key(given: Given) -> tuple[str, str]:

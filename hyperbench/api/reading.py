@@ -62,9 +62,7 @@ def load_demonstrations(
     site = Site(Path(), data_root(data_dir), num_cores())
     found = dataset(family, num_episodes, site.data)
     code = installed().fingerprints(family.info.id).family
-    demonstrations, _ = demonstrations_of(
-        family, tasks, found, code, site, ignore, family.info.id
-    )
+    demonstrations, _ = demonstrations_of(family, tasks, found, code, site, ignore, family.info.id)
     return demonstrations
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -23,8 +24,9 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.executors import Site
 from hyperbench.records.find import find_runs
 from hyperbench.records.gather import gather
-from hyperbench.registry import Given, plugged_in
+from hyperbench.registry import plugged_in
 from hyperbench.registry.files import given_plugins
+from hyperbench.registry.plugins import Given
 from hyperbench.report.write import write_report
 from hyperbench.table import html_table
 from hyperbench.threads import num_cores
@@ -108,11 +110,11 @@ class Results:
         parts = []
         for run in runs:
             record = run.record
-            part = pd.DataFrame(run.episodes())
             tasks = pd.DataFrame(
                 [{"task": t.key, **t.features, "region": t.region} for t in record.targets]
             )
-            about = {
+            part = tasks.merge(pd.DataFrame(run.episodes()), on="task")
+            about: dict[str, Any] = {
                 "protocol": record.protocol.id,
                 "method": labels[record.key],
                 "family": record.family,
@@ -120,8 +122,9 @@ class Results:
                 "fit_seed": record.seeds.fit,
                 "run": record.key,
             }
-            parts.append(tasks.merge(part, on="task").assign(**about))
-            parts[-1] = parts[-1][[*about, *parts[-1].columns.drop([*about])]]
+            for place, (name, value) in enumerate(about.items()):
+                part.insert(place, name, value)
+            parts.append(part)
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     def compare(self, one: str, other: str) -> BoardComparison:

@@ -104,6 +104,13 @@ Suite = Annotated[
 Protocol = Annotated[
     str, typer.Option("--protocol", "-p", envvar="HYPERBENCH_PROTOCOL", help="The rules.")
 ]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HYPERBENCH_SEEDS",
+        help="How many pairs of split and fit seed, or the seeds, e.g. 0,1,2.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.row import Board
 from hyperbench.boards.tables import json_text
 from hyperbench.commands.executing import Place, watched
 from hyperbench.commands.growing import GrowingBoard
@@ -27,6 +28,7 @@ from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
+from hyperbench.run import Run
 from hyperbench.view.boards import print_boards
 from hyperbench.view.console import (
     LeftOut,
@@ -143,15 +145,19 @@ def run_command(
         tell_failures(failed, site.runs, debug)
         return left_out.number + len(failed)
     boards = make_boards([output_dir / run.key for run in runs])
+    show_boards(boards, output_dir, as_json)
+    tell_failures(failed, site.runs, debug)
+    return left_out.number + sum(len(board.failures) for board in boards)
+
+
+def show_boards(boards: Sequence[Board], output_dir: Path, as_json: bool) -> None:
+    """Show boards on standard output, and say where their records are."""
     with output_that_may_fail(f"hyperbench leaderboard {output_dir.resolve()}"):
         if as_json:
             print(json_text(boards), end="")
         else:
             print_boards(boards, out)
-            line = f"Records: {output_dir.resolve()}"
-            print_line(line, out)
-    tell_failures(failed, site.runs, debug)
-    return left_out.number + sum(len(board.failures) for board in boards)
+            print_line(f"Records: {output_dir.resolve()}", out)
 
 
 def measured(

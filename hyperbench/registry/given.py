@@ -85,8 +85,8 @@ def given_family(made: Any) -> list[Given]:
         return [_given(entry, made) for entry in entries]
     if not (isinstance(made, type) and issubclass(made, TaskFamily)):
         raise HyperbenchError(
-            f"{made!r} is no family. Give the name of a suite or a family, a TaskFamily, its class, "
-            "or a function below @hb.register_family."
+            f"{made!r} is no family. Give the name of a suite or a family, a TaskFamily, its "
+            "class, or a function below @hb.register_family."
         )
     info = made.info if hasattr(made, "info") else made().info
     return [_given(FamilyEntry(info.id, _target(made), info.summary), made)]
@@ -152,7 +152,7 @@ def _is_importable(made: Any) -> bool:
 
 
 def _file(made: Any, place: Path | None) -> PluginFile | None:
-    """The script or single module of something, or else the lines that made it, as of a notebook."""
+    """The script or module of something, or else the lines that made it, as of a notebook."""
     with suppress(Exception):  # it is typed, or the file is gone
         if place is not None and place.is_file():
             return PluginFile.read(place)

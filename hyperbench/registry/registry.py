@@ -217,9 +217,8 @@ class Registry:
             if name not in names:
                 return None
             owner, entry = names.claim(name)
-            if owner.given is not None:
-                return owner.given.code
-            return fingerprint(entry.target, owner.distribution)
+            given = owner.given
+            return given.code if given else fingerprint(entry.target, owner.distribution)
 
         return Fingerprints(method=of(self.methods, method), family=of(self.families, family))
 

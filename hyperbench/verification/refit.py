@@ -85,6 +85,8 @@ def refit_run(run: StoredRun, registry: Registry, site: Site, notify: Notify) ->
 def _obstacle(record: RunRecord, registry: Registry) -> str:
     if record.status != "ok" or POLICIES not in record.sha256:
         return "the run generated no policies that were stored"
+    if not record.is_fitted:
+        return "its policies were handed in"
     try:
         entry = registry.method_entry(record.method)
     except HyperbenchError as error:
