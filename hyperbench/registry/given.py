@@ -134,7 +134,7 @@ def _given(entry: Any, made: Any) -> Given:
         entry,
         made,
         owner,
-        code or sha256(code_of(what).encode()).hexdigest()[:16],
+        code or sha256(code_of(_parts(what)).encode()).hexdigest()[:16],
         _file(what, place),
         place,
     )
@@ -142,6 +142,13 @@ def _given(entry: Any, made: Any) -> Given:
         return replace(given, packed=cloudpickle.dumps(made))
     except Exception as error:  # whatever a stranger's object raises when it is copied
         return replace(given, why_not=one_line(error))
+
+
+def _parts(made: Any) -> Any:
+    """What of something decides what it does; tasks and info are known, and set by the registry."""
+    if hasattr(made, "__qualname__"):
+        return made
+    return type(made), {n: v for n, v in vars(made).items() if n not in ("info", "tasks")}
 
 
 def _is_importable(made: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -26,7 +26,7 @@ def code_of(made: Any) -> str:
     module. Comments, layout and where it stands do not count. What is installed is told by its
     name; another version of Python compiles otherwise, and spells otherwise.
     """
-    return repr(_Speller().spell(made, is_first=True))
+    return repr(_Speller().spell(made))
 
 
 class _Speller:
@@ -36,7 +36,7 @@ class _Speller:
         self._turns: dict[int, int] = {}
         self._alive: list[Any] = []  # so that no other thing takes its place in memory
 
-    def spell(self, made: Any, *, is_first: bool = False) -> Any:
+    def spell(self, made: Any) -> Any:
         if made is None or isinstance(made, bool | int | float | complex | str | bytes):
             return made
         if id(made) in self._turns:
@@ -67,7 +67,9 @@ class _Speller:
         if isinstance(made, type):
             return self._class(made) if _is_own(made.__module__) else _name(made)
         kind = type(made)
-        if is_first or is_dataclass(made) or _is_own(kind.__module__):
+        if is_dataclass(made):
+            return [self.spell(kind), [self.spell(getattr(made, f.name)) for f in fields(made)]]
+        if _is_own(kind.__module__):
             return [self.spell(kind), self.spell(getattr(made, "__dict__", {}))]
         return _name(kind)
 
