@@ -283,6 +283,7 @@ def test_a_file_of_the_documentation_passes_its_check(
         assert check_command(str(file), small)
 
 
+@pytest.mark.thorough  # runs and a fit; what it shows test_python shows of a smaller family
 def test_the_page_of_python_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_this_process: None, demonstrations_dir: Path
 ) -> None:
