@@ -128,7 +128,16 @@ def test_what_is_finished_is_not_repeated_until_its_code_changes(places, capsys)
 
 def test_the_command_line_goes_on_where_python_was(places, capsys):
     hb.bench("random", "pointmass", baselines=False, **places)
-    words = "run -m random -s pointmass --no-baselines --dry-run --output-dir".split()
+    words = [
+        "run",
+        "-m",
+        "random",
+        "-s",
+        "pointmass",
+        "--no-baselines",
+        "--dry-run",
+        "--output-dir",
+    ]
     words += [str(places["output_dir"]), "--data-dir", str(places["data_dir"])]
     done = CliRunner().invoke(app, words)
     assert done.output.count("finished") == 5
