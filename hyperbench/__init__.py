@@ -8,14 +8,30 @@ from hyperbench.hookspecs import hookimpl, register_family, register_method, reg
 __version__ = "0.1.0"
 __all__ = [
     "GymnasiumFamily",
+    "Results",
     "__version__",
+    "bench",
     "hookimpl",
+    "judge",
+    "load_demonstrations",
+    "load_family",
+    "load_results",
+    "make_split",
     "register_family",
     "register_method",
     "register_policy_kind",
 ]
 
-_LATER = {"GymnasiumFamily": "hyperbench.adapters"}
+_LATER = {
+    "GymnasiumFamily": "hyperbench.adapters",
+    "Results": "hyperbench.api.results",
+    "bench": "hyperbench.api.measure",
+    "judge": "hyperbench.api.judging",
+    "load_demonstrations": "hyperbench.api.reading",
+    "load_family": "hyperbench.api.reading",
+    "load_results": "hyperbench.api.results",
+    "make_split": "hyperbench.api.reading",
+}
 """Where names are that are imported when they are asked for: completion loads no Gymnasium."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from hyperbench.errors import StorageError, one_line
+from hyperbench.errors import HyperbenchError, StorageError, one_line
 
 _HINTS = {
     errno.ENOSPC: "Make room there, and the same command goes on.",
@@ -104,3 +104,21 @@ def link_to_nowhere(place: Path) -> Path | None:
     """The link above a place, or the place itself, that leads to nothing; None if none does."""
     above = (place, *place.parents)
     return next((path for path in above if path.is_symlink() and not path.exists()), None)
+
+
+def data_dir_or_cache(given: Path | None) -> Path:
+    """Where demonstrations are: the folder given, or the user's cache.
+
+    Raises:
+        HyperbenchError: none is given, and the user has no home.
+    """
+    import platformdirs
+
+    if given is not None:
+        return given
+    try:
+        return Path(platformdirs.user_cache_dir("hyperbench")) / "demonstrations"
+    except RuntimeError as error:
+        raise HyperbenchError(
+            f"There is no place for demonstrations ({error}): give one with --data-dir."
+        ) from error

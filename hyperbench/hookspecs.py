@@ -144,7 +144,7 @@ def register_method(name: str, *, summary: str = "", **details: Any) -> Callable
             from hyperbench.registry.functions import method_of  # late: it needs NumPy
 
             method = method_of(method)
-        entry = MethodEntry(name, _target(method), summary or _first_line(method), **details)
+        entry = MethodEntry(name, _target(method), summary or first_line(method), **details)
         return _with_entry(method, entry)
 
     return register
@@ -195,7 +195,8 @@ def _target(registered: Any) -> str:
     return f"{registered.__module__}:{registered.__qualname__}"
 
 
-def _first_line(registered: Any) -> str:
+def first_line(registered: Any) -> str:
+    """First line of a docstring, without its full stop; empty where there is none."""
     return (registered.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 

@@ -75,12 +75,15 @@ class Run(BaseModel):
     where there is any."""
     hidden_feature: str | None = None
     """The feature of target tasks that is shown in the middle of its range: a control."""
+    policies: str | None = None
+    """Content hash of the policies that were handed in under the name ``method``; None where they
+    are a method's, or an arm's."""
 
     @property
     def label(self) -> str:
         """The run for people: method, family and seeds."""
         seeds = f"split {self.seeds.split}"
-        if not self.is_arm:
+        if self.is_fitted:
             seeds += f", fit {self.seeds.fit}"
         return f"{self.row_label} on {self.family} ({seeds})"
 
@@ -102,14 +105,22 @@ class Run(BaseModel):
         notes = ["shuffled-spec"] if self.shuffled_spec else []
         notes += [f"spec-noise {self.spec_noise:g}"] if self.spec_noise else []
         notes += [f"hidden {self.hidden_feature}"] if self.hidden_feature is not None else []
-        if self.protocol.track == "few-shot" and self.track == "zero-shot" and not self.is_arm:
+        if self.protocol.track == "few-shot" and self.track == "zero-shot" and self.is_fitted:
             notes.append("zero-shot")
         return f"{label} ({', '.join(notes)})" if notes else label
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether a method is fitted: neither an arm is played, nor what was handed in."""
+        return not self.is_arm and self.policies is None
+
+    @property
     def is_control(self) -> bool:
-        """Whether it knows more or less than a method may: an arm, or faulty specs."""
-        return self.is_arm or self.is_faulty
+        """Whether it knows more or less than a method may, or nobody knows what it knows.
+
+        That is an arm, faulty specs, and policies that were handed in.
+        """
+        return not self.is_fitted or self.is_faulty
 
     @property
     def is_faulty(self) -> bool:
@@ -135,7 +146,7 @@ class Run(BaseModel):
             info: of the run's family, as it was when the run was planned.
             tasks: all of the family's.
         """
-        is_played = self.is_arm and info.has_demonstrators
+        is_played = not self.is_fitted and info.has_demonstrators
         identity: dict[str, Any] = {
             "method": self.method,
             "method_version": self.method_version,
@@ -146,7 +157,7 @@ class Run(BaseModel):
             "tasks": [task.key for task in tasks],
             "protocol": self.protocol.rules_hash,
             "split_seed": self.seeds.split,
-            "fit_seed": None if self.is_arm else self.seeds.fit,
+            "fit_seed": self.seeds.fit if self.is_fitted else None,
             "device": self.device,
             "demonstrations": None if is_played else self.demonstrations,
             "arithmetic": ARITHMETIC,
@@ -161,4 +172,6 @@ class Run(BaseModel):
             identity["spec_noise"] = self.spec_noise
         if self.hidden_feature is not None:
             identity["hidden_feature"] = self.hidden_feature
+        if self.policies is not None:
+            identity["policies"] = self.policies
         return content_hash(identity)

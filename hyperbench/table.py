@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 
 MISSING = "–"
@@ -47,6 +48,27 @@ def markdown_table(table: Table) -> str:
         name = f"*{row[0]}*" if dim else row[0]
         lines.append(_pipes((name.replace("|", "\\|"), *row[1:])))
     return "\n".join(lines)
+
+
+def html_table(table: Table) -> str:
+    """One table for a notebook, under its title."""
+
+    def row(cells: tuple[str, ...], name: str, style: str = "") -> str:
+        first, *rest = (html.escape(cell) for cell in cells)
+        left = f'<{name} style="text-align: left">{first}</{name}>'
+        return f"<tr{style}>{left}{''.join(f'<{name}>{cell}</{name}>' for cell in rest)}</tr>"
+
+    lines = [
+        row(cells, "td", ' style="opacity: 0.6"' if dim else "")
+        for cells, dim in zip(table.rows, table.dimmed, strict=True)
+    ]
+    return "\n".join(
+        [
+            f"<table><caption>{html.escape(table.title)}</caption>",
+            f"<thead>{row(table.header, 'th')}</thead>",
+            *("<tbody>", *lines, "</tbody></table>"),
+        ]
+    )
 
 
 def latex_table(table: Table) -> str:

@@ -38,6 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "commands": {"testing", "tuning", "verification", "view"},
     "testing": {"measuring", "statistics", "verification"},
     "cli": {"commands", "report"},
+    "api": {"commands", "report"},
 }
 DOOR = {"executors", "policy", "registry", "rollout"}
 """Folders that count as the top level: a noun there that needs several files."""

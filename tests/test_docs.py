@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from hyperbench import cli, hookspecs, registry
 from hyperbench.commands.check import check_command
@@ -280,6 +281,22 @@ def test_a_file_of_the_documentation_passes_its_check(
     with registry.plugged_in([str(file)]):
         small = [] if "LearnedGenerator" not in text else ["num_steps=5", "policy_width=16"]
         assert check_command(str(file), small)
+
+
+@pytest.mark.thorough  # runs and a fit; what it shows test_python shows of a smaller family
+def test_the_page_of_python_runs_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_this_process: None, demonstrations_dir: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(demonstrations_dir))
+    page = ROOT / "docs" / "python.md"
+    namespace: dict[str, Any] = {"__name__": "python_md"}
+    for text in blocks(page, "python"):
+        exec(compile(text, page.name, "exec"), namespace)
+    (command,) = (text.split() for text in blocks(page, "sh"))
+    done = CliRunner().invoke(cli.app, command[1:])
+    assert done.exit_code == 0, done.output
+    assert "mine" in done.output
 
 
 def test_the_example_suite_registers() -> None:

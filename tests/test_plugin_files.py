@@ -219,7 +219,7 @@ def test_a_row_keeps_its_file_and_is_verified_with_it(file, tmp_path, hyperbench
     file.write_text(f"{KNN}\n# Edited.\n")
     status, told = hyperbench("verify", run, "--plugin", file)
     assert status == 0
-    assert "knn.py given with --plugin is not the one on record" in told
+    assert "knn.py that is plugged in is not the one on record" in told
 
 
 def test_a_function_is_a_method_that_cannot_be_saved(file, tmp_path):

@@ -163,18 +163,18 @@ def _check_complete(records: Sequence[RunRecord], protocol: EvalProtocol) -> Non
     """Refuse rows that lack a seed or a family: they would be compared over other tasks."""
     families = {record.family: record.family_info for record in records}
     labels = method_labels(records)
-    is_arm = {labels[record.key]: record.is_arm for record in records}
-    is_arm |= {arm: True for info in families.values() for arm in arms_of(info)}
+    is_fitted = {labels[record.key]: record.is_fitted for record in records}
+    is_fitted |= {arm: False for info in families.values() for arm in arms_of(info)}
     found = {
         (labels[record.key], record.family, _counted(record, record.seeds)) for record in records
     }
     missing = [
         f"{method} on {family} (split {seeds.split}, fit {seeds.fit})"
-        for method in sorted(is_arm)
+        for method in sorted(is_fitted)
         for family in sorted(families)
         if method not in RESERVED or method in arms_of(families[family])
         for seeds in protocol.seeds
-        if (method, family, _of_arm(seeds) if is_arm[method] else seeds) not in found
+        if (method, family, seeds if is_fitted[method] else _of_arm(seeds)) not in found
     ]
     if missing:
         raise DataError(
@@ -209,11 +209,11 @@ def _check_code(records: Sequence[RunRecord]) -> None:
 
 
 def _counted(record: RunRecord, seeds: SeedPair) -> SeedPair:
-    return _of_arm(seeds) if record.is_arm else seeds
+    return seeds if record.is_fitted else _of_arm(seeds)
 
 
 def _of_arm(seeds: SeedPair) -> SeedPair:
-    """Arms learn nothing: one run serves all fits on a split."""
+    """Seeds of what learns nothing, as arms: one run serves all fits on a split."""
     return SeedPair(split=seeds.split, fit=0)
 
 

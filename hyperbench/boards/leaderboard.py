@@ -148,7 +148,7 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
 
 def _budget_notes(part: BoardTable) -> tuple[str, ...]:
     """How long fits were, where the protocol says so, and whom that does not bind."""
-    records = [run.record for run in part.runs if not run.record.is_arm]
+    records = [run.record for run in part.runs if run.record.is_fitted]
     steps = {record.protocol.num_steps for record in records} - {None}
     if not steps:
         return ()
@@ -200,6 +200,11 @@ def _origin_notes(runs: Sequence[StoredRun], gathered: Gathered) -> tuple[str, .
                 f"{method} asked for actions outside of their bounds in {clipped:,} steps: they "
                 "were clipped."
             )
+    if handed_in := sorted({labels[r.key] for r in records if r.policies is not None}):
+        notes.append(
+            "Policies that were handed in: nothing was fitted here, and nobody can tell whether "
+            f"they know more than specs, so they have no rank: {', '.join(handed_in)}."
+        )
     unstored = {labels[r.key]: r.not_stored for r in records if r.not_stored is not None}
     if unstored:
         why = ", ".join(f"{label} ({reason})" for label, reason in sorted(unstored.items()))

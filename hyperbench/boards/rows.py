@@ -83,8 +83,8 @@ def _num_missing(
     method: MethodRuns, labels: Mapping[str, str], expected: set[tuple[str, int, int]]
 ) -> int:
     """How many of the expected runs have no record, not even of a failure."""
-    # An arm has one run for each split, whatever is fitted on it.
-    num_fields = 2 if method.records[0].is_arm else 3
+    # What is not fitted has one run for each split, whatever else is fitted on it.
+    num_fields = 3 if method.records[0].is_fitted else 2
     found = {
         (labels[record.key], record.seeds.split, record.seeds.fit)[:num_fields]
         for record in method.records

@@ -160,11 +160,11 @@ def score_arrays(runs: Sequence[StoredRun]) -> dict[str, npt.NDArray[np.float64]
     records = [run.record for run in runs]
     labels = method_labels(records)
     # Arms do not depend on the fit seed: several pairs may share one run of theirs.
-    pairs = {(r.seeds.split, r.seeds.fit) for r in records if not r.is_arm}
+    pairs = {(r.seeds.split, r.seeds.fit) for r in records if r.is_fitted}
     due = {
         (labels[r.key], split, fit)
         for r in records
-        for split, fit in ({(r.seeds.split, r.seeds.fit)} if r.is_arm else pairs)
+        for split, fit in (pairs if r.is_fitted else {(r.seeds.split, r.seeds.fit)})
     }
     rows_of: dict[str, list[npt.NDArray[np.float64]]] = {}
     for method, split, fit in sorted(due):

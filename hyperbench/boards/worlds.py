@@ -128,6 +128,8 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
         names[alike(record)] = min(said, names.get(alike(record), said))
 
     def variant(record: RunRecord) -> str:
+        if record.policies is not None:
+            return f"handed in {record.policies[:6]}"
         return f"version {record.method_version}, {record.device}, settings {settings[record.key]}"
 
     return _labels(records, lambda record: names[alike(record)][1], variant)

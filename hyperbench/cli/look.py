@@ -18,11 +18,11 @@ from hyperbench.cli.options import (
     Settings,
     Suite,
     choice_of,
-    data_dir_or_cache,
     expand,
     protocol_named,
 )
 from hyperbench.cli.plug_in import Plugins, plug_in
+from hyperbench.disk import data_dir_or_cache
 
 
 @app.command()

@@ -21,10 +21,10 @@ from hyperbench.cli.options import (
     OutputDir,
     Protocol,
     Scheduler,
+    Seeds,
     Settings,
     Suite,
     Threads,
-    data_dir_or_cache,
     debugging,
     place_of,
     protocol_named,
@@ -32,6 +32,7 @@ from hyperbench.cli.options import (
 )
 from hyperbench.cli.plug_in import Plugins
 from hyperbench.cli.stopping import goes_on
+from hyperbench.disk import data_dir_or_cache
 
 
 @app.command()
@@ -44,13 +45,7 @@ def run(
     suite: Suite,
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Protocol = "quick-v2",
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            envvar="HYPERBENCH_SEEDS",
-            help="How many pairs of split and fit seed, or the seeds, e.g. 0,1,2.",
-        ),
-    ] = None,
+    seeds: Seeds = None,
     split_seeds: Annotated[
         str | None,
         typer.Option(

@@ -99,6 +99,13 @@ Suite = Annotated[
 Protocol = Annotated[
     str, typer.Option("--protocol", "-p", envvar="HYPERBENCH_PROTOCOL", help="The rules.")
 ]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HYPERBENCH_SEEDS",
+        help="How many pairs of split and fit seed, or the seeds, e.g. 0,1,2.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -261,21 +268,3 @@ def protocol_named(
             "--seeds names pairs, --split-seeds and --fit-seeds are crossed: give one or the other."
         )
     return protocol.with_seeds(seeds)
-
-
-def data_dir_or_cache(given: Path | None) -> Path:
-    """Where demonstrations are: the folder given, or the user's cache.
-
-    Raises:
-        HyperbenchError: none is given, and the user has no home.
-    """
-    import platformdirs
-
-    if given is not None:
-        return given
-    try:
-        return Path(platformdirs.user_cache_dir("hyperbench")) / "demonstrations"
-    except RuntimeError as error:
-        raise HyperbenchError(
-            f"There is no place for demonstrations ({error}): give one with --data-dir."
-        ) from error

@@ -16,10 +16,10 @@ from hyperbench.cli.options import (
     Folders,
     Threads,
     choice_of,
-    data_dir_or_cache,
     expand,
 )
 from hyperbench.cli.plug_in import Plugins
+from hyperbench.disk import data_dir_or_cache
 
 
 @app.command()

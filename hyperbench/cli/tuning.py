@@ -19,7 +19,6 @@ from hyperbench.cli.options import (
     Protocol,
     Scheduler,
     Settings,
-    data_dir_or_cache,
     debugging,
     expand,
     place_of,
@@ -27,6 +26,7 @@ from hyperbench.cli.options import (
 )
 from hyperbench.cli.plug_in import Plugins
 from hyperbench.cli.stopping import goes_on
+from hyperbench.disk import data_dir_or_cache
 
 
 @app.command()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.row import Board
 from hyperbench.boards.tables import json_text
 from hyperbench.commands.executing import Place, watched
 from hyperbench.commands.growing import GrowingBoard
@@ -26,6 +28,7 @@ from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
+from hyperbench.run import Run
 from hyperbench.view.boards import print_boards
 from hyperbench.view.console import (
     LeftOut,
@@ -128,54 +131,95 @@ def run_command(
     num_planned = len(runs)
     if shard is not None:
         runs = shard.of(runs)
-    found = standings(runs, output_dir, registry)
-    due = {one.run.key for one in found if one.is_due(keep=keep, again=again)}
-    if dry_run and as_json:
-        print(json.dumps([_planned(one, one.run.key in due) for one in found], indent=1))
-        return left_out.number
     if dry_run:
-        rows = [(one.run.key, _state(one, one.run.key in due), one.run.label) for one in found]
-        print_listing(f"{len(runs)} runs under {protocol.id}", rows, out)
+        _show_plan(standings(runs, output_dir, registry), protocol, keep, again, as_json)
         return left_out.number
-    kept = [one for one in found if one.run.key not in due]
-    _tell(found, kept, output_dir)
-    failed: list[RunRecord] = []
-    if due:
-        executor = place.make(registry)
-        log = EventLog(events) if events else None
-        check_writable(output_dir, _REMEDY)
-        site = Site(
-            output_dir.absolute(),
-            data_dir.absolute(),
-            timeout=timeout,
-            checkpoint_seconds=checkpoint_seconds,
-            keep=keep,
-        )
-        if not has_locks(site.runs):
-            print_line(_NO_LOCKS.format(output_dir), err)
-        write_plan(runs, site.runs, _REMEDY)
-        pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
-        # A part of a plan makes no board.
-        growing = GrowingBoard(runs if shard is None else (), due, output_dir, log or ignore)
-        failed = _execute(pending, executor, site, log, growing)
+    site = Site(
+        output_dir.absolute(),
+        data_dir.absolute(),
+        timeout=timeout,
+        checkpoint_seconds=checkpoint_seconds,
+        keep=keep,
+    )
+    # A part of a plan makes no board.
+    failed = measured(
+        runs, partial(place.make, registry), site, again=again, events=events, grows=shard is None
+    )
     if shard is not None:
         print_line(
             f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
             f"{output_dir.resolve()}. Join the shards with: hyperbench merge",
             out,
         )
-        _tell_failures(failed, output_dir.absolute(), debug)
+        tell_failures(failed, site.runs, debug)
         return left_out.number + len(failed)
     boards = make_boards([output_dir / run.key for run in runs])
+    show_boards(boards, output_dir, as_json)
+    tell_failures(failed, site.runs, debug)
+    return left_out.number + sum(len(board.failures) for board in boards)
+
+
+def show_boards(boards: Sequence[Board], output_dir: Path, as_json: bool) -> None:
+    """Show boards on standard output, and say where their records are."""
     with output_that_may_fail(f"hyperbench leaderboard {output_dir.resolve()}"):
         if as_json:
             print(json_text(boards), end="")
         else:
             print_boards(boards, out)
-            line = f"Records: {output_dir.resolve()}"
-            print_line(line, out)
-    _tell_failures(failed, output_dir.absolute(), debug)
-    return left_out.number + sum(len(board.failures) for board in boards)
+            print_line(f"Records: {output_dir.resolve()}", out)
+
+
+def measured(
+    runs: Sequence[Run],
+    make_executor: Callable[[], Executor],
+    site: Site,
+    *,
+    again: bool = False,
+    events: Path | None = None,
+    grows: bool = True,
+) -> list[RunRecord]:
+    """Carry out those of some runs that are not finished, and say which are.
+
+    Args:
+        runs: as planned.
+        make_executor: where they are carried out; not called if there is nothing to do.
+        site: where demonstrations are and records go.
+        again: whether to measure finished runs again.
+        events: file to which events are added; None for none.
+        grows: whether boards of families are shown on the way.
+
+    Returns:
+        Records of those that failed, in the order of the plan.
+
+    Raises:
+        HyperbenchError: the executor cannot be made, or the folder of runs not be written.
+    """
+    found = standings(runs, site.runs, installed())
+    due = {one.run.key for one in found if one.is_due(keep=site.keep, again=again)}
+    _tell(found, [one for one in found if one.run.key not in due], site.runs)
+    if not due:
+        return []
+    executor = make_executor()
+    log = EventLog(events) if events else None
+    check_writable(site.runs, _REMEDY)
+    if not has_locks(site.runs):
+        print_line(_NO_LOCKS.format(site.runs), err)
+    write_plan(runs, site.runs, _REMEDY)
+    pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
+    growing = GrowingBoard(runs if grows else (), due, site.runs, log or ignore)
+    return _execute(pending, executor, site, log, growing)
+
+
+def _show_plan(
+    found: Sequence[Standing], protocol: EvalProtocol, keep: bool, again: bool, as_json: bool
+) -> None:
+    """Show what would be done, for people or programs."""
+    due = {one.run.key for one in found if one.is_due(keep=keep, again=again)}
+    if as_json:
+        print(json.dumps([_planned(one, one.run.key in due) for one in found], indent=1))
+        return
+    rows = [(one.run.key, _state(one, one.run.key in due), one.run.label) for one in found]
+    print_listing(f"{len(found)} runs under {protocol.id}", rows, out)
 
 
 def _state(found: Standing, is_due: bool) -> str:
@@ -242,7 +286,7 @@ def _execute(
     return sorted(failed, key=lambda record: places[record.key])
 
 
-def _tell_failures(failed: Sequence[RunRecord], output_dir: Path, debug: bool) -> None:
+def tell_failures(failed: Sequence[RunRecord], output_dir: Path, debug: bool) -> None:
     """Say where each failed run has its record, with its traceback."""
     for record in failed:
         hint = "" if debug or not record.traceback else "; --debug shows its traceback"

@@ -75,26 +75,11 @@ def verify_command(
         DataError: a folder does not exist or holds no run.
     """
     registry = installed()
-    runs = find_chosen(folders, choice, with_arms=False)
-    seed = secrets.randbits(_SEED_BITS) if seed is None else seed
-    num_threads = num_threads or num_cores()
-    verdicts = []
-    with progress_display({str(run): str(run) for run in runs}, err) as notify:
-        for run in runs:
-            emit(notify, str(run), "playing again")
-            verdict = verify_run(
-                run,
-                registry,
-                num_tasks=num_tasks,
-                seed=seed,
-                num_threads=num_threads,
-                tolerance=tolerance,
-                brought=partial(brought_to, data_dir=data_dir.absolute()),
-            )
-            verdicts.append(verdict)
-            status: Status = "ok" if verdict.is_sound else "failed"
-            emit(notify, str(run), "playing again", status=status)
-    site = Site(Path(), data_dir.absolute(), num_threads)
+    seed = drawn_seed() if seed is None else seed
+    site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
+    verdicts = verified(
+        find_chosen(folders, choice, with_arms=False), num_tasks, seed, tolerance, site
+    )
     refits = _refitted(verdicts, num_refits, seed, registry, site)
     if as_json:
         said = {"seed": seed, "runs": [_jsonable(v) for v in verdicts]}
@@ -104,6 +89,43 @@ def verify_command(
     else:
         _show(verdicts, num_tasks, seed, refits)
     return all(v.is_sound for v in verdicts) and all(refit.is_sound for refit in refits)
+
+
+def drawn_seed() -> int:
+    """A seed that nobody can know before."""
+    return secrets.randbits(_SEED_BITS)
+
+
+def verified(
+    runs: Sequence[Path], num_tasks: int | None, seed: int, tolerance: float | None, site: Site
+) -> list[Verdict]:
+    """Check some runs, and show how far that is.
+
+    Args:
+        runs: their folders, as ``find_runs`` lists them.
+        num_tasks: as for ``verify_run``, as are seed and tolerance.
+        seed: draws the tasks.
+        tolerance: of returns.
+        site: where demonstrations are, and how many physics threads there are.
+    """
+    registry = installed()
+    verdicts = []
+    with progress_display({str(run): str(run) for run in runs}, err) as notify:
+        for run in runs:
+            emit(notify, str(run), "playing again")
+            verdict = verify_run(
+                run,
+                registry,
+                num_tasks=num_tasks,
+                seed=seed,
+                num_threads=site.num_threads,
+                tolerance=tolerance,
+                brought=partial(brought_to, data_dir=site.data),
+            )
+            verdicts.append(verdict)
+            status: Status = "ok" if verdict.is_sound else "failed"
+            emit(notify, str(run), "playing again", status=status)
+    return verdicts
 
 
 def _refitted(

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from hyperbench.events import Notify
 from hyperbench.registry.files import given_plugins
+from hyperbench.registry.given import given_objects
+from hyperbench.registry.plugins import Given
 from hyperbench.threads import num_cores
 
 Item = TypeVar("Item")
@@ -27,6 +29,7 @@ class Site:
         num_threads: physics threads of each worker. Everything else runs on one thread, so that
             results do not depend on how many runs share the machine.
         plugins: files and classes that are plugged in here, and so in each worker.
+        given: what was handed over here in Python, and so in each worker.
         timeout: seconds that one item may take, demonstrations not counted; None for as long as it
             likes. ``Here`` cannot stop what takes longer.
         checkpoint_seconds: how much of a resumable fit may be lost when it is killed; 0 keeps its
@@ -38,6 +41,7 @@ class Site:
     data: Path
     num_threads: int = 1
     plugins: tuple[str, ...] = field(default_factory=given_plugins)
+    given: tuple[Given, ...] = field(default_factory=given_objects)
     timeout: float | None = None
     checkpoint_seconds: float = 60.0
     keep: bool = False

@@ -45,7 +45,7 @@ def serve(connection: Connection) -> None:
             answer: tuple[Said, Any]
             try:
                 function, item, site = cloudpickle.loads(packed)
-                use_plugins(site.plugins)
+                use_plugins(site.plugins, site.given)
                 tell("begun")
                 answer = ("result", function(item, site, partial(tell, "event")))
             except (KeyboardInterrupt, GeneratorExit):

@@ -94,7 +94,7 @@ def execute(run: Run, site: Site, notify: Notify, *, registry: Registry | None =
                 num_support=measured.num_support,
                 num_target_rollouts=measured.num_target_rollouts,
                 num_clipped=measured.table.num_clipped,
-                **_shared_entries(run, family, split, registry),
+                **shared_entries(run, family, split, registry),
             )
             policies = None if not_stored else cast(StorablePolicies | None, measured.policies)
             try:
@@ -204,7 +204,7 @@ def record_failure(
     registry = registry or installed()
     family = registry.make_family(run.family)
     split = run.protocol.split(family, run.seeds.split)
-    shared = _shared_entries(run, family, split, registry)
+    shared = shared_entries(run, family, split, registry)
     record = RunRecord(
         status="failed", error=error, traceback=traceback, not_stored=not_stored, **shared
     )
@@ -285,9 +285,10 @@ def measure(
     )
 
 
-def _shared_entries(
+def shared_entries(
     run: Run, family: TaskFamily, split: Split, registry: Registry
 ) -> dict[str, Any]:
+    """What records have in common, whatever became of the run."""
     return {
         **dict(run),  # a record begins with all that its run is
         "family_info": family.info,

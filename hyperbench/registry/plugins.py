@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,6 +69,43 @@ class PluginFile(BaseModel):
 
 
 @dataclass(frozen=True)
+class Given:
+    """A method, family or kind of policies that was handed over in Python, under no file's name.
+
+    Args:
+        entry: what it is registered as.
+        made: the class, or what makes the family.
+        owner: what stands in place of a distribution: the script, or ``__main__``.
+        code: fingerprint of its code; None where nobody can know.
+        file: the script, or the cell, as far as it can be read.
+        place: of the script.
+        packed: what travels to other processes, by ``cloudpickle``; None if it cannot.
+        why_not: why it cannot.
+    """
+
+    entry: MethodEntry | FamilyEntry | PolicyKindEntry
+    made: Any = field(compare=False, repr=False)
+    owner: str
+    code: str | None = None
+    file: PluginFile | None = None
+    place: Path | None = None
+    packed: bytes | None = field(default=None, repr=False)
+    why_not: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.packed is None:
+            raise TypeError(f"{self.entry} cannot travel: {self.why_not}")
+        said = (self.entry, self.owner, self.code, self.file, self.place, self.packed)
+        return _arrived, said
+
+
+def _arrived(entry: Any, owner: str, code: str | None, file: Any, place: Any, packed: bytes) -> Any:
+    import cloudpickle
+
+    return Given(entry, cloudpickle.loads(packed), owner, code, file, place, packed)
+
+
+@dataclass(frozen=True)
 class PluginSource:
     """One entry point: where a plugin comes from and how to import it."""
 
@@ -80,6 +117,8 @@ class PluginSource:
     """Where it is a single file that nobody has installed."""
     asked: str = ""
     """What was given after ``--plugin``; empty where it is installed."""
+    given: Given | None = None
+    """What was handed over in Python, where that is all."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +141,8 @@ class Plugin:
     """Where it is a single file that nobody has installed."""
     asked: str = ""
     """What was given after ``--plugin``; empty where it is installed."""
+    given: Given | None = None
+    """What was handed over in Python, where that is all."""
 
     @property
     def packages(self) -> set[str]:
@@ -152,8 +193,18 @@ def chosen_plugins(sources: Sequence[PluginSource], asked: str) -> list[PluginSo
 def load_plugin(source: PluginSource) -> Plugin:
     """Import a plugin and ask what it registers; whatever it raises is told, never raised."""
     plugin = Plugin(
-        source.name, source.distribution, source.version, file=source.file, asked=source.asked
+        source.name,
+        source.distribution,
+        source.version,
+        file=source.file,
+        asked=source.asked,
+        given=source.given,
     )
+    if source.given is not None:
+        kinds = {"methods": MethodEntry, "families": FamilyEntry, "policy_kinds": PolicyKindEntry}
+        entry = source.given.entry
+        held = {name: (entry,) for name, kind in kinds.items() if isinstance(entry, kind)}
+        return replace(plugin, **held)  # type: ignore[arg-type]  # each of its kind
     # One manager per plugin: pluggy would let one broken import end the load of all.
     manager = pluggy.PluginManager("hyperbench")
     manager.add_hookspecs(hookspecs)

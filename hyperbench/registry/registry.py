@@ -185,7 +185,10 @@ class Registry:
         Nobody registers control arms. Nothing is imported.
         """
         claims = self._claims(family, method)
-        found = {owner.distribution: package_path(entry.target) for owner, entry in claims}
+        found = {
+            owner.distribution: owner.given.place if owner.given else package_path(entry.target)
+            for owner, entry in claims
+        }
         for file in self.files_of(family, method):
             # No metadata say what a file is built on.
             imported = packages_imported(file.text)
@@ -214,7 +217,8 @@ class Registry:
             if name not in names:
                 return None
             owner, entry = names.claim(name)
-            return fingerprint(entry.target, owner.distribution)
+            given = owner.given
+            return given.code if given else fingerprint(entry.target, owner.distribution)
 
         return Fingerprints(method=of(self.methods, method), family=of(self.families, family))
 
@@ -265,6 +269,8 @@ class Registry:
 
     def _resolve(self, names: Names[Any], name: str) -> Any:
         owner, entry = names.claim(name)
+        if owner.given is not None:
+            return owner.given.made
         what = f"{names.kind} {name!r}"
         module, _, target = entry.target.partition(":")
         place = f"of {owner.distribution} {owner.version} cannot be imported from {entry.target!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -93,12 +94,14 @@ def fitted_anew(
     Raises:
         HyperbenchError: the method is not installed in the record's version, or the fit failed.
     """
+    if not record.is_fitted:
+        raise DataError("its policies were handed in")
     entry = registry.method_entry(record.method)
     if entry.version != record.method_version:
         raise PluginError(f"it is of version {record.method_version}, installed is {entry.version}")
     planned = Run.model_validate({name: getattr(record, name) for name in Run.model_fields})
     with TemporaryDirectory() as folder:
-        own = Site(Path(folder), site.data, site.num_threads, site.plugins)
+        own = replace(site, runs=Path(folder))
         made = execute(planned, own, notify, registry=registry)
         if made.status == "failed":
             raise DataError(f"it failed: {made.error}")

@@ -192,7 +192,7 @@ def _code_notes(record: RunRecord, registry: Registry) -> tuple[str, ...]:
             for name in differing
         ),
         *(
-            f"the file {file.name} given with --plugin is not the one on record, whose text the "
+            f"the file {file.name} that is plugged in is not the one on record, whose text the "
             "record keeps"
             for file in record.plugins
             if here.get(file.name, file.sha256) != file.sha256

@@ -81,8 +81,9 @@ def test_a_variable_says_the_same_to_every_command():
         for option in command.params:
             if option.name in own and option.envvar:
                 seen.setdefault(option.envvar, []).append(f"{name} {option.name}")
-    # Where `run` writes, and where `doctor` looks whether it could.
-    assert seen.pop("HYPERBENCH_OUTPUT_DIR") == ["run output_dir", "doctor output_dir"]
+    # Where `run` and `judge` write, and where `doctor` looks whether they could.
+    writers = ["run output_dir", "judge output_dir", "doctor output_dir"]
+    assert seen.pop("HYPERBENCH_OUTPUT_DIR") == writers
     assert seen["HYPERBENCH_REPORT_OUTPUT"] == ["report output"]
     assert {variable: users for variable, users in seen.items() if len(users) > 1} == {}
 

@@ -313,7 +313,8 @@ def test_a_variable_means_the_same_to_all_commands_that_read_it():
         *("DATA_DIR", "DEVICE", "JSON", "METHOD", "PROTOCOL", "SET", "SUITE", "THREADS"),
         # Where `run` and `tune` carry out fits.
         *("EVENTS", "EXECUTOR", "EXECUTOR_CONFIG", "GPUS", "JOBS", "SCHEDULER"),
-        "OUTPUT_DIR",  # where `run` writes, and where `doctor` looks whether it could
+        "SEEDS",  # of `run` and `judge`
+        "OUTPUT_DIR",  # where these write, and where `doctor` looks whether they could
     }
 
 
