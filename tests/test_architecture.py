@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "report": {"view"},
     "measuring": {"adapters", "records"},
     "tuning": {"measuring", "statistics"},
-    "verification": {"measuring"},
+    "verification": {"measuring", "statistics"},
     "commands": {"testing", "tuning", "verification", "view"},
     "testing": {"measuring", "statistics", "verification"},
     "cli": {"commands", "report"},

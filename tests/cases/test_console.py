@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hyperbench import cli
 from hyperbench.boards.leaderboard import make_boards
-from hyperbench.cli.options import data_dir_or_cache
+from hyperbench.disk import data_dir_or_cache
 from hyperbench.errors import HyperbenchError
 from hyperbench.records.find import find_runs
 from hyperbench.records.store import RECORD
