@@ -376,6 +376,7 @@ def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) ->
     assert "The code of spec-blind has changed since this study began" in err
 
 
+@pytest.mark.thorough  # fits of two families
 def test_halving_shows_rounds_families_and_the_spread_over_splits(say) -> None:
     suites = ("-s", "inversion/point-frame")
     rounds = ("--halving", "3x1x1,1x2x2")

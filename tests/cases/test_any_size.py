@@ -201,6 +201,7 @@ def test_stopped_elsewhere_it_leaves_nothing_behind(place, begin, undisturbed, o
         time.sleep(0.1)
 
 
+@pytest.mark.thorough  # workers that wait
 def test_status_says_what_is_going_on_and_missing(place, begin, give, undisturbed):
     code, _, err = give("run -m random -s sized --no-baselines --seeds 1 -o going")
     assert code == 0, err

@@ -325,6 +325,7 @@ def test_a_study_stays_below_the_output_folder(tmp_path, method):
     assert folder.name.endswith("-0123456789abcdef")
 
 
+@pytest.mark.thorough  # workers that print, seconds each
 def test_what_a_method_prints_does_not_spoil_the_json(tmp_path):
     """Neither by ``print`` nor past it."""
     (tmp_path / "loud.py").write_text(

@@ -88,6 +88,7 @@ def hyperbench(tmp_path, demonstrations_dir, monkeypatch, in_this_process):
     installed.cache_clear()
 
 
+@pytest.mark.thorough  # a report of a suite whose runs other tests make
 def test_from_a_run_to_its_page(hyperbench, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("plotly")
