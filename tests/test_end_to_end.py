@@ -89,4 +89,5 @@ def test_from_runs_to_a_published_board(hyperbench, tmp_path):
     assert shown.strip() in (folder / "table.md").read_text()
     verdicts = json.loads(hyperbench(f"verify {folder} --all --json"))
     stamps = [verdict["stamp"] for verdict in verdicts["runs"]]
-    assert stamps == ["verified"] * (5 * 5 + 2 * 5)
+    # Of each method the board keeps one policy, of one run.
+    assert sorted(stamps) == ["consistent"] * (2 * 4) + ["verified"] * (5 * 5 + 2)
