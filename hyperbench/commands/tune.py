@@ -21,7 +21,7 @@ from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import Registry, installed
 from hyperbench.threads import num_cores
 from hyperbench.tuning.case import Case, make_case, tuning_protocol
-from hyperbench.tuning.halving import Round, cases_of, entrants, read_rounds, verdict
+from hyperbench.tuning.halving import Round, cases_of, read_rounds, unfinished, verdict
 from hyperbench.tuning.study import STUDY, Study, new_study, read_study, require_optuna
 from hyperbench.tuning.tune import continue_round
 from hyperbench.view.console import LeftOut, print_line, standard_error, standard_output
@@ -156,13 +156,8 @@ def _missing(study: Study, rounds: Sequence[Round]) -> bool:
 
 def _labels(study: Study, rounds: Sequence[Round], number: int) -> dict[str, str]:
     """What trials of a round are called that were not yet judged by all of it."""
-    here = cases_of(study, rounds[number])
     of_round = f", round {number + 1} of {len(rounds)}" if len(rounds) > 1 else ""
-    return {
-        str(i): f"trial {i}{of_round}"
-        for i in entrants(study, rounds, number)
-        if i >= len(study.trials) or study.trials[i].missing(here)
-    }
+    return {str(i): f"trial {i}{of_round}" for i in unfinished(study, rounds, number)}
 
 
 def _wanted(id_: str, rules: EvalProtocol, registry: Registry) -> Wanted:

@@ -84,6 +84,16 @@ def entrants(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
     return [0, *sorted(best[: rounds[number].num_settings])]
 
 
+def unfinished(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
+    """The trials of a round that were not yet judged by all of it; arguments as of ``entrants``."""
+    here = cases_of(study, rounds[number])
+    return [
+        i
+        for i in entrants(study, rounds, number)
+        if i >= len(study.trials) or study.trials[i].missing(here)
+    ]
+
+
 def cases_of(study: Study, round_: Round) -> list[int]:
     """Positions of the families and splits that a round judges by."""
     families = study.families[: round_.num_families]

@@ -25,7 +25,7 @@ from hyperbench.registry import Registry
 from hyperbench.rollout import rollout
 from hyperbench.threads import single_threaded
 from hyperbench.tuning.case import Case
-from hyperbench.tuning.halving import Round, cases_of, entrants
+from hyperbench.tuning.halving import Round, cases_of, unfinished
 from hyperbench.tuning.propose import NUM_FILLING
 from hyperbench.tuning.study import Fit, Study, write_study
 
@@ -126,17 +126,12 @@ def continue_round(
 
 def _pending(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
     """Trials of a round that can go on side by side; none if it is done."""
-    here = cases_of(study, rounds[number])
-    unfinished = [
-        i
-        for i in entrants(study, rounds, number)
-        if i >= len(study.trials) or study.trials[i].missing(here)
-    ]
+    waiting = unfinished(study, rounds, number)
     if number == 0:
         # The defaults say how long a fit may take, and what is proposed waits for those before.
-        alone = 0 in unfinished or unfinished[:1] > [NUM_FILLING]
-        return unfinished[:1] if alone else [i for i in unfinished if i <= NUM_FILLING]
-    return unfinished
+        alone = 0 in waiting or waiting[:1] > [NUM_FILLING]
+        return waiting[:1] if alone else [i for i in waiting if i <= NUM_FILLING]
+    return waiting
 
 
 def _default_seconds(study: Study, case: int) -> float | None:

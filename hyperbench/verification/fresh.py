@@ -122,7 +122,7 @@ class Ground:
         Raises:
             ProtocolError: the run's method needs demonstrations of its tasks.
         """
-        if record.num_support_due or record.shuffled_spec:
+        if record.num_support_due or record.is_faulty:
             raise ProtocolError(f"{record.row_label} is not shown a fresh task's spec alone.")
         with single_threaded():
             policies = generator.generate(self.tasks)
