@@ -50,6 +50,10 @@ class BundledRun(StoredRun):
     def _bundle(self) -> Bundle:
         return Bundle.read(self.folder.parent)
 
+    @cached_property
+    def _kept(self) -> tuple[list[str], dict[str, npt.NDArray[Any]], dict[str, str]]:
+        return self._bundle.kept(self.record.key)
+
     def content(self) -> dict[str, Any]:
         return dict(self._bundle.entries[self.record.key].content)
 
@@ -60,7 +64,7 @@ class BundledRun(StoredRun):
 
     @property
     def kept_tasks(self) -> list[int]:
-        kept = set(self._bundle.kept(self.record.key)[0])
+        kept = set(self._kept[0])
         return [i for i, task in enumerate(self.record.targets) if task.key in kept]
 
     @property
@@ -94,7 +98,7 @@ class BundledRun(StoredRun):
             UnknownNameError: no installed plugin registers their kind.
         """
         self._refuse_without(POLICIES)
-        tasks, arrays, metadata = self._bundle.kept(self.record.key)
+        tasks, arrays, metadata = self._kept
         if not tasks:
             raise DataError(
                 f"The board keeps no policy of {self.folder}, only its checksums: of each row and "
