@@ -22,7 +22,7 @@ from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
 from hyperbench.threads import num_cores
-from hyperbench.verification.fresh import Ground, fresh_tasks
+from hyperbench.verification.fresh import Ground, check_reads_spec_alone, fresh_tasks
 from hyperbench.verification.refit import generator_of
 from hyperbench.view.console import print_line, standard_error, standard_output
 from hyperbench.view.progress import progress_display
@@ -119,8 +119,9 @@ def _fresh_scores(
                         score = ground.score_of_arm(record.method, source, site.num_threads)
                         scores.append((run, score))
                     continue
+                check_reads_spec_alone(record)
                 with generator_of(run, registry, site, notify) as generator:
-                    score = ground.score_of_run(record, generator, site.num_threads)
+                    score = ground.score_of_run(generator, site.num_threads)
                 scores.append((run, score))
                 emit(notify, record.key, "fresh tasks", status="ok")
             except HyperbenchError as error:

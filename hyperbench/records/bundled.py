@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hyperbench.errors import DataError
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.bundle import LINES, Bundle, checksums_of_policies
-from hyperbench.records.episodes import MEANS, Means
+from hyperbench.records.episodes import Means, means_by_task
 from hyperbench.records.policies import policies_of
 from hyperbench.records.record import content_checksum
 from hyperbench.records.schema import as_record
@@ -78,17 +78,12 @@ class BundledRun(StoredRun):
     def task_means(self) -> dict[str, Means]:
         columns = self.episodes()
         keys, codes = np.unique(columns["task"], return_inverse=True)
-        places = {str(key): i for i, key in enumerate(keys)}
-        if lost := [task.key for task in self.record.targets if task.key not in places]:
-            raise DataError(f"{self.folder} has no episode of its target task {lost[0]}.")
-        order = [places[task.key] for task in self.record.targets]
-        counts = np.bincount(codes)
-        return {
-            mean: (np.bincount(codes, weights=columns[name]) / counts)[order]
-            if name in columns
-            else np.full(len(order), np.nan)
-            for mean, name in MEANS.items()
-        }
+        try:
+            return means_by_task(
+                keys.tolist(), codes, columns, [task.key for task in self.record.targets]
+            )
+        except KeyError as error:
+            raise DataError(f"{self.folder} has no episode of its target task {error}.") from error
 
     def policies(self, registry: Registry | None = None) -> StorablePolicies:
         """The policies that are kept, in the order of ``kept_tasks``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +66,35 @@ def task_means(content: bytes, tasks: Sequence[str]) -> dict[str, Means]:
     """
     table = _parse(content, ["task", *MEANS.values()])
     keys = table["task"].combine_chunks()
-    codes = keys.indices.to_numpy()
-    num_episodes = np.bincount(codes)
-    places = {key: i for i, key in enumerate(keys.dictionary.to_pylist())}
+    columns = {name: table[name].to_numpy() for name in table.column_names if name != "task"}
+    return means_by_task(keys.dictionary.to_pylist(), keys.indices.to_numpy(), columns, tasks)
+
+
+def means_by_task(
+    keys: Sequence[str],
+    codes: npt.NDArray[np.integer],
+    columns: Mapping[str, npt.NDArray[Any]],
+    tasks: Sequence[str],
+) -> dict[str, Means]:
+    """Means of each task as of ``task_means``, of columns that were read.
+
+    Args:
+        keys: of the tasks that have episodes.
+        codes: (num_episodes,): the place among ``keys`` of each episode's task.
+        columns: (num_episodes,) each, by name.
+        tasks: keys, in any order.
+
+    Raises:
+        KeyError: a task has no episode.
+    """
+    places = {key: i for i, key in enumerate(keys)}
     order = [places[task] for task in tasks]
+    num_episodes = np.bincount(codes)
 
     def means(column: str) -> Means:
-        if column not in table.column_names:
+        if column not in columns:
             return np.full(len(order), np.nan)
-        sums = np.bincount(codes, weights=table[column].to_numpy())
-        return (sums / num_episodes)[order]
+        return (np.bincount(codes, weights=columns[column]) / num_episodes)[order]
 
     return {name: means(column) for name, column in MEANS.items()}
 

@@ -27,6 +27,7 @@ from hyperbench.statistics.resampling import (
 from hyperbench.statistics.scores import (
     clipped_mean,
     earns_more,
+    ends_of_scale,
     iqm,
     mean,
     median,
@@ -44,6 +45,7 @@ __all__ = [
     "difference_interval",
     "draw_counts",
     "earns_more",
+    "ends_of_scale",
     "enough_runs",
     "holm",
     "interval_within_bounds",

@@ -51,6 +51,22 @@ def earns_more(expert: Array, random: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(gain.mean(axis=1) > noise)
 
 
+def ends_of_scale(
+    random: Array, expert: Array
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The mean returns that count as 0 and as 1 of each task.
+
+    Args:
+        random: returns (num_tasks, num_episodes).
+        expert: returns of the same episodes.
+
+    Returns:
+        (num_tasks,) each; 1 is NaN where it is not told from 0, as of ``earns_more``.
+    """
+    clear = earns_more(expert, random)
+    return random.mean(axis=1), np.where(clear, expert.mean(axis=1), np.nan)
+
+
 def iqm(scores: npt.ArrayLike) -> float:
     """Interquartile mean: the mean of the middle half (Agarwal et al. 2021)."""
     ordered = _ordered(scores)

@@ -62,6 +62,16 @@ def fresh_tasks(family: TaskFamily, secret: str, number: int) -> tuple[TaskSpec,
     )
 
 
+def check_reads_spec_alone(record: RunRecord) -> None:
+    """Refuse what cannot write a policy for a fresh task.
+
+    Raises:
+        ProtocolError: the run's method needs demonstrations of its tasks, or other specs.
+    """
+    if record.num_support_due or record.is_faulty:
+        raise ProtocolError(f"{record.row_label} is not shown a fresh task's spec alone.")
+
+
 @dataclass(frozen=True)
 class Ground:
     """What fresh policies are judged on: tasks, episodes, and what random and expert earn there.
@@ -96,16 +106,10 @@ class Ground:
                 play_arm(arm, family, split, seeds, num_threads)[0].returns
                 for arm in (RANDOM, EXPERT)
             )
-        clear = statistics.earns_more(expert, random)
-        if not clear.any():
+        zero, one = statistics.ends_of_scale(random, expert)
+        if np.isnan(one).all():
             raise ProtocolError(f"Fresh tasks of {family.info.id} cannot tell policies apart.")
-        return cls(
-            family=family,
-            tasks=tasks,
-            seeds=seeds,
-            random=random.mean(axis=1),
-            expert=np.where(clear, expert.mean(axis=1), np.nan),
-        )
+        return cls(family=family, tasks=tasks, seeds=seeds, random=zero, expert=one)
 
     def score_of_arm(self, arm: str, source: Sequence[TaskSpec], num_threads: int) -> float:
         """What a control arm keeps, with the source tasks of a split."""
@@ -114,16 +118,8 @@ class Ground:
             table, _ = play_arm(arm, self.family, split, self.seeds, num_threads)
         return self._score(table)
 
-    def score_of_run(
-        self, record: RunRecord, generator: PolicyGenerator, num_threads: int
-    ) -> float:
-        """What the policies keep that a fitted generator writes for the fresh tasks.
-
-        Raises:
-            ProtocolError: the run's method needs demonstrations of its tasks.
-        """
-        if record.num_support_due or record.is_faulty:
-            raise ProtocolError(f"{record.row_label} is not shown a fresh task's spec alone.")
+    def score_of_run(self, generator: PolicyGenerator, num_threads: int) -> float:
+        """What the policies keep that a fitted generator writes for the fresh tasks."""
         with single_threaded():
             policies = generator.generate(self.tasks)
             table = rollout(self.family, self.tasks, policies, self.seeds, num_threads=num_threads)
