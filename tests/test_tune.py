@@ -28,7 +28,7 @@ from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
 from hyperbench.tuning import study
 from hyperbench.tuning.case import make_case, tuning_protocol
-from hyperbench.tuning.halving import Round
+from hyperbench.tuning.halving import Round, difference
 from hyperbench.tuning.study import Fit, Study, Trial, new_study, read_study
 from hyperbench.tuning.tune import continue_round
 
@@ -374,6 +374,19 @@ def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) ->
     code, _, err = say(*COMMAND, "--trials", "3")
     assert code == 0
     assert "The code of spec-blind has changed since this study began" in err
+
+
+def test_a_gain_over_the_defaults_is_paired_and_has_an_interval() -> None:
+    def judged(number: int, *scores: float) -> Trial:
+        fits = {i: Fit(score=score, seconds=1.0) for i, score in enumerate(scores)}
+        return Trial(number=number, settings={}, fits=fits)
+
+    default, other = judged(0, 0.2, 0.9, 0.5), judged(1, 0.3, 1.0, 0.9)
+    assert difference(other, default, [1]) is None
+    mean, low, high = difference(other, default, [0, 1, 2])
+    assert mean == pytest.approx(0.2)
+    # Student's 4.303 for two degrees of freedom, times the standard error 0.1.
+    assert (low, high) == pytest.approx((0.2 - 0.4303, 0.2 + 0.4303), abs=1e-3)
 
 
 @pytest.mark.thorough  # fits of two families

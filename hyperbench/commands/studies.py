@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hyperbench.run import spelled
 from hyperbench.search import Choice, Setting
-from hyperbench.tuning.halving import Round, Verdict, cases_of, entrants, verdict
+from hyperbench.tuning.halving import Round, Verdict, cases_of, difference, entrants, verdict
 from hyperbench.tuning.study import Study, Trial
 from hyperbench.view.console import print_line
 
@@ -39,7 +39,7 @@ def print_study(study: Study, rounds: Sequence[Round], out: Console) -> None:
             )
     found = verdict(study, rounds)
     if found is not None and len(cases_of(study, rounds[-1])) > 1:
-        out.print(_by_family(study, rounds))
+        out.print(_by_family(study, rounds, found.chosen))
     out.print(
         "score: random = 0, expert = 1; mean over validation tasks of splits that no board uses.",
         style="dim",
@@ -81,8 +81,11 @@ def _trials(study: Study, rounds: Sequence[Round]) -> Table:
     return shown
 
 
-def _by_family(study: Study, rounds: Sequence[Round]) -> Table:
-    """Each trial of the last round, family by family: mean, lowest and highest split."""
+def _by_family(study: Study, rounds: Sequence[Round], chosen: Trial) -> Table:
+    """Each trial of the last round, family by family: mean, lowest and highest split.
+
+    Beside them what the chosen one gains over the defaults, where it is another.
+    """
     last = rounds[-1]
     here = cases_of(study, last)
     shown = Table(
@@ -96,16 +99,25 @@ def _by_family(study: Study, rounds: Sequence[Round]) -> Table:
     shown.add_column("family")
     for trial in finalists:
         shown.add_column(f"trial {_name(trial)}", justify="right", no_wrap=True)
+    default = study.trials[0]
+    gains = chosen is not default and default.mean(here) is not None
+    if gains:
+        shown.add_column(f"{chosen.number} - default, 95 %", justify="right", no_wrap=True)
+
+    def gain(cases: Sequence[int]) -> list[str]:
+        return [_gain(chosen, default, cases)] if gains else []
+
     for family in study.families[: last.num_families]:
         cases = [i for i in here if study.cases[i][0] == family]
-        shown.add_row(family, *(_spread(trial.scores(cases)) for trial in finalists))
+        spreads = (_spread(trial.scores(cases)) for trial in finalists)
+        shown.add_row(family, *spreads, *gain(cases))
     splits = [pair.split for pair in study.protocol.seeds[: last.num_splits]]
     over = []
     for trial in finalists:
         means = [np.mean(trial.scores(i for i in here if study.cases[i][1] == s)) for s in splits]
         over.append(_spread([float(mean) for mean in means]))
     shown.add_section()
-    shown.add_row("all", *over)
+    shown.add_row("all", *over, *gain(here))
     return shown
 
 
@@ -147,6 +159,14 @@ def _name(trial: Trial) -> str:
 def _spread(scores: Sequence[float]) -> str:
     mean = f"{np.mean(scores):.3f}"
     return mean if len(scores) < 2 else f"{mean} ({min(scores):.2f} to {max(scores):.2f})"
+
+
+def _gain(chosen: Trial, default: Trial, cases: Sequence[int]) -> str:
+    found = difference(chosen, default, cases)
+    if found is None:
+        return f"{chosen.scores(cases)[0] - default.scores(cases)[0]:+.3f}"
+    mean, low, high = found
+    return escape(f"{mean:+.3f} [{low:+.2f}, {high:+.2f}]")
 
 
 def _short(value: Setting) -> str:

@@ -130,16 +130,31 @@ def verdict(study: Study, rounds: Sequence[Round]) -> Verdict | None:
     return Verdict(best, min(close, key=lambda trial: trial.seconds(last)), close)
 
 
-def _level(best: Trial, other: Trial, cases: Collection[int]) -> bool:
-    """Whether the 95 % t interval of the difference, paired by family and split, contains 0.
+def difference(
+    one: Trial, other: Trial, cases: Collection[int]
+) -> tuple[float, float, float] | None:
+    """How much better one trial is than another: mean, and its 95 % t interval, paired by case.
 
-    One case says nothing about how far another would be from it, so there is no interval, and what
-    is better counts as better.
+    Args:
+        one: judged by all cases.
+        other: likewise.
+        cases: positions of families and splits in the study.
+
+    Returns:
+        Mean, low and high; None of a single case, which says nothing about how far another would
+        be from it.
     """
     from scipy import stats
 
-    differences = np.subtract(best.scores(cases), other.scores(cases))
+    differences = np.subtract(one.scores(cases), other.scores(cases))
     if len(differences) < 2:
-        return bool(differences[0] == 0)
-    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
-    return bool(differences.mean() <= half)
+        return None
+    mean = float(differences.mean())
+    half = float(stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences))
+    return mean, mean - half, mean + half
+
+
+def _level(best: Trial, other: Trial, cases: Collection[int]) -> bool:
+    """Whether the best is not told from another; by a single case the better one is."""
+    found = difference(best, other, cases)
+    return best.mean(cases) == other.mean(cases) if found is None else found[1] <= 0
