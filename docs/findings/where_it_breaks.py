@@ -91,6 +91,12 @@ def commands(runs: Path, more: list[str]) -> Iterator[list[str]]:
     methods = [word for method in METHODS for word in ("-m", method)]
     common = ["run", "--no-baselines", "--plugin", str(Path(__file__).resolve()), *methods]
     yield [*common, "-s", "features", "-p", STANDARD.id, "-o", str(runs), *more]
+    yield [
+        *("run", "--no-baselines", "--plugin", str(Path(__file__).resolve()), "--sweep"),
+        *("-m", "hypogen", "-s", "features/point-3", "-p", STANDARD.id, "-o", str(runs)),
+        *("--set", "layer_norm=true,false", "--set", "step_size=learned,predicted"),
+        *("--set", "structure=chain-rule,flat", *more),
+    ]
     for suite in CHEETAHS:
         for number in NUM_SOURCE:
             yield [*common, "-s", suite, "-p", f"sources-{number}-v1", "-o", str(runs), *more]
