@@ -21,6 +21,29 @@ from hyperbench.cli.options import (
 from hyperbench.cli.plug_in import Plugins
 from hyperbench.disk import data_dir_or_cache
 
+AllTasks = Annotated[
+    bool,
+    typer.Option("--all", envvar="HYPERBENCH_ALL", help="Play all target tasks of each run."),
+]
+Sample = Annotated[
+    int,
+    typer.Option(
+        envvar="HYPERBENCH_SAMPLE",
+        min=1,
+        help="Target tasks of each run to play again, with all their episodes.",
+    ),
+]
+BoardDir = Annotated[
+    Path,
+    typer.Option(
+        "--board-dir",
+        "-b",
+        envvar="HYPERBENCH_BOARD_DIR",
+        callback=expand,
+        help="Of all committed boards.",
+    ),
+]
+
 
 @app.command()
 def verify(
@@ -29,18 +52,8 @@ def verify(
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
-    all_: Annotated[
-        bool,
-        typer.Option("--all", envvar="HYPERBENCH_ALL", help="Play all target tasks of each run."),
-    ] = False,
-    sample: Annotated[
-        int,
-        typer.Option(
-            envvar="HYPERBENCH_SAMPLE",
-            min=1,
-            help="Target tasks of each run to play again, with all their episodes.",
-        ),
-    ] = 3,
+    all_: AllTasks = False,
+    sample: Sample = 3,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -139,16 +152,7 @@ def publish(
     protocol: ChosenProtocols = None,
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
-    board_dir: Annotated[
-        Path,
-        typer.Option(
-            "--board-dir",
-            "-b",
-            envvar="HYPERBENCH_BOARD_DIR",
-            callback=expand,
-            help="Of all committed boards.",
-        ),
-    ] = Path("leaderboards"),
+    board_dir: BoardDir = Path("leaderboards"),
     all_policies: Annotated[
         bool,
         typer.Option(
@@ -177,3 +181,50 @@ def publish(
         all_policies=all_policies,
         unverifiable=unverifiable,
     )
+
+
+@app.command()
+def submit(
+    folders: Folders,
+    protocol: ChosenProtocols = None,
+    suite: ChosenSuites = None,
+    method: ChosenMethods = None,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+    board_dir: BoardDir = Path("leaderboards"),
+    text: Annotated[
+        Path,
+        typer.Option(
+            "--text",
+            envvar="HYPERBENCH_TEXT",
+            callback=expand,
+            help="For the pull request's text.",
+        ),
+    ] = Path("submission.md"),
+    tuned: Annotated[
+        str,
+        typer.Option(
+            "--tuned",
+            envvar="HYPERBENCH_TUNED",
+            help="What the method was tuned on, and for how long; goes into the text.",
+        ),
+    ] = "",
+    sample: Sample = 3,
+    all_: AllTasks = False,
+    threads: Threads = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Check rows as a reviewer would, publish them, and write the pull request's text."""
+    from hyperbench.commands.submit import submit_command
+
+    published = submit_command(
+        folders,
+        board_dir,
+        choice_of(protocol, suite, method),
+        text=text,
+        tuned=tuned,
+        num_tasks=None if all_ else sample,
+        num_threads=threads,
+        data_dir=data_dir_or_cache(data_dir),
+    )
+    if not published:
+        raise typer.Exit(1)
