@@ -27,12 +27,14 @@ class ClonePackage:
         distribution: what pip calls it.
         needs: distributions that it depends on.
         entry_points: modules in which it registers what it brings.
+        extras: further dependencies that can be asked for, by name.
     """
 
     folder: str
     distribution: str
     needs: tuple[str, ...]
     entry_points: tuple[str, ...]
+    extras: tuple[str, ...] = ()
 
     @property
     def is_installed(self) -> bool:
@@ -152,9 +154,10 @@ def where_it_is(
     """
     if clone is not None and (found := clone.of_import(package)):
         return clone.how_to_install(found)
-    extra = extra if extra in _extras_of(distribution) else ""
+    found = clone.of_distribution(distribution) if clone is not None else None
+    extra = extra if extra in (found.extras if found else _extras_of(distribution)) else ""
     needed = f"is a dependency of {distribution}{f'[{extra}]' if extra else ''} {version}"
-    if clone is not None and (found := clone.of_distribution(distribution)):
+    if clone is not None and found is not None:
         return f"{needed}, which {clone.how_to_install(found, extra)}"
     what = f"the extra {extra!r}" if extra else "its dependencies"
     return f"{needed}: install that again, from where it came, with {what}."
@@ -174,6 +177,7 @@ def _package(folder: Path, project: dict[str, Any]) -> ClonePackage:
         distribution=project["name"],
         needs=tuple(re.split(r"[^\w.-]", line)[0] for line in project.get("dependencies", ())),
         entry_points=tuple(target.partition(":")[0] for target in points.values()),
+        extras=tuple(project.get("optional-dependencies", ())),
     )
 
 
