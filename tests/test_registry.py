@@ -407,7 +407,5 @@ def test_executors_are_found_by_name_and_say_what_they_need(monkeypatch):
     with pytest.raises(UnknownNameError, match=r"executor 'dusk'\. Did you mean 'dask'\?"):
         registry.executor_class("dusk")
     monkeypatch.setattr("hyperbench.registry.registry.is_importable", lambda _: False)
-    with pytest.raises(
-        PluginError, match=r"Executor 'dask' needs .*'distributed'.*-e '\.\[dask\]'"
-    ):
+    with pytest.raises(PluginError, match=r"'distributed'.*-e '\.\[dask\]'"):
         Registry([], source_tree()).executor_class("dask")

@@ -1,8 +1,7 @@
 """TensorBoard: each run is a folder of event files, and so is each board.
 
-A run that is fitted again adds to the folder it had. From the first step that it tells on, what was
-there before no longer counts, as TensorBoard has it after a restart: a fit that goes on from its
-checkpoint keeps the curve up to there.
+A run that is fitted again has another folder, with a number: TensorBoard would draw two curves of
+one folder as one that goes back and forth.
 """
 
 from __future__ import annotations
@@ -12,10 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event as TensorBoardEvent
-from tensorboard.compat.proto.event_pb2 import SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
-from tensorboard.plugins.hparams.summary import session_end_pb
+from tensorboard.plugins.hparams.metadata import (
+    NULL_TENSOR,
+    SESSION_END_INFO_TAG,
+    create_summary_metadata,
+)
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
@@ -42,8 +45,9 @@ class TensorBoard(Listener):
         seeds = f"split-{run.seeds.split}" + (f"-fit-{run.seeds.fit}" if run.is_fitted else "")
         method = name_of_file(run.row_label)
         place = self._folder / run.family / method / f"{seeds}-{run.key[:8]}"
+        self._files[run.key] = _Folder(place)
         settings = settings_of(run) | tags_of(run)
-        self._files[run.key] = _Folder(place, hparams_pb(settings, trial_id=run.key))
+        self._files[run.key].add(hparams_pb(settings, trial_id=run.key))
 
     def step(self, run: Run, event: Event) -> None:
         if event.loss is not None:
@@ -54,8 +58,7 @@ class TensorBoard(Listener):
         file = self._files.pop(record.key)
         last = record.fit.num_steps if record.fit else 0
         said = tags_of(record) | {"status": record.status, "error": record.error or ""}
-        ended = STATUS_SUCCESS if record.status == "ok" else STATUS_FAILURE
-        file.add(session_end_pb(ended), last)
+        file.add(_end(record.status), last)
         lines = [f"| {name} | {text} |" for name, text in said.items() if text]
         file.add(text_pb("run", "\n".join(["| | |", "|---|---|", *lines])), last)
         for name, value in scores.items():
@@ -64,7 +67,7 @@ class TensorBoard(Listener):
 
     def board_made(self, board: Board) -> None:
         file = _Folder(self._folder / "boards" / name_of_file(score_table(board).title))
-        file.add(text_pb("board", markdown(board)), 0)
+        file.add(text_pb("board", markdown(board)))
         file.close()
 
     def close(self) -> None:
@@ -73,29 +76,28 @@ class TensorBoard(Listener):
 
 
 class _Folder:
-    """A folder of event files, to which another one is added.
+    """A new folder of that name, or with a number after it, with a file of events."""
 
-    Args:
-        folder: made if it is not there.
-        first: what is told with the first step, whichever that is.
-    """
+    def __init__(self, folder: Path) -> None:
+        place, number = folder, 1
+        while place.exists():
+            number += 1
+            place = folder.with_name(f"{folder.name}-{number}")
+        self._writer = EventFileWriter(str(place))
 
-    def __init__(self, folder: Path, first: Summary | None = None) -> None:
-        self._writer = EventFileWriter(str(folder))
-        self._first = first
-        self._is_new = True
-
-    def add(self, summary: Summary, step: int, at: float | None = None) -> None:
-        common = {"step": step, "wall_time": at or time.time()}
-        events = [TensorBoardEvent(**common, summary=summary)]
-        if self._is_new:
-            self._is_new = False
-            if self._first is not None:
-                events.insert(0, TensorBoardEvent(**common, summary=self._first))
-            restart = SessionLog(status=SessionLog.START)
-            events.insert(0, TensorBoardEvent(**common, session_log=restart))
-        for event in events:
-            self._writer.add_event(event)
+    def add(self, summary: Summary, step: int = 0, at: float | None = None) -> None:
+        event = TensorBoardEvent(step=step, wall_time=at or time.time(), summary=summary)
+        self._writer.add_event(event)
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _end(status: str) -> Summary:
+    """How a run ended, for the page of hyperparameters; TensorBoard's own needs TensorFlow."""
+    ended = SessionEndInfo(
+        status=STATUS_SUCCESS if status == "ok" else STATUS_FAILURE, end_time_secs=time.time()
+    )
+    said = create_summary_metadata(HParamsPluginData(session_end_info=ended))
+    value = Summary.Value(tag=SESSION_END_INFO_TAG, metadata=said, tensor=NULL_TENSOR)
+    return Summary(value=[value])
