@@ -22,8 +22,8 @@ from hyperbench.boards.row import Board
 from hyperbench.boards.tables import csv_text, markdown, score_table
 from hyperbench.events import Event
 from hyperbench.records.record import RunRecord
-from hyperbench.run import Run
-from hyperbench_trackers.common import EXPERIMENT, folder_of, settings_of, tags_of
+from hyperbench.run import Run, spelled
+from hyperbench_trackers.common import EXPERIMENT, folder_of, tags_of
 
 _MOST_AT_A_TIME = 100
 """Points of a curve that are kept before they are written: each time, a database is asked."""
@@ -65,7 +65,7 @@ class MLflow(Listener):
     def run_started(self, run: Run) -> None:
         self._ids[run.key] = self._begin(run.label, tags_of(run))
         self._points[run.key] = []
-        params = [Param(name, str(value)) for name, value in settings_of(run).items()]
+        params = [Param(name, spelled(value)) for name, value in run.config.items()]
         self._client.log_batch(self._ids[run.key], params=params)
 
     def step(self, run: Run, event: Event) -> None:

@@ -170,7 +170,27 @@ def test_mlflow_keeps_runs_in_a_database_beside_them(bench):
 @pytest.mark.thorough  # starts a service
 def test_weights_and_biases_is_offline_unless_asked(bench):
     pytest.importorskip("wandb")
+    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.sdk.internal.datastore import DataStore
+
+    def read(file):
+        """Name, exit status and losses of a run."""
+        store, said, losses = DataStore(), {}, []
+        store.open_for_scan(str(file))
+        while (data := store.scan_data()) is not None:
+            record = Record.FromString(data)
+            kind = record.WhichOneof("record_type")
+            said[kind] = getattr(record, kind)
+            if kind == "history":
+                items = {(i.key or i.nested_key[0]): i.value_json for i in record.history.item}
+                losses += [float(items["loss"])] if "loss" in items else []
+        return said["run"].display_name, (said["exit"].exit_code, losses)
 
     runs, results = bench("wandb")
     files = sorted((runs / "trackers" / "wandb" / "wandb").glob("offline-run-*/*.wandb"))
     assert len(files) == len(results.runs) + 1
+    found = dict(map(read, files))
+    losses = [pytest.approx(1 / step) for step in (10, 20, NUM_STEPS)]
+    assert found["cloned on testing/line-v1 (split 0, fit 0)"] == (0, losses)
+    assert found["cloned [fails=true] on testing/line-v1 (split 0, fit 0)"] == (1, losses)
+    assert found["random on testing/line-v1 (split 0)"] == (0, [])
