@@ -1,6 +1,6 @@
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES = -e ".[dev]" -e plugins/pointmass -e plugins/mujoco -e plugins/locomotion -e plugins/manipulation -e baselines
+PACKAGES = -e ".[dev]" -e plugins/pointmass -e plugins/mujoco -e plugins/locomotion -e plugins/manipulation -e plugins/trackers -e baselines
 
 .PHONY: run test check bench gpu gpu-wheels
 

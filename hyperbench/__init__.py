@@ -8,6 +8,7 @@ from hyperbench.hookspecs import hookimpl, register_family, register_method, reg
 __version__ = "0.1.0"
 __all__ = [
     "GymnasiumFamily",
+    "Listener",
     "Results",
     "__version__",
     "bench",
@@ -24,6 +25,7 @@ __all__ = [
 
 _LATER = {
     "GymnasiumFamily": "hyperbench.adapters",
+    "Listener": "hyperbench.view.listener",
     "Results": "hyperbench.api.results",
     "bench": "hyperbench.api.measure",
     "judge": "hyperbench.api.judging",

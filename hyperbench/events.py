@@ -14,6 +14,8 @@ DEMONSTRATING = "demonstrations"
 WAITING = "waiting for demonstrations"
 FOR_OTHERS = (DEMONSTRATING, WAITING)
 """Stages of a run that are for all runs of its family: a run's own time does not count them."""
+ELSEWHERE = "waiting for another command"
+"""Stage of a run that another command is at, or has ended."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,22 @@ class Listeners:
     """Several that watch as one; one that fails is left out from then on.
 
     Args:
-        listeners: told in this order.
+        listeners: told in this order; what is called with an event, unless ``each`` alone is used.
     """
 
-    def __init__(self, *listeners: Notify) -> None:
+    def __init__(self, *listeners: Any) -> None:
         self._listeners = list(listeners)
         self.failures: list[str] = []
         """One line for each that failed."""
 
     def __call__(self, event: Event) -> None:
+        self.each(lambda listener: listener(event))
+
+    def each(self, tell: Callable[[Any], None]) -> None:
+        """Tell each in turn."""
         for listener in tuple(self._listeners):
             try:
-                listener(event)
+                tell(listener)
             except Exception as error:  # whatever a stranger's code raises
                 self._listeners.remove(listener)
                 name = getattr(listener, "__qualname__", type(listener).__qualname__)

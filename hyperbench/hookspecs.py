@@ -1,6 +1,6 @@
-"""What a plugin can register: suites, families, methods, kinds of policies, protocols, executors.
+"""What a plugin can register: worlds, methods, kinds of policies, rules, executors, listeners.
 
-A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the six
+A plugin is a module named in the entry-point group ``hyperbench``. It implements any of the seven
 hooks. Entries name their classes as ``"module:Class"``; nothing heavy is imported until a class is
 used, so keep torch and simulators out of the entry-point module. A protocol is data, and returned
 itself.
@@ -124,6 +124,24 @@ class ExecutorEntry:
     requires: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class ListenerEntry:
+    """A listener: what is told how runs go.
+
+    Args:
+        name: what ``--listener`` takes.
+        target: ``"module:Class"`` of a ``view.listener.Listener``.
+        summary: one line for ``hyperbench list``.
+        requires: import names the listener needs; a missing one is named in the error, and the
+            distribution's extra of the listener's name, if there is one.
+    """
+
+    name: str
+    target: str
+    summary: str
+    requires: Sequence[str] = ()
+
+
 Entry = FamilyEntry | MethodEntry | PolicyKindEntry
 _ENTRIES = "hyperbench_entries"
 
@@ -228,3 +246,8 @@ def hyperbench_protocols() -> Sequence[EvalProtocol]:  # type: ignore[empty-body
 @hookspec
 def hyperbench_executors() -> Sequence[ExecutorEntry]:  # type: ignore[empty-body]
     """Register executors, so that runs can be carried out elsewhere."""
+
+
+@hookspec
+def hyperbench_events() -> Sequence[ListenerEntry]:  # type: ignore[empty-body]
+    """Register listeners, so that others see how runs go."""

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from hyperbench import cli, hookspecs, registry
 from hyperbench.commands.check import check_command
+from hyperbench.commands.telling import listening
 from hyperbench.measuring.bringing import bring
 from hyperbench.measuring.dataset import load
 from hyperbench.protocol import PROTOCOLS
@@ -158,7 +159,7 @@ def test_every_command_and_hook_is_documented() -> None:
     for command in COMMANDS:
         assert f"hyperbench {command}" in text
     hooks = [name for name in vars(hookspecs) if name.startswith("hyperbench_")]
-    assert len(hooks) == 6
+    assert len(hooks) == 7
     for hook in hooks:
         assert hook in text
     for protocol in PROTOCOLS:
@@ -308,6 +309,19 @@ def test_the_example_suite_registers() -> None:
     namespace: dict = {}
     exec(compile(register, "writing-a-suite.md", "exec"), namespace)
     assert namespace["hyperbench_suites"]()[0].families == [namespace["ID"]]
+
+
+def test_the_example_listener_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], make_record
+) -> None:
+    (example,) = blocks(ROOT / "docs" / "running.md", "python")
+    (tmp_path / "listener_of_the_documentation.py").write_text(example)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("listener_of_the_documentation")
+    known = Registry([PluginSource("mine", "mine", "0.1", lambda: module)])
+    with listening(["loud"], tmp_path, known) as telling:
+        telling._tell(lambda listener: listener.run_finished(make_record(), {"score": 0.5}))
+    assert capsys.readouterr().out == "some-method on toy/size-v1 (split 0, fit 0) ok 0.5 \n"
 
 
 def test_the_example_protocol_registers() -> None:

@@ -32,8 +32,8 @@ def runs(write_run):
 def grow(tmp_path, capsys):
     """Take in that runs have ended; gives what each of them made appear."""
 
-    def seen(planned, due, ended, notify=ignore):
-        growing = GrowingBoard(planned, {run.key for run in due}, tmp_path / "runs", notify)
+    def seen(planned, due, ended, notify=ignore, made=lambda _: None):
+        growing = GrowingBoard(planned, {run.key for run in due}, tmp_path / "runs", notify, made)
         shown = []
         for run in ended:
             growing.add(run)
@@ -44,10 +44,10 @@ def grow(tmp_path, capsys):
 
 
 def test_a_family_is_shown_once_its_last_run_has_ended(runs, grow):
-    planned, events = list(runs.values()), []
+    planned, events, boards = list(runs.values()), [], []
     *early, last = planned[:3]
     ended = [*early, planned[4], last]
-    (*nothing, board), left = grow(planned, planned, ended, events.append)
+    (*nothing, board), left = grow(planned, planned, ended, events.append, boards.append)
     assert nothing == ["", "", ""]
     assert board.startswith("toy/a-v1, test-v1")
     assert [line.split()[0] for line in board.splitlines() if ".000" in line or ".5" in line] == [
@@ -57,6 +57,7 @@ def test_a_family_is_shown_once_its_last_run_has_ended(runs, grow):
     ]
     assert "toy/b-v1" not in board
     assert left == ("toy/b-v1",)
+    assert [made.families for made in boards] == [("toy/a-v1",)]
     (event,) = events
     assert (event.run, event.stage, event.status) == ("toy/a-v1", "board", "ok")
 

@@ -10,14 +10,16 @@ from typing import Any
 from hyperbench.api.asked import Asked, Settings, protocol_of, settings_said
 from hyperbench.api.reading import data_root
 from hyperbench.api.results import Results
-from hyperbench.commands.executing import Place
-from hyperbench.commands.run import measured, tell_failures
+from hyperbench.commands.executing import Place, tell_failures
+from hyperbench.commands.run import measured
+from hyperbench.commands.telling import Telling, listening
 from hyperbench.executors import Here, Site
 from hyperbench.measuring.plan import plan
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.view.console import LeftOut, print_line, standard_error
+from hyperbench.view.listener import Listener
 
 
 def bench(
@@ -33,6 +35,7 @@ def bench(
     jobs: int = 0,
     executor: str = "local",
     executor_settings: Mapping[str, Any] | None = None,
+    listeners: Sequence[str | Listener] = (),
     timeout: float | None = None,
     output_dir: str | Path = "runs",
     data_dir: str | Path | None = None,
@@ -58,6 +61,7 @@ def bench(
         executor: where runs are carried out. What cannot travel there is carried out here, one
             after the other, which is told.
         executor_settings: as a file after ``--executor-config`` has them.
+        listeners: names, or instances, of what is told how runs go.
         timeout: seconds that a run may take where it can be stopped; None for as long as it likes.
         output_dir: for runs; ``runs`` in the working directory, as the command has it.
         data_dir: root of all demonstrations; by default ``HYPERBENCH_DATA_DIR``, or the user's
@@ -96,11 +100,16 @@ def bench(
                 runs |= {run.key: run for run in found}
         place = Place(executor, jobs, executor_settings or {})
         results = Results([site.runs / key for key in runs], asked.given, site.data)
-        _measure(list(runs.values()), asked, place, site, again)
+        with listening(_several(listeners), site.runs, installed()) as telling:
+            _measure(list(runs.values()), asked, place, site, telling, again)
+            if listeners:
+                telling.boards_made(results.boards)
     return results
 
 
-def _measure(runs: Sequence[Run], asked: Asked, place: Place, site: Site, again: bool) -> None:
+def _measure(
+    runs: Sequence[Run], asked: Asked, place: Place, site: Site, telling: Telling, again: bool
+) -> None:
     """Carry out runs where they can be, and say which stay here."""
     reasons = {r.key: asked.stays(r.method) or asked.stays(r.family) for r in runs}
     staying = [run for run in runs if reasons[run.key]]
@@ -116,7 +125,8 @@ def _measure(runs: Sequence[Run], asked: Asked, place: Place, site: Site, again:
         if some:
             given = tuple(g for g in asked.given if make is Here or g.packed is not None)
             there = Site(site.runs, site.data, given=given, timeout=site.timeout, keep=site.keep)
-            tell_failures(measured(some, make, there, again=again), site.runs, debug=True)
+            failed = measured(some, make, there, telling, again=again)
+            tell_failures(failed, site.runs, debug=True)
 
 
 def _rounds(asked: Asked, settings: Sequence[str]) -> list[tuple[list[str], list[str]]]:

@@ -15,6 +15,7 @@ from hyperbench.boards.ranks import rank_notes
 from hyperbench.boards.row import Board
 from hyperbench.boards.rows import make_rows, missing_notes
 from hyperbench.boards.scores import task_table
+from hyperbench.boards.statistic import BY_NAME, OF_ONE_RUN
 from hyperbench.boards.worlds import (
     board_titles,
     by_board,
@@ -99,6 +100,34 @@ def board_tables(folders: Iterable[Path], damaged: list[str] | None = None) -> l
                 notes = (*notes, _OTHER_WORLDS)
                 parts.append(BoardTable(numbered, tuple(runs), families, table, notes))
     return parts
+
+
+def scores_of_run(run: Path, references: Iterable[Path]) -> dict[str, float]:
+    """What a board says of one run alone; nothing of one that failed.
+
+    Args:
+        run: its folder.
+        references: folders of the control arms that define score 0 and score 1 of its split.
+
+    Returns:
+        By name the statistics ``OF_ONE_RUN`` that it has, and from its record ``rollout_seconds``
+        and ``num_target_rollouts``.
+
+    Raises:
+        DataError: as of ``board_tables``, or the run is damaged.
+    """
+    found = StoredRun.read(run)
+    record = found.record
+    if record.status == "failed":
+        return {}
+    found.check()
+    parts = board_tables({run, *references}, damaged=[])
+    [table] = (part.table for part in parts if record.key in part.families)
+    own = MethodRuns(record.row_label, [record], table[table["run"] == record.key])
+    said = {name: BY_NAME[name].value(own) for name in OF_ONE_RUN}
+    said["rollout_seconds"] = record.cost.rollout_seconds
+    said["num_target_rollouts"] = record.num_target_rollouts
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def make_board(part: BoardTable) -> Board:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hyperbench import statistics
-from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.headline import Headline
 from hyperbench.boards.pairing import RunKey, scores_by_run, strata
 from hyperbench.boards.row import Estimate
+from hyperbench.boards.scores import is_reference
 from hyperbench.records.record import RunRecord
 from hyperbench.seeding import child_seed
 from hyperbench.statistics import Resampled
@@ -59,8 +59,7 @@ class MethodRuns:
     @property
     def is_reference(self) -> bool:
         """Whether the row is of an arm that defines score 0 or score 1."""
-        first = self.records[0]
-        return first.is_arm and first.method in (RANDOM, EXPERT, DEMONSTRATOR)
+        return is_reference(self.records[0])
 
     @property
     def finished(self) -> list[RunRecord]:

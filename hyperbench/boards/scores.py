@@ -16,10 +16,16 @@ from hyperbench.boards.worlds import board_titles, by_board, family_labels, meth
 from hyperbench.errors import HyperbenchError
 from hyperbench.records.episodes import MEANS
 from hyperbench.records.store import StoredRun
+from hyperbench.run import Run
 
 _WHERE = ["family", "split_seed", "task"]
 _REFERENCES = {RANDOM: (RANDOM,), EXPERT: (EXPERT, DEMONSTRATOR)}
 """Which control arms define score 0 and score 1."""
+
+
+def is_reference(run: Run) -> bool:
+    """Whether a run is of a control arm that defines score 0 or score 1."""
+    return run.is_arm and any(run.method in arms for arms in _REFERENCES.values())
 
 
 def task_table(runs: Sequence[StoredRun], labels: Mapping[str, str] | None = None) -> pd.DataFrame:

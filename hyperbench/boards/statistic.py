@@ -224,5 +224,10 @@ STATISTICS = (
 BY_NAME = {statistic.name: statistic for statistic in STATISTICS}
 COSTS = ("num_parameters", "policy_parameters", "fit_seconds", "generate_seconds")
 """What the table of costs shows, of learned methods."""
+OF_ONE_RUN = (
+    *("score", "above_half", "mean_return", "success_rate", "lasting_rate", "mean_length"),
+    *("interpolation", "extrapolation", *COSTS),
+)
+"""What one run has to say for itself: neither ranks nor counts."""
 SUMMARIES = ("score", "iqm", "median", "mean", "optimality_gap")
 """What the same scores come to in other ways, as the report's table of them shows."""

@@ -115,6 +115,13 @@ def run(
         ),
     ] = None,
     events: Events = None,
+    listener: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="HYPERBENCH_LISTENER",
+            help="Tell an experiment tracker, or another listener, how runs go; repeatable.",
+        ),
+    ] = None,
     timeout: Annotated[
         float,
         typer.Option(
@@ -191,6 +198,7 @@ def run(
             timeout=timeout or None,
             shard=None if shard is None else Shard.read(shard),
             events=events,
+            listeners=listener or [],
             checkpoint_seconds=checkpoint_seconds,
             output_dir=output_dir,
             data_dir=data_dir_or_cache(data_dir),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from hyperbench.errors import HyperbenchError, UnknownNameError
-from hyperbench.events import Event, Listeners, Notify
+from hyperbench.events import Event, Listeners, Notify, ignore
 from hyperbench.executors import Executor
+from hyperbench.records.record import RunRecord
+from hyperbench.records.store import RECORD
 from hyperbench.registry import Registry
 from hyperbench.run import Run
 from hyperbench.view.console import print_line, standard_error
@@ -69,6 +72,7 @@ def watched(
     log: EventLog | None = None,
     runs: Mapping[str, Run] | None = None,
     families: Collection[str] = (),
+    also: Notify = ignore,
 ) -> Iterator[Notify]:
     """Show how far runs are and what they tell on the way, and log it where that is asked for.
 
@@ -77,16 +81,25 @@ def watched(
         log: for programs.
         runs: by key, which tells those that take about as long.
         families: whose boards are shown as soon as all their runs have ended.
+        also: told, too.
     """
     with progress_display(labels, err, runs, families) as display:
-        if log is None:
-            yield Listeners(display, _say)
-            return
-        log.name(labels)
-        yield Listeners(display, _say, log)
+        if log is not None:
+            log.name(labels)
+        yield Listeners(display, _say, log or ignore, also)
 
 
 def _say(event: Event) -> None:
     """Print what work that goes on has to tell."""
     if event.status == "running" and event.message:
         print_line(event.message, err)
+
+
+def tell_failures(failed: Sequence[RunRecord], output_dir: Path, debug: bool) -> None:
+    """Say where each failed run has its record, with its traceback."""
+    for record in failed:
+        hint = "" if debug or not record.traceback else "; --debug shows its traceback"
+        said = f"{record.label} failed: see {output_dir / record.key / RECORD}{hint}"
+        if debug and record.traceback:
+            said += f"\n{record.traceback}"
+        print_line(said, err)

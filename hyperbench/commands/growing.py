@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.row import Board
 from hyperbench.commands.executing import err
 from hyperbench.errors import one_line
 from hyperbench.events import Notify, emit, ignore
@@ -25,12 +26,19 @@ class GrowingBoard:
         due: keys of those that are carried out.
         folder: of all runs.
         notify: told that a family's board is there.
+        made: called with the board.
     """
 
     def __init__(
-        self, runs: Sequence[Run], due: Collection[str], folder: Path, notify: Notify = ignore
+        self,
+        runs: Sequence[Run],
+        due: Collection[str],
+        folder: Path,
+        notify: Notify = ignore,
+        made: Callable[[Board], object] = lambda _: None,
     ) -> None:
         self._notify = notify
+        self._made = made
         self._folders: dict[str, list[Path]] = {}
         self._missing: dict[str, set[str]] = {}
         for run in runs:
@@ -57,6 +65,7 @@ class GrowingBoard:
         try:
             for board in make_boards(self._folders[run.family]):
                 print_scores(board, err)
+                self._made(board)
         except Exception as error:  # whatever it is, the other runs go on
             print_line(f"The board of {run.family} cannot be shown yet: {one_line(error)}", err)
         else:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from hyperbench.boards.leaderboard import make_boards
-from hyperbench.commands.executing import Place, err, watched
-from hyperbench.commands.run import measured, show_boards, tell_failures
+from hyperbench.commands.executing import Place, err, tell_failures, watched
+from hyperbench.commands.run import measured, show_boards
 from hyperbench.disk import check_writable
 from hyperbench.errors import DataError
 from hyperbench.executors import Executor, Site

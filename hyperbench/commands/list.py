@@ -38,6 +38,12 @@ def list_command(as_json: bool = False) -> None:
                 {"name": id_, "track": p.track, "summary": p.summary}
                 for id_, p in registry.protocols.items()
             ],
+            "executors": [
+                {"name": name, "summary": e.summary} for name, e in registry.executors.items()
+            ],
+            "listeners": [
+                {"name": name, "summary": e.summary} for name, e in registry.listeners.items()
+            ],
         }
         print(json.dumps(said, indent=1))
         return
@@ -53,5 +59,9 @@ def list_command(as_json: bool = False) -> None:
     print_listing("Methods", methods, out)
     print_listing("Control arms, on every board", [(arm,) for arm in ARMS], out)
     print_listing("Protocols", [(id_, p.summary) for id_, p in registry.protocols.items()], out)
+    print_listing("Executors", [(name, e.summary) for name, e in registry.executors.items()], out)
+    if registry.listeners:
+        shown = [(name, e.summary) for name, e in registry.listeners.items()]
+        print_listing("Listeners", shown, out)
     if any(plugin.failure for plugin in registry.plugins):
         out.print("\nSome plugins could not be loaded; see: hyperbench plugins")

@@ -15,7 +15,8 @@ def plugins_command(as_json: bool = False) -> None:
     found = []
     for plugin in installed().plugins:
         entries = [*plugin.suites, *plugin.families, *plugin.methods]
-        entries += [*plugin.policy_kinds, *plugin.protocols]
+        entries += [*plugin.policy_kinds, *plugin.protocols, *plugin.executors]
+        entries += plugin.listeners
         found.append((plugin, len(entries)))
     disputes = installed().disputes
     if as_json:

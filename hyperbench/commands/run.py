@@ -12,8 +12,9 @@ from typing import Any
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.row import Board
 from hyperbench.boards.tables import json_text
-from hyperbench.commands.executing import Place, watched
+from hyperbench.commands.executing import Place, tell_failures, watched
 from hyperbench.commands.growing import GrowingBoard
+from hyperbench.commands.telling import Telling, listening
 from hyperbench.disk import check_writable
 from hyperbench.errors import HyperbenchError
 from hyperbench.events import ignore
@@ -26,7 +27,6 @@ from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.view.boards import print_boards
@@ -65,6 +65,7 @@ def run_command(
     timeout: float | None,
     shard: Shard | None,
     events: Path | None,
+    listeners: Sequence[str],
     checkpoint_seconds: float,
     output_dir: Path,
     data_dir: Path,
@@ -94,6 +95,7 @@ def run_command(
         timeout: seconds that a run may take; None for as long as it likes.
         shard: the part of the runs that is carried out; None for all.
         events: file to which events are added; None for none.
+        listeners: told how runs go, by name.
         checkpoint_seconds: how often a fit is kept, as in ``Site``.
         output_dir: for runs.
         data_dir: for demonstrations.
@@ -141,19 +143,20 @@ def run_command(
         checkpoint_seconds=checkpoint_seconds,
         keep=keep,
     )
-    # A part of a plan makes no board.
-    failed = measured(
-        runs, partial(place.make, registry), site, again=again, events=events, grows=shard is None
-    )
-    if shard is not None:
-        print_line(
-            f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
-            f"{output_dir.resolve()}. Join the shards with: hyperbench merge",
-            out,
-        )
-        tell_failures(failed, site.runs, debug)
-        return left_out.number + len(failed)
-    boards = make_boards([output_dir / run.key for run in runs])
+    make = partial(place.make, registry)
+    with listening(listeners, site.runs, registry) as telling:
+        # A part of a plan makes no board.
+        failed = measured(runs, make, site, telling, again=again, events=events, grows=not shard)
+        if shard is not None:
+            print_line(
+                f"Shard {shard} of {num_planned} runs: {len(runs) - len(failed)} are done in "
+                f"{output_dir.resolve()}. Join the shards with: hyperbench merge",
+                out,
+            )
+            tell_failures(failed, site.runs, debug)
+            return left_out.number + len(failed)
+        boards = make_boards([output_dir / run.key for run in runs])
+        telling.boards_made(boards)
     show_boards(boards, output_dir, as_json)
     tell_failures(failed, site.runs, debug)
     return left_out.number + sum(len(board.failures) for board in boards)
@@ -173,6 +176,7 @@ def measured(
     runs: Sequence[Run],
     make_executor: Callable[[], Executor],
     site: Site,
+    telling: Telling | None = None,
     *,
     again: bool = False,
     events: Path | None = None,
@@ -184,6 +188,7 @@ def measured(
         runs: as planned.
         make_executor: where they are carried out; not called if there is nothing to do.
         site: where demonstrations are and records go.
+        telling: told how runs go, and of boards of families.
         again: whether to measure finished runs again.
         events: file to which events are added; None for none.
         grows: whether boards of families are shown on the way.
@@ -206,8 +211,10 @@ def measured(
         print_line(_NO_LOCKS.format(site.runs), err)
     write_plan(runs, site.runs, _REMEDY)
     pending = [Due(one.run, one.checksum) for one in found if one.run.key in due]
-    growing = GrowingBoard(runs if grows else (), due, site.runs, log or ignore)
-    return _execute(pending, executor, site, log, growing)
+    telling = telling or Telling((), site.runs)
+    telling.expect(runs, due)
+    growing = GrowingBoard(runs if grows else (), due, site.runs, log or ignore, telling.board_made)
+    return _execute(pending, executor, site, log, growing, telling)
 
 
 def _show_plan(
@@ -266,6 +273,7 @@ def _execute(
     site: Site,
     log: EventLog | None,
     growing: GrowingBoard,
+    telling: Telling,
 ) -> list[RunRecord]:
     """Carry out runs, in processes that may end as they like; this one keeps the books.
 
@@ -277,20 +285,10 @@ def _execute(
     by_key = {due.run.key: due.run for due in ordered}
     site = replace(site, num_threads=executor.num_threads(len(pending)))
     records = []
-    with executor, watched(labels, log, by_key, growing.families) as notify:
+    with executor, watched(labels, log, by_key, growing.families, telling) as notify:
         for record in carry_out(ordered, executor, site, notify):
             records.append(record)
             growing.add(record)
     places = {due.run.key: place for place, due in enumerate(pending)}
     failed = [record for record in records if record.status == "failed"]
     return sorted(failed, key=lambda record: places[record.key])
-
-
-def tell_failures(failed: Sequence[RunRecord], output_dir: Path, debug: bool) -> None:
-    """Say where each failed run has its record, with its traceback."""
-    for record in failed:
-        hint = "" if debug or not record.traceback else "; --debug shows its traceback"
-        said = f"{record.label} failed: see {output_dir / record.key / RECORD}{hint}"
-        if debug and record.traceback:
-            said += f"\n{record.traceback}"
-        print_line(said, err)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperbench.errors import DataError, StorageError
-from hyperbench.events import DEMONSTRATING, Event, Notify, emit
+from hyperbench.events import DEMONSTRATING, ELSEWHERE, Event, Notify, emit
 from hyperbench.executors import Executor, Site
 from hyperbench.measuring.conductor import execute, record_failure
 from hyperbench.measuring.locks import PATIENCE_SECONDS, lock_path, locked
@@ -93,7 +93,7 @@ def execute_once(due: Due, site: Site, notify: Notify) -> RunRecord | None:
     """Execute a run unless it is done meanwhile; None if another command is at it."""
     with _held(due, site) as mine:
         if not mine:
-            emit(notify, due.run.key, "waiting for another command")
+            emit(notify, due.run.key, ELSEWHERE)
             return None
         return _news(due, site.runs, notify) or execute(due.run, site, notify)
 
@@ -128,5 +128,5 @@ def _news(due: Due, folder: Path, notify: Notify) -> RunRecord | None:
     except DataError:
         return None
     record = found.record
-    emit(notify, record.key, "judging", status=record.status, message=record.error or "")
+    emit(notify, record.key, ELSEWHERE, status=record.status, message=record.error or "")
     return record

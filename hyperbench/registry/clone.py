@@ -27,12 +27,14 @@ class ClonePackage:
         distribution: what pip calls it.
         needs: distributions that it depends on.
         entry_points: modules in which it registers what it brings.
+        extras: further dependencies that can be asked for, by name.
     """
 
     folder: str
     distribution: str
     needs: tuple[str, ...]
     entry_points: tuple[str, ...]
+    extras: tuple[str, ...] = ()
 
     @property
     def is_installed(self) -> bool:
@@ -91,14 +93,19 @@ class Clone:
                     continue
         return None
 
-    def how_to_install(self, package: ClonePackage) -> str:
+    def how_to_install(self, package: ClonePackage, extra: str = "") -> str:
         """In words that follow "It": where the package is, and a command for the clone's root.
 
         Packages of the clone that it needs and that are not installed are part of the command: pip
         would look for them on an index, where anybody may have taken their names.
+
+        Args:
+            package: which.
+            extra: of it, that is asked for.
         """
-        folders = dict.fromkeys(found.folder for found in self._missing(package))
-        editable = " ".join(f"-e {folder}" for folder in folders)
+        *needed, last = dict.fromkeys(found.folder for found in self._missing(package))
+        last = f"'{last}[{extra}]'" if extra else last
+        editable = " ".join(f"-e {folder}" for folder in (*needed, last))
         return f"is in {self.named}: pip install -c constraints.txt {editable}"
 
     @property
@@ -131,7 +138,9 @@ def how_to_add(package: str, extra: str) -> str:
     return f"Install it, in {clone.named}, with: pip install -c constraints.txt -e '.[{extra}]'"
 
 
-def where_it_is(package: str, distribution: str, version: str, clone: Clone | None) -> str:
+def where_it_is(
+    package: str, distribution: str, version: str, clone: Clone | None, extra: str = ""
+) -> str:
     """In words that follow "It": where a package that a plugin needs can be had.
 
     No name of an index is guessed at: anybody may have taken it.
@@ -141,13 +150,24 @@ def where_it_is(package: str, distribution: str, version: str, clone: Clone | No
         distribution: that needs it.
         version: of that.
         clone: where it may lie.
+        extra: of the distribution that brings it, if there is one of that name.
     """
     if clone is not None and (found := clone.of_import(package)):
         return clone.how_to_install(found)
-    needed = f"is a dependency of {distribution} {version}"
-    if clone is not None and (found := clone.of_distribution(distribution)):
-        return f"{needed}, which {clone.how_to_install(found)}"
-    return f"{needed}: install that again, from where it came, with its dependencies."
+    found = clone.of_distribution(distribution) if clone is not None else None
+    extra = extra if extra in (found.extras if found else _extras_of(distribution)) else ""
+    needed = f"is a dependency of {distribution}{f'[{extra}]' if extra else ''} {version}"
+    if clone is not None and found is not None:
+        return f"{needed}, which {clone.how_to_install(found, extra)}"
+    what = f"the extra {extra!r}" if extra else "its dependencies"
+    return f"{needed}: install that again, from where it came, with {what}."
+
+
+def _extras_of(distribution: str) -> list[str]:
+    try:
+        return metadata.metadata(distribution).get_all("Provides-Extra") or []
+    except metadata.PackageNotFoundError:  # plugged in, and installed nowhere
+        return []
 
 
 def _package(folder: Path, project: dict[str, Any]) -> ClonePackage:
@@ -157,6 +177,7 @@ def _package(folder: Path, project: dict[str, Any]) -> ClonePackage:
         distribution=project["name"],
         needs=tuple(re.split(r"[^\w.-]", line)[0] for line in project.get("dependencies", ())),
         entry_points=tuple(target.partition(":")[0] for target in points.values()),
+        extras=tuple(project.get("optional-dependencies", ())),
     )
 
 

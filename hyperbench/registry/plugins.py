@@ -19,6 +19,7 @@ from hyperbench.hookspecs import (
     ENTRY_POINT_GROUP,
     ExecutorEntry,
     FamilyEntry,
+    ListenerEntry,
     MethodEntry,
     PolicyKindEntry,
     SuiteEntry,
@@ -30,7 +31,14 @@ LOAD_PLUGINS = "HYPERBENCH_LOAD_PLUGINS"
 """Environment variable that says which plugins are loaded."""
 
 Entry = TypeVar(
-    "Entry", FamilyEntry, SuiteEntry, MethodEntry, PolicyKindEntry, EvalProtocol, ExecutorEntry
+    "Entry",
+    FamilyEntry,
+    SuiteEntry,
+    MethodEntry,
+    PolicyKindEntry,
+    EvalProtocol,
+    ExecutorEntry,
+    ListenerEntry,
 )
 
 
@@ -134,6 +142,7 @@ class Plugin:
     policy_kinds: tuple[PolicyKindEntry, ...] = ()
     protocols: tuple[EvalProtocol, ...] = ()
     executors: tuple[ExecutorEntry, ...] = ()
+    listeners: tuple[ListenerEntry, ...] = ()
     failure: str | None = None
     is_own: bool = False
     """Whether it is hyperbench itself."""
@@ -226,6 +235,7 @@ def load_plugin(source: PluginSource) -> Plugin:
             policy_kinds=entries(hook.hyperbench_policy_kinds(), PolicyKindEntry),
             protocols=_flat(hook.hyperbench_protocols(), EvalProtocol),
             executors=_flat(hook.hyperbench_executors(), ExecutorEntry),
+            listeners=_flat(hook.hyperbench_events(), ListenerEntry),
         )
     except (KeyboardInterrupt, GeneratorExit):
         raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hyperbench.arms import RESERVED
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import MethodEntry
-from hyperbench.registry.clone import Clone, how_to_add, where_it_is
+from hyperbench.registry.clone import Clone, where_it_is
 from hyperbench.registry.code import Fingerprints, fingerprint, is_importable, package_path
 from hyperbench.registry.files import distributions_imported, packages_imported
 from hyperbench.registry.names import Names
@@ -47,6 +47,7 @@ class Registry:
         )
         self.protocols = Names("Protocol", ((e.id, p, e) for p in plugins for e in p.protocols))
         self.executors = Names("Executor", ((e.name, p, e) for p in plugins for e in p.executors))
+        self.listeners = Names("Listener", ((e.name, p, e) for p in plugins for e in p.listeners))
         kinds = ((e.kind, p, e) for p in plugins for e in p.policy_kinds)
         self.policy_kinds = Names("Kind of policies", kinds, is_said=False)  # by files
 
@@ -55,7 +56,7 @@ class Registry:
         """In a sentence each: names that several plugins register; whoever asks for one is told."""
         kinds = (
             *(self.suites, self.families, self.methods, self.protocols, self.policy_kinds),
-            self.executors,
+            *(self.executors, self.listeners),
         )
         return [dispute for names in kinds for dispute in names.disputes]
 
@@ -241,15 +242,12 @@ class Registry:
             PluginError: it, or a package it requires, cannot be imported, or several plugins
                 register that name.
         """
-        known = self._known(self.executors, name)
-        owner, entry = self.executors.claim(known)
-        missing = [needed for needed in entry.requires if not is_importable(needed)]
-        if owner.is_own and missing:
-            raise PluginError(
-                f"Executor {name!r} needs the package {missing[0]!r}, which is not installed. "
-                + how_to_add(missing[0], name)
-            )
-        found: type[Executor] = self._resolve(self.executors, known)
+        found: type[Executor] = self._resolve(self.executors, self._known(self.executors, name))
+        return found
+
+    def listener_class(self, name: str) -> type[Any]:
+        """Import the ``view.listener.Listener`` of that name; raises as ``executor_class``."""
+        found: type[Any] = self._resolve(self.listeners, self._known(self.listeners, name))
         return found
 
     def _claims(self, family: str, method: str) -> list[tuple[Plugin, Any]]:
@@ -278,9 +276,10 @@ class Registry:
             missing = [name for name in getattr(entry, "requires", ()) if not is_importable(name)]
             if not missing:
                 return getattr(importlib.import_module(module), target)
+        asked = missing[0], owner.distribution, owner.version, self._clone
         raise PluginError(
             f"{what} needs the package {missing[0]!r}, which is not installed. "
-            f"It {where_it_is(missing[0], owner.distribution, owner.version, self._clone)}"
+            f"It {where_it_is(*asked, extra=getattr(entry, 'name', ''))}"
         )
 
     def _refuse_absent_suite(self, suite: str) -> None:

@@ -301,6 +301,7 @@ def test_the_command_says_why_it_measures_again(
             place=Place("local", 1),
             shard=None,
             events=None,
+            listeners=(),
             timeout=None,
             checkpoint_seconds=60,
             debug=False,
