@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hyperbench import statistics
-from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.headline import Headline
 from hyperbench.boards.pairing import RunKey, scores_by_run, strata
 from hyperbench.boards.row import Estimate
 from hyperbench.records.record import RunRecord
+from hyperbench.registry.own import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.seeding import child_seed
 from hyperbench.statistics import Resampled
 from hyperbench.statistics.resampling import Strata

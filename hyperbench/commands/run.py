@@ -25,8 +25,8 @@ from hyperbench.measuring.plans import write_plan
 from hyperbench.measuring.sharing import Due, carry_out
 from hyperbench.measuring.standing import Standing, standings
 from hyperbench.protocol import EvalProtocol
+from hyperbench.records.find import RECORD
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import RECORD
 from hyperbench.registry import installed
 from hyperbench.run import Run
 from hyperbench.view.boards import print_boards

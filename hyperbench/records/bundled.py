@@ -11,18 +11,14 @@ import numpy.typing as npt
 
 from hyperbench.errors import DataError
 from hyperbench.policy import StorablePolicies
-from hyperbench.records.bundle import LINES, Bundle, checksums_of_policies
+from hyperbench.records.bundle import Bundle, checksums_of_policies
 from hyperbench.records.episodes import MEANS, Means
+from hyperbench.records.find import is_bundled
 from hyperbench.records.policies import policies_of
 from hyperbench.records.record import content_checksum
 from hyperbench.records.schema import as_record
 from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
-
-
-def is_bundled(place: Path) -> bool:
-    """Whether a run lies in a bundle rather than in a folder of its own."""
-    return place.parent.suffix == LINES and place.parent.is_file()
 
 
 def open_run(place: Path) -> StoredRun:
