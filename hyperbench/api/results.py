@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from hyperbench.api.reading import data_root
 from hyperbench.boards.comparison import BoardComparison, compare
@@ -31,7 +30,7 @@ from hyperbench.report.write import write_report
 from hyperbench.table import html_table
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
-from hyperbench.view.console import print_line, standard_error
+from hyperbench.view.console import plain_console, print_line, standard_error
 
 _WIDTH = 120
 _NOT_SOUND = ("differs", "unverifiable")
@@ -214,7 +213,7 @@ class Results:
 
     def __repr__(self) -> str:
         file = StringIO()
-        print_boards(self.boards, Console(file=file, width=_WIDTH))
+        print_boards(self.boards, plain_console(file, _WIDTH))
         return file.getvalue()
 
     def _repr_html_(self) -> str:

@@ -18,6 +18,7 @@ from hyperbench.cli.options import (
     choice_of,
     expand,
 )
+from hyperbench.cli.plug_in import Plugins
 
 
 @app.command()
@@ -141,6 +142,7 @@ def report(
     protocol: ChosenProtocols = None,
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     output: Annotated[
         Path | None,
         typer.Option(

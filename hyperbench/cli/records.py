@@ -139,6 +139,7 @@ def publish(
     protocol: ChosenProtocols = None,
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     board_dir: Annotated[
         Path,
         typer.Option(

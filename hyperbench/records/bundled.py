@@ -100,7 +100,8 @@ class BundledRun(StoredRun):
                 f"The board keeps no policy of {self.folder}, only its checksums: of each row and "
                 "family it keeps one task's."
             )
-        found = policies_of(arrays, metadata, self.folder, registry)
+        with self.record.naming_its_files():
+            found = policies_of(arrays, metadata, self.folder, registry)
         order = [tasks.index(self.record.targets[i].key) for i in self.kept_tasks]
         kept, said = found.take(order), self.policy_checksums
         for i, checksum in zip(self.kept_tasks, checksums_of_policies(kept), strict=True):

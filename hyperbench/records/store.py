@@ -137,7 +137,8 @@ class StoredRun:
             UnknownNameError: no installed plugin registers their kind.
         """
         self._checked(POLICIES)
-        return read_policies(self.folder / POLICIES, registry)
+        with self.record.naming_its_files():
+            return read_policies(self.folder / POLICIES, registry)
 
     def check(self, *names: str) -> tuple[str, ...]:
         """Check files against the record.
