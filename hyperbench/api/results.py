@@ -102,17 +102,15 @@ class Results:
         Columns: ``protocol``, ``method`` (as the board names it), ``family``, ``split_seed``,
         ``fit_seed``, ``run`` (key), ``task`` (key), the features in their units, ``region``,
         ``episode``, and what is known of it: ``seed``, ``return``, ``length``, ``terminated``, and
-        ``success`` where the family has it.
+        ``success`` where the family has it. A feature called like one of the others, such as the
+        length of a leg, is ``length (feature)``.
         """
         runs = [run for run in gather(self._runs, []).runs if run.record.status == "ok"]
         labels = method_labels([run.record for run in runs])
         parts = []
         for run in runs:
             record = run.record
-            tasks = pd.DataFrame(
-                [{"task": t.key, **t.features, "region": t.region} for t in record.targets]
-            )
-            part = tasks.merge(pd.DataFrame(run.episodes()), on="task")
+            episodes = pd.DataFrame(run.episodes())
             about: dict[str, Any] = {
                 "protocol": record.protocol.id,
                 "method": labels[record.key],
@@ -121,6 +119,16 @@ class Results:
                 "fit_seed": record.seeds.fit,
                 "run": record.key,
             }
+            taken = {*episodes.columns, *about, "region"}
+            tasks = pd.DataFrame(
+                [
+                    {f"{n} (feature)" if n in taken else n: v for n, v in t.features.items()}
+                    | {"task": t.key, "region": t.region}
+                    for t in record.targets
+                ]
+            )
+            part = tasks.merge(episodes, on="task")
+            part.insert(0, "task", part.pop("task"))
             for place, (name, value) in enumerate(about.items()):
                 part.insert(place, name, value)
             parts.append(part)

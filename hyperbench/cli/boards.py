@@ -52,7 +52,7 @@ def leaderboard(
 
 RunFolders = Annotated[
     list[Path] | None,
-    typer.Argument(help="Folders with runs, or committed boards.", show_default="runs"),
+    typer.Argument(help="Folders with runs, or committed boards; runs if not given."),
 ]
 
 

@@ -214,7 +214,7 @@ Jobs = Annotated[
         "-j",
         envvar="HYPERBENCH_JOBS",
         min=0,
-        help="Fits at a time; 0 takes the cores. Results do not depend on it.",
+        help="Runs at a time; 0 takes the cores. Results do not depend on it.",
     ),
 ]
 ExecutorName = Annotated[
