@@ -155,8 +155,8 @@ def _num_failed(registry: Registry, subject: Subject, settings: Sequence[str]) -
     if isinstance(checked, MethodCase) and not num_failed:
         policies = checked.generate(checked.reference.generator, checked.specs)
         if why_not := why_not_stored(policies, registry):
-            said = f"keep no such policies, so that no row is verified: {why_not}."
-            _tell("note", "records", f"{said} {_HOW_TO_KEEP}")
+            lost = f"keep no such policies, so that no row is verified: {why_not}."
+            _tell("note", "records", f"{lost} {_HOW_TO_KEEP}")
     return num_failed
 
 
