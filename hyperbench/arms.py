@@ -11,6 +11,15 @@ import numpy.typing as npt
 from hyperbench.demonstration import Demonstrations
 from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.policy import PolicyBatch, StorablePolicies
+from hyperbench.registry.own import (
+    ARMS,
+    DEMONSTRATOR,
+    EXPERT,
+    NEAREST_EXPERT,
+    RANDOM,
+    REUSE_BOUND,
+    ZERO_ACTION,
+)
 from hyperbench.rollout import EpisodeTable, rollout
 from hyperbench.seeding import child_seed
 from hyperbench.split import Split
@@ -211,21 +220,13 @@ def due_rollouts(method: str, split: Split, seeds: Seeds) -> range:
     return range(seeds.size, seeds.size * len(split.source) + 1, seeds.shape[1])
 
 
-RANDOM, EXPERT, DEMONSTRATOR = "random", "expert", "demonstrator"
-ZERO_ACTION = "zero-action"
-"""The control arms that define score 0 and score 1; the last where a family has no expert."""
-REUSE_BOUND = "reuse-bound"
 _POLICIES: dict[str, Callable[[TaskFamily, Split], PolicyBatch]] = {
     RANDOM: _random,
     ZERO_ACTION: _zero_action,
-    "nearest-expert": _nearest_expert,
+    NEAREST_EXPERT: _nearest_expert,
     EXPERT: _expert,
     DEMONSTRATOR: _demonstrator,
 }
-ARMS = (RANDOM, ZERO_ACTION, "nearest-expert", REUSE_BOUND, EXPERT)
-"""The control arms of a family that has experts."""
-RESERVED = (*ARMS, DEMONSTRATOR)
-"""What no method may be called."""
 
 
 def arms_of(info: FamilyInfo) -> tuple[str, ...]:

@@ -7,16 +7,15 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hyperbench.errors import ProtocolError
 from hyperbench.seeding import child_seed, content_hash
-from hyperbench.split import Split, held_out_by_gap
-from hyperbench.task import TaskSpec
 
-if TYPE_CHECKING:  # it brings gymnasium, which listing protocols does not need
+if TYPE_CHECKING:  # they bring NumPy and Gymnasium, which listing protocols does not need
     from hyperbench.family import TaskFamily
+    from hyperbench.split import Split
+    from hyperbench.task import TaskSpec
 
 Track = Literal["zero-shot", "few-shot"]
 SplitRule = Literal["random", "gap"]
@@ -166,6 +165,10 @@ class EvalProtocol(BaseModel):
         Raises:
             ProtocolError: too few tasks for one source, one validation and one target task.
         """
+        import numpy as np
+
+        from hyperbench.split import Split, held_out_by_gap
+
         tasks = family.tasks
         by_key = {task.key: task for task in tasks}
         if len(by_key) != len(tasks):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hyperbench.family import FamilyInfo
-from hyperbench.policy import ARITHMETIC
 from hyperbench.protocol import EvalProtocol, SeedPair, Track
 from hyperbench.seeding import content_hash
-from hyperbench.task import TaskSpec
+
+if TYPE_CHECKING:  # they bring NumPy and Gymnasium, which naming rows does not need
+    from hyperbench.family import FamilyInfo
+    from hyperbench.task import TaskSpec
 
 
 def spelled(value: object) -> str:
@@ -146,6 +147,8 @@ class Run(BaseModel):
             info: of the run's family, as it was when the run was planned.
             tasks: all of the family's.
         """
+        from hyperbench.policy import ARITHMETIC
+
         is_played = not self.is_fitted and info.has_demonstrators
         identity: dict[str, Any] = {
             "method": self.method,

@@ -64,7 +64,7 @@ def html_table(table: Table) -> str:
     ]
     return "\n".join(
         [
-            f"<table><caption>{html.escape(table.title)}</caption>",
+            f'<table style="text-align: right"><caption>{html.escape(table.title)}</caption>',
             f"<thead>{row(table.header, 'th')}</thead>",
             *("<tbody>", *lines, "</tbody></table>"),
         ]

@@ -271,19 +271,3 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_completion_imports_nothing_heavy() -> None:
-    program = (
-        "import os, sys; os.environ.update(_HYPERBENCH_COMPLETE='complete_bash', "
-        "COMP_WORDS='hyperbench r', COMP_CWORD='1')\n"
-        "sys.argv = ['hyperbench']\n"
-        "from hyperbench import cli\n"
-        "try: cli.app(prog_name='hyperbench')\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'mujoco', 'pandas', 'numpy'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "run" in done.stdout

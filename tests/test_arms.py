@@ -7,7 +7,6 @@ import pytest
 from gymnasium import spaces
 
 from hyperbench.arms import (
-    ARMS,
     RandomPolicies,
     ZeroActionPolicies,
     due_rollouts,
@@ -15,6 +14,7 @@ from hyperbench.arms import (
     play_reuse_bound,
 )
 from hyperbench.protocol import QUICK
+from hyperbench.registry.own import ARMS
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.split import Split
 from hyperbench.testing.line import LineFamily

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hyperbench.arms import ARMS
 from hyperbench.boards.choice import Choice
 from hyperbench.boards.committed import (
     REFERENCES,
@@ -24,13 +23,14 @@ from hyperbench.commands.publish import publish_command
 from hyperbench.errors import HyperbenchError
 from hyperbench.hookspecs import hookimpl
 from hyperbench.protocol import EvalProtocol, SeedPair
-from hyperbench.records.bundle import LINES, SHARED
 from hyperbench.records.bundle import TABLE as ROWS
 from hyperbench.records.bundled import open_run
 from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import PROTOCOL
+from hyperbench.records.lines import LINES, SHARED
 from hyperbench.records.store import EPISODES, StoredRun
 from hyperbench.registry import PluginSource, Registry, installed
+from hyperbench.registry.own import ARMS
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 COMMITTED = sorted(path.parent for path in BOARDS.glob(f"*/*/{PROTOCOL}"))

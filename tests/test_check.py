@@ -138,10 +138,12 @@ def test_a_fault_of_a_family_is_named_by_the_check_for_it(checked, fault):
     assert failed_in(said)[0] == right.__name__
 
 
-def test_a_check_that_does_not_apply_is_left_out_and_must_exist(checked):
+def test_a_check_that_does_not_apply_is_left_out_and_must_exist(checked, monkeypatch):
+    monkeypatch.setattr(check, "why_not_stored", lambda *_: "they are of no kind")
     passed, said = checked(SameSeed, except_for=["check_seed_matters"])
     assert passed
     assert "left out  check_seed_matters" in said
+    assert "no row is verified: they are of no kind. A kind is registered by" in said
     with pytest.raises(UnknownNameError, match=r"Did you mean 'check_seed_matters'\?"):
         checked(SameSeed, except_for=["check_seeds_matter"])
     with pytest.raises(UnknownNameError, match=r"Did you mean 'broken'\?"):

@@ -327,6 +327,8 @@ def test_help_is_whole_at_eighty_columns(command, monkeypatch: pytest.MonkeyPatc
     found = typer.main.get_command(cli.app).commands[command]
     for option in found.params:
         said = [getattr(option, "help", None), option.envvar]
+        if isinstance(option.default, str | int | Path) and not isinstance(option.default, bool):
+            said.append(f"default: {option.default}")
         for text in filter(None, map(str, filter(None, said))):
             assert "".join(text.split()) in shown
     _, out, _ = say("--help")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from hyperbench import hookimpl
-from hyperbench.arms import ARMS
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 from hyperbench.events import ignore
 from hyperbench.executors import Here, Site
@@ -24,6 +23,7 @@ from hyperbench.policy import MLPPolicies
 from hyperbench.protocol import FEW_SHOT, QUICK
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
+from hyperbench.registry.own import ARMS
 from hyperbench.rollout import episode_seeds, rollout
 from hyperbench.seeding import child_seed
 from hyperbench.threads import single_threaded

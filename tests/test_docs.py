@@ -241,15 +241,7 @@ def test_the_example_of_brought_demonstrations_can_be_brought(
     module.collect("mine/cart-pole-v0")
     collected = load(family, bring(family, "mine/cart-pole-v0", 10, tmp_path), family.tasks)
     assert {len(row) for row in collected.episodes} == {10}
-    episodes = [
-        (
-            {"gravity": spec["gravity"], "force_mag": spec["force_mag"]},
-            *(episode.observations, episode.actions.argmax(axis=1), episode.rewards),
-            *(np.zeros(len(episode), bool), np.arange(len(episode)) == len(episode) - 1),
-        )
-        for spec, row in zip(collected.specs, collected.episodes, strict=True)
-        for episode in row[:2]
-    ]
+    episodes = [module.play(task, seed) for task in family.tasks for seed in range(2)]
     module.write("mine/written-v0", episodes)
     written = load(family, bring(family, "mine/written-v0", 2, tmp_path), family.tasks)
     for one, other in zip(written.episodes, collected.first(2).episodes, strict=True):

@@ -12,6 +12,7 @@ from hyperbench.cli import app
 from hyperbench.errors import DataError, PluginError
 from hyperbench.executors import Site
 from hyperbench.executors.local import Processes
+from hyperbench.executors.slurm import Slurm, SlurmConfig
 from hyperbench.hookspecs import registered_in
 from hyperbench.registry import installed, plugged_in
 from hyperbench.registry.functions import FunctionMethod
@@ -197,6 +198,19 @@ def test_workers_load_the_same_file(file, tmp_path):
     assert outcome.result == "Mean action of the first task."
 
 
+@pytest.mark.thorough  # starts a job; workers of this machine are shown above
+def test_jobs_of_slurm_load_the_same_file(file, tmp_path):
+    def describe(item, site, notify):  # no other process can import this test
+        from hyperbench.registry import installed
+
+        return installed().method_class(item).__doc__
+
+    slurm = Slurm(1, SlurmConfig(cluster="local"))
+    with plugged_in([str(file)]):
+        [outcome] = slurm.map(describe, ["knn"], Site(tmp_path, tmp_path), lambda _: None)
+    assert outcome.result == "Mean action of the first task."
+
+
 def test_a_row_keeps_its_file_and_is_verified_with_it(file, tmp_path, hyperbench):
     config = tmp_path / "run.yaml"
     config.write_text(f"plugin: {file}\nmethod: knn\nsuite: pointmass\nbaselines: false\n")
@@ -216,6 +230,12 @@ def test_a_row_keeps_its_file_and_is_verified_with_it(file, tmp_path, hyperbench
     status, told = hyperbench("verify", run)
     assert status == 1
     assert "The run was made with knn.py: give it with --plugin" in told
+    publish = ("publish", runs, "-m", "knn", "-b", tmp_path / "boards")
+    status, told = hyperbench(*publish)
+    assert status == 2
+    assert "The run was made with knn.py: give it with --plugin" in told
+    assert hyperbench(*publish, "--plugin", file)[0] == 0
+    assert hyperbench("verify", tmp_path / "boards", "-m", "knn", "--plugin", file)[0] == 0
     file.write_text(f"{KNN}\n# Edited.\n")
     status, told = hyperbench("verify", run, "--plugin", file)
     assert status == 0

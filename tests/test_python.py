@@ -65,6 +65,10 @@ class MeanAction(ArrayGenerator):
         return Held(np.stack([self.arrays["action"] for _ in specs]).astype(np.float32))
 
 
+class Twice(MeanAction):
+    """Mean action of the first task, scaled."""
+
+
 def stand_still(demonstrations, seed):
     """No action at all."""
     return lambda specs: Held(np.zeros((len(specs), 1), np.float32))
@@ -88,20 +92,21 @@ def bench(methods, places, suite=LineFamily, **said):
 
 
 def test_classes_objects_and_functions_are_rows(places, capsys):
-    results = bench(
-        [MeanAction, MeanAction(MeanAction.Config(scale=0.5)), stand_still], places, seeds=1
-    )
+    methods = [MeanAction, MeanAction(MeanAction.Config(scale=0.5)), stand_still, Twice]
+    # Which settings are whose matters where one method is asked for twice.
+    results = bench(methods, places, seeds=1, settings={"twice.scale": 2.0})
     table = results.table.set_index("method")
-    assert {"mean-action", "mean-action [scale=0.5]", "stand-still", "expert"} <= {*table.index}
+    assert {"mean-action", "mean-action [scale=0.5]", "twice [scale=2.0]"} <= {*table.index}
+    assert {"stand-still", "expert"} <= {*table.index}
     assert table.loc["expert", "score"] == 1
     assert results.board.title == "brief-v1"
-    assert len(results) == len(results.runs) == 8
+    assert len(results) == len(results.runs) == 9
     assert not installed().methods.keys() & {"mean-action", "stand-still"}
     assert "stand-still" in repr(results)
     assert "<td>" in results._repr_html_()
     episodes = results.episodes
     assert isinstance(episodes, pd.DataFrame)
-    assert len(episodes) == 8 * 3 * 2
+    assert len(episodes) == 9 * 3 * 2
     assert {"goal", "gain", "return", "seed", "region"} <= {*episodes.columns}
     mean = episodes.groupby("method")["return"].mean()
     assert mean["stand-still"] == pytest.approx(table.loc["stand-still", "mean_return"])
@@ -152,6 +157,35 @@ def test_what_cannot_travel_stays_and_says_so(places, capsys):
     (given,) = given_family(Locked())
     with pytest.raises(TypeError, match="cannot travel"):
         given.__reduce__()
+
+
+def push_right(demonstrations, seed):
+    """The second of two actions, whatever is observed."""
+    return lambda specs: Held(np.tile(np.float32([0, 1]), (len(specs), 1)))
+
+
+def test_a_family_of_a_gymnasium_environment_is_benched_as_it_is(places):
+    def balance(observations, task):
+        return observations @ [0.05, 0.2, 1.0, task["length"] ** 0.5] > 0
+
+    family = hb.GymnasiumFamily(
+        "CartPole-v1",
+        id="mine/cart-pole-v1",
+        features={"length": [0.25, 0.5, 1.0], "gravity": [5.0, 9.8, 15.0]},
+        expert=balance,
+        horizon=30,
+    )
+    (given,) = given_family(family)
+    assert given.packed is not None  # its expert, too, goes to workers
+    results = bench([push_right, "nearest-expert"], places, family, seeds=1)
+    assert not results.board.failures
+    table = results.table.set_index("method")
+    assert table.loc["push-right", "mean_return"] < table.loc["expert", "mean_return"] == 30
+    episodes = results.episodes
+    assert {"length", "length (feature)", "gravity"} <= {*episodes.columns}
+    assert set(episodes["length (feature)"]) <= {0.25, 0.5, 1.0}
+    assert episodes["length"].max() == 30
+    assert set(results.verify(None)["stamp"]) == {"verified"}
 
 
 def test_what_is_registered_is_asked_for_by_its_name():
@@ -275,6 +309,16 @@ def test_a_folder_of_policies_is_judged_by_the_command_line(places, tmp_path):
         assert name in done.output
     table = hb.load_results(places["output_dir"]).table.set_index("method")
     assert table.loc["theirs", "score"] == table.loc["file", "score"] == 1
+    # They are published like any other row, and checked on the board.
+    boards = str(tmp_path / "boards")
+    for words in (
+        ["publish", str(places["output_dir"]), "-b", boards],
+        ["verify", boards, "--all"],
+    ):
+        done = CliRunner().invoke(app, [*words, "-m", "theirs"])
+        assert done.exit_code == 0, done.output
+    (row,) = [r for r in hb.load_results(boards).board.rows if r.method == "theirs"]
+    assert (row.is_control, row["rank"].value) == (True, None)
     (folder / f"{split.target[0].key}.safetensors").unlink()
     with pytest.raises(DataError, match="No policy was handed in for the target tasks"):
         hb.judge(folder, family, name="fewer", **places)

@@ -83,14 +83,14 @@ def bench(
     )
     with asked.known():
         runs: dict[str, Run] = {}
-        for names, said in _rounds(asked, settings_said(settings)):
+        for turn, (names, said) in enumerate(_rounds(asked, settings_said(settings))):
             for name in asked.families():
                 found = plan(
                     installed(),
                     names,
                     name,
                     rules,
-                    baselines=baselines,
+                    baselines=baselines and not turn,
                     settings=said,
                     shuffled_spec=shuffled_spec,
                     device=device,
@@ -140,6 +140,10 @@ def _rounds(asked: Asked, settings: Sequence[str]) -> list[tuple[list[str], list
         taken = [each.rpartition("=")[0] for each in own]
         place[1][:] = [s for s in place[1] if s.partition("=")[0] not in taken]
         place[1].extend(f"{name}.{each}" for each in own)
+    everybody = {name for names, _ in rounds for name in names}
+    for names, said in rounds:
+        elsewhere = everybody.difference(names)
+        said[:] = [s for s in said if s.partition("=")[0].rpartition(".")[0] not in elsewhere]
     return rounds or [([], list(settings))]
 
 

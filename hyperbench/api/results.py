@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from hyperbench.api.reading import data_root
 from hyperbench.boards.comparison import BoardComparison, compare
@@ -31,7 +30,7 @@ from hyperbench.report.write import write_report
 from hyperbench.table import html_table
 from hyperbench.threads import num_cores
 from hyperbench.view.boards import print_boards
-from hyperbench.view.console import print_line, standard_error
+from hyperbench.view.console import plain_console, print_line, standard_error
 
 _WIDTH = 120
 _NOT_SOUND = ("differs", "unverifiable")
@@ -103,17 +102,15 @@ class Results:
         Columns: ``protocol``, ``method`` (as the board names it), ``family``, ``split_seed``,
         ``fit_seed``, ``run`` (key), ``task`` (key), the features in their units, ``region``,
         ``episode``, and what is known of it: ``seed``, ``return``, ``length``, ``terminated``, and
-        ``success`` where the family has it.
+        ``success`` where the family has it. A feature called like one of the others, such as the
+        length of a leg, is ``length (feature)``.
         """
         runs = [run for run in gather(self._runs, []).runs if run.record.status == "ok"]
         labels = method_labels([run.record for run in runs])
         parts = []
         for run in runs:
             record = run.record
-            tasks = pd.DataFrame(
-                [{"task": t.key, **t.features, "region": t.region} for t in record.targets]
-            )
-            part = tasks.merge(pd.DataFrame(run.episodes()), on="task")
+            episodes = pd.DataFrame(run.episodes())
             about: dict[str, Any] = {
                 "protocol": record.protocol.id,
                 "method": labels[record.key],
@@ -122,6 +119,16 @@ class Results:
                 "fit_seed": record.seeds.fit,
                 "run": record.key,
             }
+            taken = {*episodes.columns, *about, "region"}
+            tasks = pd.DataFrame(
+                [
+                    {f"{n} (feature)" if n in taken else n: v for n, v in t.features.items()}
+                    | {"task": t.key, "region": t.region}
+                    for t in record.targets
+                ]
+            )
+            part = tasks.merge(episodes, on="task")
+            part.insert(0, "task", part.pop("task"))
             for place, (name, value) in enumerate(about.items()):
                 part.insert(place, name, value)
             parts.append(part)
@@ -214,7 +221,7 @@ class Results:
 
     def __repr__(self) -> str:
         file = StringIO()
-        print_boards(self.boards, Console(file=file, width=_WIDTH))
+        print_boards(self.boards, plain_console(file, _WIDTH))
         return file.getvalue()
 
     def _repr_html_(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hyperbench.arms import RESERVED, arms_of
+from hyperbench.arms import arms_of
 from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
 from hyperbench.boards.code import mixed_rows
 from hyperbench.boards.leaderboard import make_boards
@@ -19,14 +19,16 @@ from hyperbench.errors import DataError, listed
 from hyperbench.files import new_folder
 from hyperbench.protocol import EvalProtocol, SeedPair
 from hyperbench.records.agreement import agree
-from hyperbench.records.bundle import LINES, SHARED, WEIGHTS
 from hyperbench.records.bundle import TABLE as EPISODES
+from hyperbench.records.bundle import WEIGHTS
 from hyperbench.records.bundling import write_bundles
 from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import PROTOCOL, board_folder, gather, rounded_note
+from hyperbench.records.lines import LINES, SHARED
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import POLICIES, RUN_FILES, StoredRun
 from hyperbench.registry import Registry
+from hyperbench.registry.own import RESERVED
 
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
 _OURS = (

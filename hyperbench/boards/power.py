@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from hyperbench.arms import EXPERT, RANDOM
 from hyperbench.boards.pairing import RunKey
 from hyperbench.boards.scores import references
 from hyperbench.errors import DataError
 from hyperbench.records.store import StoredRun
+from hyperbench.registry.own import EXPERT, RANDOM
 from hyperbench.statistics import MIN_RUNS_FOR_INTERVAL
 from hyperbench.statistics.scores import Array
 from hyperbench.table import Table

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from hyperbench import statistics
-from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.worlds import board_titles, by_board, family_labels, method_labels
 from hyperbench.errors import HyperbenchError
 from hyperbench.records.episodes import MEANS
 from hyperbench.records.store import StoredRun
+from hyperbench.registry.own import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.run import Run
 
 _WHERE = ["family", "split_seed", "task"]

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from hyperbench.records.record import RunRecord
-from hyperbench.records.store import StoredRun
+from hyperbench.run import Run
 from hyperbench.seeding import content_hash
+
+if TYPE_CHECKING:  # they bring NumPy, which completing the names of rows does not need
+    from hyperbench.records.record import RunRecord
+    from hyperbench.records.store import StoredRun
+
+_Run = TypeVar("_Run", bound=Run)
 
 
 class BoardKey(NamedTuple):
@@ -109,7 +114,7 @@ def unversioned(family: str) -> str:
     return family.rpartition("-v")[0] or family
 
 
-def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
+def method_labels(records: Sequence[Run]) -> dict[str, str]:
     """Per run the name of its row: different versions, settings or devices never share one.
 
     Equal settings do, however they were typed: of the names that their records give them, the one
@@ -118,7 +123,7 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
     settings = {record.key: content_hash(record.config, 6) for record in records}
     names: dict[tuple[object, ...], tuple[int, str]] = {}
 
-    def alike(record: RunRecord) -> tuple[object, ...]:
+    def alike(record: Run) -> tuple[object, ...]:
         fault = record.shuffled_spec, record.spec_noise, record.hidden_feature
         seen = record.track, record.protocol.track
         return record.method, settings[record.key], *fault, *seen
@@ -127,7 +132,7 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
         said = len(record.overrides), record.row_label
         names[alike(record)] = min(said, names.get(alike(record), said))
 
-    def variant(record: RunRecord) -> str:
+    def variant(record: Run) -> str:
         if record.policies is not None:
             return f"handed in {record.policies[:6]}"
         return f"version {record.method_version}, {record.device}, settings {settings[record.key]}"
@@ -136,9 +141,9 @@ def method_labels(records: Sequence[RunRecord]) -> dict[str, str]:
 
 
 def _labels(
-    records: Sequence[RunRecord],
-    name: Callable[[RunRecord], str],
-    variant: Callable[[RunRecord], str],
+    records: Sequence[_Run],
+    name: Callable[[_Run], str],
+    variant: Callable[[_Run], str],
 ) -> dict[str, str]:
     """Per run its name, with the variant where one name stands for several."""
     variants: dict[str, set[str]] = {}

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
+from hyperbench.cli.completing import of_runs, of_words
 from hyperbench.cli.options import (
     AsJson,
     ChosenMethods,
@@ -17,6 +18,7 @@ from hyperbench.cli.options import (
     choice_of,
     expand,
 )
+from hyperbench.cli.plug_in import Plugins
 
 
 @app.command()
@@ -29,7 +31,13 @@ def leaderboard(
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
     format_: Annotated[
-        str, typer.Option("--format", "-f", help="table, markdown, csv, latex or json.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            autocompletion=of_words("table", "markdown", "csv", "latex", "json"),
+            help="table, markdown, csv, latex or json.",
+        ),
     ] = "table",
     output: Annotated[
         Path | None,
@@ -44,14 +52,16 @@ def leaderboard(
 
 RunFolders = Annotated[
     list[Path] | None,
-    typer.Argument(help="Folders with runs, or committed boards.", show_default="runs"),
+    typer.Argument(help="Folders with runs, or committed boards; runs if not given."),
 ]
 
 
 @app.command()
 def compare(
-    one: Annotated[str, typer.Argument(help="A row, as the board names it.")],
-    other: Annotated[str, typer.Argument(help="Another one.")],
+    one: Annotated[
+        str, typer.Argument(autocompletion=of_runs("row"), help="A row, as the board names it.")
+    ],
+    other: Annotated[str, typer.Argument(autocompletion=of_runs("row"), help="Another one.")],
     folders: RunFolders = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,13 +80,19 @@ def plan(
     method: Annotated[
         str,
         typer.Option(
-            "--method", "-m", envvar="HYPERBENCH_PLAN_METHOD", help="A row, as the board names it."
+            "--method",
+            "-m",
+            envvar="HYPERBENCH_PLAN_METHOD",
+            autocompletion=of_runs("row"),
+            help="A row, as the board names it.",
         ),
     ],
     against: Annotated[
         str | None,
         typer.Option(
-            envvar="HYPERBENCH_AGAINST", help="Another row, to learn from paired differences."
+            envvar="HYPERBENCH_AGAINST",
+            autocompletion=of_runs("row"),
+            help="Another row, to learn from paired differences.",
         ),
     ] = None,
     folders: RunFolders = None,
@@ -96,6 +112,7 @@ def export(
             "--format",
             "-f",
             envvar="HYPERBENCH_FORMAT",
+            autocompletion=of_words("markdown", "csv", "latex", "json", "parquet", "rliable"),
             help="markdown, csv, latex or json of boards; parquet or rliable of scores.",
         ),
     ],
@@ -125,6 +142,7 @@ def report(
     protocol: ChosenProtocols = None,
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     output: Annotated[
         Path | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
+from hyperbench.cli.completing import of_names, of_words
 from hyperbench.cli.options import (
     AsJson,
     ChosenMethods,
@@ -75,6 +76,7 @@ def render(
         str,
         typer.Option(
             envvar="HYPERBENCH_POLICY",
+            autocompletion=of_words("expert", "demonstrator", "random", "zero-action"),
             help="expert, demonstrator, random, zero-action, or the folder of a run that `run` "
             "wrote.",
         ),
@@ -125,12 +127,23 @@ def list_(
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(help="A suite, family, method or protocol.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=of_names("world", "method", "protocol"),
+            help="A suite, family, method or protocol.",
+        ),
+    ],
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     protocol: Annotated[
         str | None,
         # No environment variable: what is set for runs must not ask for the split of a method.
-        typer.Option("--protocol", "-p", help="Show a family's split by it."),
+        typer.Option(
+            "--protocol",
+            "-p",
+            autocompletion=of_names("protocol"),
+            help="Show a family's split by it.",
+        ),
     ] = None,
     split: Annotated[
         int | None,
@@ -208,7 +221,10 @@ def check(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="A method, family or suite; or a Python file that registers some."),
+        typer.Argument(
+            autocompletion=of_names("world", "method"),
+            help="A method, family or suite; or a Python file that registers some.",
+        ),
     ],
     plugin: Plugins = None,
     settings: Settings = None,
@@ -225,7 +241,9 @@ def check(
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(help="method or suite.")],
+    kind: Annotated[
+        str, typer.Argument(autocompletion=of_words("method", "suite"), help="method or suite.")
+    ],
     name: Annotated[str, typer.Argument(help="Of it, and of the package's folder.")],
     output_dir: Annotated[
         Path,

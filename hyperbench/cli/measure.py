@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
+from hyperbench.cli.completing import of_names
 from hyperbench.cli.like import Like, check_rules, record_at, settings_like
 from hyperbench.cli.options import (
     DataDir,
@@ -40,7 +41,13 @@ def run(
     context: typer.Context,
     method: Annotated[
         list[str],
-        typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="A method; repeatable."),
+        typer.Option(
+            "--method",
+            "-m",
+            envvar="HYPERBENCH_METHOD",
+            autocompletion=of_names("method", "arm"),
+            help="A method; repeatable.",
+        ),
     ],
     suite: Suite,
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)

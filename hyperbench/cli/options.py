@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hyperbench.cli.completing import of_names, of_runs, of_words
 from hyperbench.errors import HyperbenchError, ProtocolError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -94,10 +95,23 @@ def read_config(
 
 Suite = Annotated[
     str,
-    typer.Option("--suite", "-s", envvar="HYPERBENCH_SUITE", help="A suite, or one family of it."),
+    typer.Option(
+        "--suite",
+        "-s",
+        envvar="HYPERBENCH_SUITE",
+        autocompletion=of_names("world"),
+        help="A suite, or one family of it.",
+    ),
 ]
 Protocol = Annotated[
-    str, typer.Option("--protocol", "-p", envvar="HYPERBENCH_PROTOCOL", help="The rules.")
+    str,
+    typer.Option(
+        "--protocol",
+        "-p",
+        envvar="HYPERBENCH_PROTOCOL",
+        autocompletion=of_names("protocol"),
+        help="The rules.",
+    ),
 ]
 Seeds = Annotated[
     str | None,
@@ -118,7 +132,9 @@ Settings = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        envvar="HYPERBENCH_DEVICE", help="For fitting: cpu, cuda, or auto: cuda if there is one."
+        envvar="HYPERBENCH_DEVICE",
+        autocompletion=of_words("auto", "cpu", "cuda"),
+        help="For fitting: cpu, cuda, or auto: cuda if there is one.",
     ),
 ]
 OutputDir = Annotated[
@@ -154,17 +170,28 @@ Folders = Annotated[
 # rows out of a board.
 ChosenProtocols = Annotated[
     list[str] | None,
-    typer.Option("--protocol", "-p", help="Only runs under this protocol; repeatable."),
+    typer.Option(
+        "--protocol",
+        "-p",
+        autocompletion=of_runs("protocol"),
+        help="Only runs under this protocol; repeatable.",
+    ),
 ]
 ChosenSuites = Annotated[
     list[str] | None,
-    typer.Option("--suite", "-s", help="Only runs of this suite or family; repeatable."),
+    typer.Option(
+        "--suite",
+        "-s",
+        autocompletion=of_runs("world"),
+        help="Only runs of this suite or family; repeatable.",
+    ),
 ]
 ChosenMethods = Annotated[
     list[str] | None,
     typer.Option(
         "--method",
         "-m",
+        autocompletion=of_runs("method"),
         help="Only this method, or this row as a board names it, beside the control arms; "
         "repeatable.",
     ),
@@ -187,7 +214,7 @@ Jobs = Annotated[
         "-j",
         envvar="HYPERBENCH_JOBS",
         min=0,
-        help="Fits at a time; 0 takes the cores. Results do not depend on it.",
+        help="Runs at a time; 0 takes the cores. Results do not depend on it.",
     ),
 ]
 ExecutorName = Annotated[
@@ -195,6 +222,7 @@ ExecutorName = Annotated[
     typer.Option(
         "--executor",
         envvar="HYPERBENCH_EXECUTOR",
+        autocompletion=of_names("executor"),
         help="Where runs are carried out: local, dask, slurm, or a plugin's. Results do not depend "
         "on it.",
     ),

@@ -152,6 +152,7 @@ def publish(
     protocol: ChosenProtocols = None,
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
+    plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     board_dir: BoardDir = Path("leaderboards"),
     all_policies: Annotated[
         bool,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hyperbench.cli.app import app
+from hyperbench.cli.completing import of_names
 from hyperbench.cli.options import (
     DataDir,
     Device,
@@ -33,12 +34,23 @@ from hyperbench.disk import data_dir_or_cache
 def tune(
     context: typer.Context,
     method: Annotated[
-        str, typer.Option("--method", "-m", envvar="HYPERBENCH_METHOD", help="The method.")
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            envvar="HYPERBENCH_METHOD",
+            autocompletion=of_names("method"),
+            help="The method.",
+        ),
     ],
     suite: Annotated[
         list[str],
         typer.Option(
-            "--suite", "-s", envvar="HYPERBENCH_SUITE", help="A suite, or one family; repeatable."
+            "--suite",
+            "-s",
+            envvar="HYPERBENCH_SUITE",
+            autocompletion=of_names("world"),
+            help="A suite, or one family; repeatable.",
         ),
     ],
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)

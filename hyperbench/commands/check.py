@@ -33,6 +33,10 @@ _BRIEF = EvalProtocol(
     seeds=(SeedPair(split=0, fit=0),),
 )
 _LIGHT_SECONDS = 0.5
+_HOW_TO_KEEP = (
+    "A kind is registered by @hb.register_policy_kind in a file, and by the hook "
+    "hyperbench_policy_kinds in a package."
+)
 _STYLES = {"ok": "green", "note": "yellow", "left out": "dim", "FAILED": "red"}
 
 out = standard_output()
@@ -151,9 +155,8 @@ def _num_failed(registry: Registry, subject: Subject, settings: Sequence[str]) -
     if isinstance(checked, MethodCase) and not num_failed:
         policies = checked.generate(checked.reference.generator, checked.specs)
         if why_not := why_not_stored(policies, registry):
-            _tell(
-                "note", "records", f"keep no such policies, so that no row is verified: {why_not}"
-            )
+            lost = f"keep no such policies, so that no row is verified: {why_not}."
+            _tell("note", "records", f"{lost} {_HOW_TO_KEEP}")
     return num_failed
 
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.events import Event, Listeners, Notify, ignore
 from hyperbench.executors import Executor
+from hyperbench.records.find import RECORD
 from hyperbench.records.record import RunRecord
-from hyperbench.records.store import RECORD
 from hyperbench.registry import Registry
 from hyperbench.run import Run
 from hyperbench.view.console import print_line, standard_error

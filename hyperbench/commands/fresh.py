@@ -103,7 +103,8 @@ def _fresh_scores(
     with progress_display({run.record.key: run.record.label for run in runs}, err) as notify:
         for run in runs:
             record = run.record
-            family = registry.make_family(record.family)
+            with record.naming_its_files():
+                family = registry.make_family(record.family)
             try:
                 if record.family not in grounds:
                     grounds[record.family] = None

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from rich.markup import escape
 
-from hyperbench.arms import DEMONSTRATOR, EXPERT, RandomPolicies
+from hyperbench.arms import RandomPolicies
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
@@ -24,6 +24,7 @@ from hyperbench.measuring.plan import families_of
 from hyperbench.policy import PolicyBatch
 from hyperbench.protocol import EvalProtocol
 from hyperbench.registry import installed
+from hyperbench.registry.own import DEMONSTRATOR, EXPERT
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
 from hyperbench.run import spelled
 from hyperbench.task import LABEL_DIGITS, Feature, TaskSpec

@@ -15,7 +15,7 @@ from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
 from hyperbench.errors import HyperbenchError, UnknownNameError
 from hyperbench.files import write_file
 from hyperbench.view.boards import print_boards, print_literature, print_notes
-from hyperbench.view.console import standard_error, standard_output
+from hyperbench.view.console import plain_console, standard_error, standard_output
 
 out = standard_output()
 
@@ -54,7 +54,7 @@ def leaderboard_command(
     if output is not None:
         file = StringIO()
         if format_ == "table":
-            show(Console(file=file, width=120))
+            show(plain_console(file, 120))
         write_file(output, file.getvalue() or text())
     elif format_ == "table":
         show(out)

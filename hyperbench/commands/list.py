@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from hyperbench.arms import ARMS
 from hyperbench.registry import installed
+from hyperbench.registry.own import ARMS
 from hyperbench.view.console import print_listing, standard_output
 
 out = standard_output()

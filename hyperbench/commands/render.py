@@ -11,9 +11,8 @@ from hyperbench.errors import DataError, HyperbenchError, SpecError, UnknownName
 from hyperbench.events import emit
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
-from hyperbench.records.bundled import is_bundled, open_run
-from hyperbench.records.find import find_runs
-from hyperbench.records.store import RECORD
+from hyperbench.records.bundled import open_run
+from hyperbench.records.find import RECORD, find_runs, is_bundled
 from hyperbench.registry import installed
 from hyperbench.task import TaskSpec, told_apart
 from hyperbench.view.console import print_line, standard_error, standard_output

@@ -52,7 +52,8 @@ def inspect_run(run: StoredRun, registry: Registry, data_dir: Path) -> list[Stag
             run's.
     """
     record, saved = run.record, run.generator
-    family = registry.make_family(record.family)
+    with record.naming_its_files():
+        family = registry.make_family(record.family)
     found = dataset(family, record.protocol.num_demonstrations, data_dir)
     if found.key != record.demonstrations or record.split is None:
         raise DataError(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from hyperbench.arms import RESERVED
 from hyperbench.errors import DataError, HyperbenchError, one_line
 from hyperbench.events import Notify, emit
 from hyperbench.executors import Site
@@ -20,6 +19,7 @@ from hyperbench.records.handed_in import HandedIn
 from hyperbench.records.record import Cost, RunRecord
 from hyperbench.records.store import write_record
 from hyperbench.registry import Registry
+from hyperbench.registry.own import RESERVED
 from hyperbench.rollout import judged_seeds, rollout
 from hyperbench.run import Run
 from hyperbench.threads import single_threaded

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hyperbench.arms import RESERVED, arms_of
+from hyperbench.arms import arms_of
 from hyperbench.errors import (
     HyperbenchError,
     PluginError,
@@ -25,6 +25,7 @@ from hyperbench.measuring.settings import changed_settings, grid_of, make_config
 from hyperbench.protocol import EvalProtocol
 from hyperbench.provenance import torch_with_gpu
 from hyperbench.registry import Registry
+from hyperbench.registry.own import RESERVED
 from hyperbench.run import Run
 
 DEVICES = ("auto", "cpu", "cuda")

@@ -14,9 +14,8 @@ from hyperbench.disk import writing
 from hyperbench.errors import DataError
 from hyperbench.files import read_file, write_file
 from hyperbench.measuring.locks import Owner, holder, lock_path
-from hyperbench.records.find import runs_below
+from hyperbench.records.find import RECORD, runs_below
 from hyperbench.records.schema import read_record
-from hyperbench.records.store import RECORD
 from hyperbench.run import Run
 from hyperbench.seeding import content_hash
 

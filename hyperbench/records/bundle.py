@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -24,31 +24,13 @@ import numpy.typing as npt
 from hyperbench.errors import DataError, one_line
 from hyperbench.files import read_file
 from hyperbench.policy import StorablePolicies
+from hyperbench.records.lines import MOST_BYTES, Entry, read_lines
 from hyperbench.records.record import RunRecord
 from hyperbench.rollout import EPISODE_COLUMNS, judged_seeds
 
-LINES, TABLE, WEIGHTS = ".jsonl", ".parquet", ".safetensors"
-SHARED = "shared.json"
-POOLED = ("split", "family_info", "protocol")
-"""Fields of records that stand in ``shared.json``."""
-_MOST_BYTES = 2**30
+TABLE, WEIGHTS = ".parquet", ".safetensors"
 
 Columns = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a bundle has of one run, beside its episodes and policies.
-
-    Args:
-        content: of the record, as ``record.json`` has it.
-        episodes: checksum of its columns; None where there are none.
-        policies: checksum of each target task's policy, in the record's order.
-    """
-
-    content: dict[str, Any]
-    episodes: str | None
-    policies: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +52,7 @@ class Bundle:
         Raises:
             DataError: a file is missing or damaged.
         """
-        try:
-            changed = [file.stat().st_mtime_ns for file in (path, path.parent / SHARED)]
-        except OSError as error:
-            raise DataError(f"No bundle of runs at {path}: {error.strerror}.") from error
-        return _read(path, tuple(changed))
+        return cls(path, read_lines(path))
 
     def columns(self, record: RunRecord) -> Columns:
         """The episodes of a run of it, as ``episodes.parse_episodes`` gives them; checked.
@@ -167,34 +145,13 @@ def checksums_of_policies(policies: StorablePolicies) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=64)
-def _read(path: Path, changed: tuple[int, ...]) -> Bundle:  # noqa: ARG001 -- of the cache
-    try:
-        shared = json.loads(read_file(path.parent / SHARED, _MOST_BYTES))
-        lines = [json.loads(line) for line in read_file(path, _MOST_BYTES).splitlines()]
-        entries = {}
-        for line in lines:
-            content = line["record"]
-            for name in POOLED:
-                if content.get(name) and content[name] not in shared:
-                    raise DataError(
-                        f"{path.parent / SHARED} lacks what {path.name} refers to as {name} "
-                        f"{content[name]}. Restore the board from a copy."
-                    )
-            content |= {name: shared[content[name]] for name in POOLED if content.get(name)}
-            entries[str(content["key"])] = Entry(content, line["episodes"], line["policies"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DataError(f"{path} is no bundle of runs: {one_line(error)}") from error
-    return Bundle(path, entries)
-
-
 @lru_cache(maxsize=8)
 def _episodes(path: Path, changed: int) -> tuple[Columns, dict[str, tuple[int, int]]]:  # noqa: ARG001 -- of the cache
     """The table as columns, and the first and last row of each run."""
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(io.BytesIO(read_file(path, _MOST_BYTES)))
+        table = parquet.read_table(io.BytesIO(read_file(path, MOST_BYTES)))
         columns = {name: table[name].to_numpy() for name in table.column_names}
         runs = columns.pop("run")
     except Exception as error:  # each kind of damage has its own

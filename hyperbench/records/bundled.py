@@ -11,18 +11,14 @@ import numpy.typing as npt
 
 from hyperbench.errors import DataError
 from hyperbench.policy import StorablePolicies
-from hyperbench.records.bundle import LINES, Bundle, checksums_of_policies
+from hyperbench.records.bundle import Bundle, checksums_of_policies
 from hyperbench.records.episodes import Means, means_by_task
+from hyperbench.records.find import is_bundled
 from hyperbench.records.policies import policies_of
 from hyperbench.records.record import content_checksum
 from hyperbench.records.schema import as_record
 from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
-
-
-def is_bundled(place: Path) -> bool:
-    """Whether a run lies in a bundle rather than in a folder of its own."""
-    return place.parent.suffix == LINES and place.parent.is_file()
 
 
 def open_run(place: Path) -> StoredRun:
@@ -99,7 +95,8 @@ class BundledRun(StoredRun):
                 f"The board keeps no policy of {self.folder}, only its checksums: of each row and "
                 "family it keeps one task's."
             )
-        found = policies_of(arrays, metadata, self.folder, registry)
+        with self.record.naming_its_files():
+            found = policies_of(arrays, metadata, self.folder, registry)
         order = [tasks.index(self.record.targets[i].key) for i in self.kept_tasks]
         kept, said = found.take(order), self.policy_checksums
         for i, checksum in zip(self.kept_tasks, checksums_of_policies(kept), strict=True):

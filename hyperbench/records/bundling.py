@@ -14,9 +14,6 @@ import numpy.typing as npt
 
 from hyperbench.errors import DataError
 from hyperbench.records.bundle import (
-    LINES,
-    POOLED,
-    SHARED,
     TABLE,
     WEIGHTS,
     Bundle,
@@ -26,6 +23,7 @@ from hyperbench.records.bundle import (
     table_of,
 )
 from hyperbench.records.bundled import BundledRun, open_run
+from hyperbench.records.lines import LINES, POOLED, SHARED
 from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
 from hyperbench.seeding import child_seed, content_hash

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hyperbench.disk import reading
 from hyperbench.errors import DataError
 from hyperbench.files import DRAFT
-from hyperbench.records.bundle import LINES, Bundle
-from hyperbench.records.store import RECORD
+from hyperbench.records.lines import LINES, read_lines
 
+RECORD = "record.json"
+"""The file that makes a folder that of a run."""
 RECORDS = "records"
 """Folder of a committed board in which its runs lie, in bundles or in folders of their own."""
 
@@ -62,7 +65,7 @@ def runs_below(folder: Path) -> dict[str, Path]:
                 for name in sorted(files):
                     if name.endswith(LINES):
                         bundle = Path(place) / name
-                        for key in Bundle.read(bundle).entries:
+                        for key in read_lines(bundle):
                             runs[f"{real}/{name}/{key}"] = bundle / key
             if RECORD in files:
                 runs[real] = Path(place)
@@ -70,3 +73,21 @@ def runs_below(folder: Path) -> dict[str, Path]:
             # Neither is finished, and either may be gone in a moment.
             below[:] = sorted(name for name in below if not name.startswith((DRAFT, CHECKPOINT)))
     return runs
+
+
+def is_bundled(place: Path) -> bool:
+    """Whether a run lies in a bundle rather than in a folder of its own."""
+    return place.parent.suffix == LINES and place.parent.is_file()
+
+
+def content_of(place: Path) -> dict[str, Any]:
+    """What the record of a run that was found says, as JSON, unchecked.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if is_bundled(place):
+        return read_lines(place.parent)[place.name].content
+    with reading(place):
+        content: dict[str, Any] = json.loads((place / RECORD).read_bytes())
+    return content

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hyperbench.errors import UnknownNameError
 from hyperbench.family import FamilyInfo
 from hyperbench.generator import FitReport
 from hyperbench.provenance import Provenance
@@ -150,6 +152,18 @@ class RunRecord(Run):
             for name, digest in self.sha256.items()
             if not name.startswith(f"{GENERATOR}/")
         }
+
+    @contextmanager
+    def naming_its_files(self) -> Iterator[None]:
+        """Let a name that nobody registers say which single file did when the run was made."""
+        try:
+            yield
+        except UnknownNameError as error:
+            if self.plugins:
+                names = " and ".join(file.name for file in self.plugins)
+                hint = f"The run was made with {names}: give it with --plugin."
+                error.args = (f"{error} {hint}",)
+            raise
 
 
 def content_checksum(content: Mapping[str, Any]) -> str:

@@ -19,13 +19,14 @@ from hyperbench.files import new_folder, sha256_file
 from hyperbench.generator import PolicyGenerator
 from hyperbench.policy import StorablePolicies
 from hyperbench.records.episodes import Means, parse_episodes, task_means, write_episodes
+from hyperbench.records.find import RECORD
 from hyperbench.records.policies import read_policies, write_policies
 from hyperbench.records.record import GENERATOR, RunRecord, content_checksum
 from hyperbench.records.schema import AGAIN, read_record
 from hyperbench.registry import Registry
 from hyperbench.rollout import EpisodeTable
 
-RECORD, EPISODES, POLICIES = "record.json", "episodes.parquet", "policies.safetensors"
+EPISODES, POLICIES = "episodes.parquet", "policies.safetensors"
 RUN_FILES = (RECORD, EPISODES, POLICIES, f"{GENERATOR}/*")
 """Patterns of what a run's folder holds; whatever else lies there is somebody's own."""
 
@@ -136,7 +137,8 @@ class StoredRun:
             UnknownNameError: no installed plugin registers their kind.
         """
         self._checked(POLICIES)
-        return read_policies(self.folder / POLICIES, registry)
+        with self.record.naming_its_files():
+            return read_policies(self.folder / POLICIES, registry)
 
     def check(self, *names: str) -> tuple[str, ...]:
         """Check files against the record.

@@ -7,6 +7,14 @@ from hyperbench.hookspecs import ExecutorEntry, PolicyKindEntry
 from hyperbench.protocol import PROTOCOLS
 from hyperbench.registry.plugins import Plugin
 
+RANDOM, EXPERT, DEMONSTRATOR = "random", "expert", "demonstrator"
+"""The control arms that define score 0 and score 1; the last where a family has no expert."""
+ZERO_ACTION, NEAREST_EXPERT, REUSE_BOUND = "zero-action", "nearest-expert", "reuse-bound"
+ARMS = (RANDOM, ZERO_ACTION, NEAREST_EXPERT, REUSE_BOUND, EXPERT)
+"""The control arms of a family that has experts; ``arms`` plays them."""
+RESERVED = (*ARMS, DEMONSTRATOR)
+"""What no method may be called."""
+
 OWN = Plugin(
     "hyperbench",
     "hyperbench-rl",

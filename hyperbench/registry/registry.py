@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hyperbench.arms import RESERVED
 from hyperbench.errors import PluginError, UnknownNameError
 from hyperbench.hookspecs import MethodEntry
 from hyperbench.registry.clone import Clone, where_it_is
 from hyperbench.registry.code import Fingerprints, fingerprint, is_importable, package_path
 from hyperbench.registry.files import distributions_imported, packages_imported
 from hyperbench.registry.names import Names
-from hyperbench.registry.own import OWN
+from hyperbench.registry.own import OWN, RESERVED
 from hyperbench.registry.plugins import Plugin, PluginFile, PluginSource, blamed, load_plugin
 
 if TYPE_CHECKING:

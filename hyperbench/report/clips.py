@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperbench.arms import DEMONSTRATOR, EXPERT
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import TaskFamily
 from hyperbench.policy import PolicyBatch
 from hyperbench.registry import installed
+from hyperbench.registry.own import DEMONSTRATOR, EXPERT
 from hyperbench.report.content import BoardContent, FamilyContent, LabelledRun
 from hyperbench.task import TaskSpec
 from hyperbench.view.video import check_output, film

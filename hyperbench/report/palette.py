@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hyperbench.arms import DEMONSTRATOR, EXPERT, RANDOM
 from hyperbench.boards.row import Board
+from hyperbench.registry.own import DEMONSTRATOR, EXPERT, RANDOM
 
 # After the hues of Okabe & Ito (2008), per theme at a lightness that keeps a contrast of 3 with its
 # background. Colour-blind readers tell the first few apart; the next have another dash, and all

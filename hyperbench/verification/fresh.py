@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperbench import statistics
-from hyperbench.arms import EXPERT, RANDOM, play_arm
+from hyperbench.arms import play_arm
 from hyperbench.errors import ProtocolError
 from hyperbench.family import TaskFamily
 from hyperbench.feature import Feature
 from hyperbench.generator import PolicyGenerator
 from hyperbench.records.record import RunRecord
+from hyperbench.registry.own import EXPERT, RANDOM
 from hyperbench.rollout import EpisodeTable, episode_seeds, rollout
 from hyperbench.seeding import child_seed
 from hyperbench.split import Split

@@ -18,8 +18,9 @@ from hyperbench.family import FamilyInfo, TaskFamily
 from hyperbench.files import sha256_file
 from hyperbench.records.bundled import BundledRun
 from hyperbench.records.bundling import lacks_due
+from hyperbench.records.find import RECORD
 from hyperbench.records.record import RunRecord, SplitEntry, content_checksum
-from hyperbench.records.store import EPISODES, POLICIES, RECORD, StoredRun
+from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
 from hyperbench.rollout import EPISODE_COLUMNS
 from hyperbench.split import Split

@@ -122,9 +122,10 @@ def verify_run(
     if faults := file_faults(run):
         return verdict("differs", *faults)
     try:
-        family = registry.make_family(record.family)
+        with record.naming_its_files():
+            family = registry.make_family(record.family)
     except HyperbenchError as error:
-        return verdict("unverifiable", str(error) + _plugged_in(record))
+        return verdict("unverifiable", str(error))
     try:
         split = record.protocol.split(family, record.seeds.split)
     except ProtocolError as error:
@@ -168,7 +169,7 @@ def verify_run(
         with single_threaded():
             played = _play(run, registry, family, split, seeds, chosen, num_threads, given)
     except UnknownNameError as error:  # a kind of policies whose plugin is not installed
-        return verdict("unverifiable", str(error) + _plugged_in(record))
+        return verdict("unverifiable", str(error))
     except (ContractError, DataError, FloatingPointError, ValueError, IndexError) as error:
         return verdict("differs", f"{type(error).__name__}: {error}")
     recorded = {name: column.reshape(seeds.shape)[chosen] for name, column in columns.items()}
@@ -198,12 +199,6 @@ def _code_notes(record: RunRecord, registry: Registry) -> tuple[str, ...]:
             if here.get(file.name, file.sha256) != file.sha256
         ),
     )
-
-
-def _plugged_in(record: RunRecord) -> str:
-    """What to do where something is missing that came from a single file."""
-    names = " and ".join(file.name for file in record.plugins)
-    return f" The run was made with {names}: give it with --plugin." if names else ""
 
 
 def _drawn(num_all: int, num_wanted: int | None, seed: int) -> list[int]:

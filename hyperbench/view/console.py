@@ -33,15 +33,25 @@ def is_watched(console: Console) -> bool:
     return console.is_terminal and console.file.isatty()
 
 
+def plain_console(file: IO[str] | None = None, width: int | None = None) -> Console:
+    """Where text goes, in a notebook, too: there rich would show all of it as results of a cell.
+
+    Args:
+        file: standard output if not given.
+        width: columns; those of the terminal if not given.
+    """
+    return Console(file=file, width=width, force_jupyter=False)
+
+
 def standard_output() -> Console:
     """Where results go; as wide as a table needs where there is no terminal to fit."""
-    console = Console()
-    return console if is_watched(console) else Console(width=_ROOMY)
+    console = plain_console()
+    return console if is_watched(console) else plain_console(width=_ROOMY)
 
 
 def roomy(console: Console) -> Console:
     """The console, or one as wide as a table needs where there is no terminal to fit."""
-    return console if is_watched(console) else Console(file=console.file, width=_ROOMY)
+    return console if is_watched(console) else plain_console(console.file, _ROOMY)
 
 
 def standard_error() -> Console:
@@ -52,7 +62,7 @@ def standard_error() -> Console:
         found: TextIO | None = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
         return found
 
-    return Console(file=cast(IO[str], LenientStream(find)))
+    return plain_console(cast(IO[str], LenientStream(find)))
 
 
 @contextmanager

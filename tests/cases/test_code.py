@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from hyperbench import hookimpl
-from hyperbench.arms import RESERVED
 from hyperbench.boards.committed import publish
 from hyperbench.commands.executing import Place
 from hyperbench.commands.run import run_command
@@ -26,6 +25,7 @@ from hyperbench.protocol import QUICK, SeedPair
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.registry.code import Fingerprints, fingerprint
+from hyperbench.registry.own import RESERVED
 from hyperbench.verification.replay import verify_run
 
 METHOD = '''

@@ -1,0 +1,72 @@
+"""The lines of a bundle: a record each, whole again with what many records share.
+
+Neither episodes nor policies are read here, and no NumPy is needed: completion reads them, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hyperbench.errors import DataError, one_line
+from hyperbench.files import read_file
+
+LINES = ".jsonl"
+SHARED = "shared.json"
+POOLED = ("split", "family_info", "protocol")
+"""Fields of records that stand in ``shared.json``."""
+MOST_BYTES = 2**30
+"""Of a file of a bundle."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a bundle has of one run, beside its episodes and policies.
+
+    Args:
+        content: of the record, as ``record.json`` has it.
+        episodes: checksum of its columns; None where there are none.
+        policies: checksum of each target task's policy, in the record's order.
+    """
+
+    content: dict[str, Any]
+    episodes: str | None
+    policies: Sequence[str]
+
+
+def read_lines(path: Path) -> Mapping[str, Entry]:
+    """Read the lines of a bundle, by run key; what was read of an unaltered file is kept.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    try:
+        changed = [file.stat().st_mtime_ns for file in (path, path.parent / SHARED)]
+    except OSError as error:
+        raise DataError(f"No bundle of runs at {path}: {error.strerror}.") from error
+    return _read(path, tuple(changed))
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: tuple[int, ...]) -> Mapping[str, Entry]:  # noqa: ARG001 -- of the cache
+    try:
+        shared = json.loads(read_file(path.parent / SHARED, MOST_BYTES))
+        lines = [json.loads(line) for line in read_file(path, MOST_BYTES).splitlines()]
+        entries = {}
+        for line in lines:
+            content = line["record"]
+            for name in POOLED:
+                if content.get(name) and content[name] not in shared:
+                    raise DataError(
+                        f"{path.parent / SHARED} lacks what {path.name} refers to as {name} "
+                        f"{content[name]}. Restore the board from a copy."
+                    )
+            content |= {name: shared[content[name]] for name in POOLED if content.get(name)}
+            entries[str(content["key"])] = Entry(content, line["episodes"], line["policies"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"{path} is no bundle of runs: {one_line(error)}") from error
+    return entries
