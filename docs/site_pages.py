@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from mkdocs.structure.pages import Page
 from hyperbench import cli
 from hyperbench.family import TaskFamily
 from hyperbench.registry import installed
+from hyperbench.site.boards import file_name
+from hyperbench.site.pages import board_pages
 
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = {
@@ -47,21 +49,28 @@ _COMMANDS = typer.main.get_command(cli.app).commands
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made, then write out where the navigation says ``folder/*``."""
-    for path, content in made_pages():
+    boards = Path(config.extra.get("leaderboards", ROOT / "leaderboards"))
+    documented = {Path(path).stem for path in files.src_uris if path.startswith("methods/")}
+    pages = {f"boards/{name}": text for name, text in board_pages(boards, documented).items()}
+    for path, content in (*made_pages(), *pages.items()):
         files.append(File.generated(config, path, content=content))
     config.nav = _written_out(config.nav, sorted(files.src_uris))
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
     """Lead links to where pages stand on the site, and add what programs know of the subject."""
     folder, _, name = page.file.src_uri.rpartition("/")
     name = name.removesuffix(".md")
     if folder == "methods" and name in installed().methods:
+        rows = f"boards/{file_name('methods', name)}"
+        if rows in files.src_uris:
+            title, _, text = markdown.partition("\n\n")
+            markdown = f"{title}\n\n[Its rows on every board](../{rows})\n\n{text}"
         markdown += "\n" + method_facts(name)
     if not folder and name in installed().suites:
         markdown += "\n" + suite_facts(name)
-    return relinked(markdown, page.file.src_uri)
+    return relinked(markdown, page.file.src_uri, files.src_uris)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -97,16 +106,18 @@ def made_pages() -> Iterator[tuple[str, str]]:
         yield f"api/{title.lower().replace(' ', '-')}.md", f"# {title}\n\n" + "\n".join(parts)
 
 
-def relinked(markdown: str, page: str) -> str:
+def relinked(markdown: str, page: str, known: Collection[str]) -> str:
     """Links between files of the repository, as links between pages of the site."""
     sources = {path: source for source, path in ELSEWHERE.items()}
     folder = posixpath.dirname(sources.get(page, f"docs/{page}"))
 
     def replaced(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(folder, link[1].replace("\n", " ")))
-        inside = ELSEWHERE.get(target, target.removeprefix("docs/"))
-        if inside == target and target not in ELSEWHERE:
-            return link[0]
+        if board := re.fullmatch(r"leaderboards(?:/([^/]+)/([^/]+)/table.md)?", target):
+            inside = f"boards/{board[1]}-{board[2]}.html"
+            inside = inside if inside in known else "boards/index.html"
+        else:
+            inside = ELSEWHERE.get(target, target.removeprefix("docs/"))
         place = posixpath.relpath(inside, posixpath.dirname(page) or ".")
         return f"]({place}{link[2] or ''})"
 

@@ -26,7 +26,7 @@ from hyperbench.report.board_charts import cost_charts
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
-from hyperbench.report.page import render_page, sort_key
+from hyperbench.report.page import PLOTLY, render_page, sort_key
 from hyperbench.report.palette import DARK, LIGHT, colours, styles
 from hyperbench.report.sections import board_view
 from hyperbench.report.sweep import sweeps
@@ -251,9 +251,7 @@ def test_the_page_needs_no_network_and_escapes_what_it_shows(one_feature, write_
 
 
 def _plotly():
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()
+    return PLOTLY.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_same_whatever_the_order_of_the_runs(tmp_path, one_feature):
@@ -398,7 +396,7 @@ def test_the_command_writes_what_is_asked_for(tmp_path, monkeypatch, one_feature
 
 
 @pytest.mark.parametrize(
-    ("missing", "arguments"), [("plotly", ["-o", "a.html"]), ("matplotlib", ["--figures", "pdf"])]
+    ("missing", "arguments"), [("jinja2", ["-o", "a.html"]), ("matplotlib", ["--figures", "pdf"])]
 )
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch, missing, arguments):
     found = util.find_spec

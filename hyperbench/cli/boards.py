@@ -161,3 +161,28 @@ def report(
         folders, page, figures, videos, tell, choice_of(protocol, suite, method)
     ):
         typer.echo(f"{path.resolve()}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+@app.command()
+def site(
+    boards: Annotated[
+        Path, typer.Argument(help="Folder of committed boards, as `publish` writes it.")
+    ] = Path("leaderboards"),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="HYPERBENCH_SITE_OUTPUT",
+            callback=expand,
+            help="Folder of the site; one that is there is replaced.",
+        ),
+    ] = Path("site"),
+) -> None:
+    """Make the site: every committed board, each method's rows, and the documentation."""
+    from hyperbench.site.build import write_site
+
+    write_site(boards, output, lambda line: typer.echo(line, err=True))
+    files = [path for path in output.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    typer.echo(f"{output.resolve()}: {len(files)} files, {size:.2f} MB; begin with index.html")

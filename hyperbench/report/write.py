@@ -39,7 +39,7 @@ def write_report(
         HyperbenchError: a package that is needed is not installed.
         DataError: there are no runs, they are damaged, or a file cannot be written.
     """
-    wanted = [("jinja2", "plotly") if page else (), ("matplotlib",) if figures else ()]
+    wanted = [("jinja2",) if page else (), ("matplotlib",) if figures else ()]
     require(*(package for packages in wanted for package in packages))
     contents = read_content(find_chosen(folders, choice))
     written = []
