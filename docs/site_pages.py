@@ -78,7 +78,8 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     target = Path(config.site_dir, page.file.dest_uri).with_suffix(".md")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page.markdown or "", encoding="utf-8")
-    return output
+    # The theme leaves its dialog without a name, which a screen reader asks for.
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
 
 
 def on_post_build(config: MkDocsConfig) -> None:

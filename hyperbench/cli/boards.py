@@ -96,7 +96,7 @@ def export(
             "--format",
             "-f",
             envvar="HYPERBENCH_FORMAT",
-            help="markdown, csv, latex or json of boards; parquet or rliable of scores.",
+            help="markdown, csv, latex or json of boards; parquet or rliable of scores; bibtex.",
         ),
     ],
     output: Annotated[
@@ -125,6 +125,12 @@ def report(
     protocol: ChosenProtocols = None,
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rows", help="Show only this row, as a board names it, controls too; repeatable."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -158,7 +164,7 @@ def report(
         typer.echo(line, err=True)
 
     for path in write_report(
-        folders, page, figures, videos, tell, choice_of(protocol, suite, method)
+        folders, page, figures, videos, tell, choice_of(protocol, suite, method), rows or ()
     ):
         typer.echo(f"{path.resolve()}: {path.stat().st_size / 1e6:.2f} MB")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperbench.boards.row import Row
-from hyperbench.boards.worlds import suite_of
 from hyperbench.errors import DataError
 from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import PROTOCOL
@@ -67,11 +66,10 @@ def read_boards(folder: Path) -> list[SiteBoard]:
     found = []
     for place in places:
         for number, content in enumerate(read_content(find_runs([place / RECORDS])), start=1):
-            record = content.runs[0].record
-            suite, protocol = suite_of(record), record.protocol.id
-            title = f"{suite}, {content.board.title}"
-            board = replace(content.board, title=title)
-            found.append(SiteBoard(suite, protocol, number, replace(content, board=board)))
+            named = replace(content, board=replace(content.board, title=content.name))
+            found.append(
+                SiteBoard(content.suite, content.runs[0].record.protocol.id, number, named)
+            )
     return found
 
 
