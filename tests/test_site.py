@@ -87,7 +87,9 @@ def test_each_board_and_each_method_has_a_page_and_every_link_holds(boards):
     assert everywhere.count("<tr>") == 3, "a header and a row on each board"
     assert "hypogen [num_blocks=8]" in everywhere
     assert "toy, gap-v1" in everywhere
-    assert pages[GLANCE].count("<circle") == 2 * 4
+    picture = pages[GLANCE]
+    assert picture.count("<circle") == 2 * 4
+    assert set(re.findall(r'<svg x="(\d+)"', picture)) == {"190", "306"}, "a place for each board"
 
 
 def test_a_link_that_leads_nowhere_is_found():

@@ -44,7 +44,7 @@ def board_pages(folder: Path, documented: Collection[str] | None = None) -> dict
     glance = glance_view(boards, looks)
     known: Mapping[str, MethodEntry] = installed().methods
     pages = {
-        Path(str(PLOTLY)).name: PLOTLY.read_text(encoding="utf-8"),
+        PLOTLY.name: PLOTLY.read_text(encoding="utf-8"),
         GLANCE: env.get_template("glance.svg.j2").render(
             **common("Every board at a glance"), glance=glance
         ),

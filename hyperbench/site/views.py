@@ -109,6 +109,7 @@ def _cell(found: Estimate | None, style: Style) -> View | None:
         return None
     return {
         "text": fixed(found.value, 3),
+        "short": fixed(found.value, 2),
         "interval": bracket(found.interval) if found.interval else "",
         "bar": bar_view(found, style),
     }
