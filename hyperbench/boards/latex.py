@@ -82,7 +82,7 @@ def _columns(board: Board, table: Table) -> list[_Column]:
         for cells, dimmed in zip(table.rows, table.dimmed, strict=True)
         if dimmed == wanted
     ]
-    found = []
+    found: list[_Column] = []
     for place, heading in enumerate(table.header):
         texts = [cells[place] for cells, _ in rows]
         if heading in _INTERVALS:
