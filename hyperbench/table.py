@@ -71,25 +71,5 @@ def html_table(table: Table) -> str:
     )
 
 
-def latex_table(table: Table) -> str:
-    """One table for a paper, with booktabs."""
-    lines = [f"% {table.title}; needs \\usepackage{{booktabs}}"]
-    lines.append(f"\\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}")
-    lines += ["\\toprule", _ampersands(table.header), "\\midrule"]
-    lines += [_ampersands(row) for row in table.rows]
-    lines += ["\\bottomrule", "\\end{tabular}"]
-    return "\n".join(lines) + "\n"
-
-
 def _pipes(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-_LATEX = str.maketrans(
-    {character: f"\\{character}" for character in "%_&#${}"}
-    | {"^": r"\^{}", "~": r"\~{}", "\\": r"\textbackslash{}", MISSING: "--"}
-)
-
-
-def _ampersands(cells: tuple[str, ...]) -> str:
-    return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"

@@ -33,12 +33,13 @@ ARROWS: dict[str, set[str]] = {
     "boards": {"records", "statistics"},
     "view": {"boards"},
     "report": {"view"},
+    "site": {"report"},
     "measuring": {"adapters", "records"},
     "tuning": {"measuring", "statistics"},
     "verification": {"measuring", "statistics"},
     "commands": {"testing", "tuning", "verification", "view"},
     "testing": {"measuring", "statistics", "verification"},
-    "cli": {"commands", "report"},
+    "cli": {"commands", "report", "site"},
     "api": {"commands", "report"},
 }
 DOOR = {"executors", "policy", "registry", "rollout"}

@@ -57,8 +57,9 @@ def test_paired_difference_and_probability(write, compared):
     assert line.difference == pytest.approx(line.one_score - line.other_score)
     assert 0.05 < line.difference_interval[0] < line.difference < line.difference_interval[1] < 0.15
     assert re.fullmatch(
-        r"good beats bad with probability 0\.88 \[0\.\d\d, 0\.\d\d\]; its score is higher by "
-        r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] \(test-v1, toy/size-v1, 5 pairs of runs\)\.",
+        r"good beats bad with probability 0\.88 \[0\.\d\d, 0\.\d\d\]; its score less the other's "
+        r"is \+0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] \(test-v1, toy/size-v1\)\. "
+        r"Told apart with 5 pairs of runs: good scores higher\.",
         found.sentence,
     )
     assert not found.missing
@@ -73,7 +74,25 @@ def test_the_other_way_round_is_the_same(write, compared):
     assert other.difference_interval == pytest.approx(
         (-one.difference_interval[1], -one.difference_interval[0]), abs=0.003
     )
-    assert "its score is lower by 0." in compared("bad", "good").sentence
+    sentence = compared("bad", "good").sentence
+    assert "its score less the other's is -0." in sentence
+    assert "good scores higher" in sentence
+
+
+def test_what_is_not_told_apart_says_how_many_runs_would(write_run, compared):
+    """Scores of 0.5 on average whose difference between runs is large beside its mean."""
+    rng = np.random.default_rng(3)
+    for seed in SEEDS:
+        found = {"split_seed": seed, "fit_seed": seed}
+        for method, gain in (("good", 0.02 + 0.1 * (-1) ** seed), ("bad", 0.0)):
+            returns = 0.5 + gain + rng.normal(0, 0.05, (8, 4))
+            write_run(method, returns, **found)
+        for arm, level in (("random", 0.0), ("expert", 1.0)):
+            write_run(arm, np.full((8, 4), level), is_arm=True, **found)
+    found = compared()
+    assert found.planned > 5
+    said = r"Not told apart with 5 pairs of runs; for a difference of 0\.0\d\d `plan` says (\d+)\."
+    assert re.search(said, found.sentence)[1] == str(found.planned)
 
 
 def test_families_apart_and_together(write, compared, make_tasks):
@@ -103,7 +122,8 @@ def test_few_pairs_have_no_interval(write, compared):
     (line,) = compared().comparisons
     assert (line.num_pairs, line.probability) == (2, 7 / 8)
     assert line.difference_interval is line.probability_interval is None
-    assert "with probability 0.88; its score is higher by 0." in compared().sentence
+    assert "with probability 0.88; its score less the other's is +0." in compared().sentence
+    assert "cannot be told from 2 pairs of runs" in compared().sentence
 
 
 def test_no_common_run_is_nothing_to_tell(write, compared):

@@ -11,7 +11,7 @@ from hyperbench.cli import app
 from hyperbench.protocol import PROTOCOLS
 
 pytest.importorskip("torch")
-pytest.importorskip("plotly")
+pytest.importorskip("jinja2")
 
 METHODS = ("conditional", "hyperzero")
 FORMATS = {

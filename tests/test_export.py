@@ -1,6 +1,8 @@
 """Files made of runs: one line a run and task, arrays for rliable, and what they refuse."""
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -116,3 +118,24 @@ def test_what_cannot_be_exported_is_answered(tmp_path, write_run, exported):
             exported(format_)
     with pytest.raises(DataError, match="cannot be written"):
         export_command([tmp_path / "runs"], "csv", tmp_path)
+
+
+def test_bibtex_names_boards_and_papers_once_with_who_names_them(write_run, make_record, exported):
+    info = make_record().family_info
+    cited = "Yu et al., Meta-World: 50 % more, CoRL 2019; hyperbench; a manual without a year"
+    family = replace(info, citation=cited)
+    for method in ("hypogen", "conditional", "not-installed"):
+        write_run(method, SCORES, family_info=family)
+    write_run("expert", SCORES, family_info=family, is_arm=True)
+    text = exported("bibtex").read_text()
+    assert re.findall(r"@(\w+)\{([^,]+),", text) == [
+        ("software", "hyperbench"),
+        ("misc", "board-toy-test-v1"),
+        ("misc", "ren2025"),
+        ("misc", "yu2019"),
+        ("misc", "a-manual-without-a-year"),
+    ]
+    assert "% method conditional, method hypogen\n@misc{ren2025" in text
+    assert "% suite toy\n@misc{yu2019" in text
+    assert "title = {{Meta-World: 50 \\% more}}" in text
+    assert text.count("{") == text.count("}")

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from hyperbench.boards.leaderboard import board_tables
 from hyperbench.boards.power import (
     Spread,
+    hours_of,
     num_runs_needed,
     power_of,
     power_sentence,
@@ -18,6 +19,7 @@ from hyperbench.cli import app
 from hyperbench.commands.plan import plan_command
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
 from hyperbench.records.find import find_runs
+from hyperbench.records.record import Cost
 
 NUM_TASKS, NUM_EPISODES = 8, 4
 
@@ -76,6 +78,22 @@ def test_the_sentence_says_how_sure_it_is():
     low, high = (num_runs_needed([0.021 * 4 / stats.chi2.ppf(q, 4)], 0.1) for q in (0.975, 0.025))
     assert low < num_runs < high
     assert f"between {low} and {high} pairs" in text
+    assert "hours" not in text
+
+
+def test_the_sentence_says_hours_where_the_records_know_them(write_run, tmp_path):
+    """Two runs of a family took 30 and 90 minutes, so a pair of seeds takes an hour."""
+    for seed, seconds in enumerate((1800.0, 5400.0)):
+        cost = Cost(fit_seconds=seconds - 60, generate_seconds=10, rollout_seconds=50)
+        write_run("one", [0.5] * 8, split_seed=seed, cost=cost)
+    (part,) = board_tables(find_runs([tmp_path / "runs"]))
+    labels = {run.record.key: run.record.method for run in part.runs}
+    assert hours_of(part.runs, labels, "one") == pytest.approx(1.0)
+    spread = Spread("a", 5, 28, 10, between=0.02, within=0.01)
+    num_runs = num_runs_needed([0.021], 0.1)
+    said = power_sentence([spread], 0.1, 1.0)
+    assert f"target episodes a method, about {num_runs}.0 hours on one worker" in said
+    assert "about 10 min on one worker" in power_sentence([spread], 0.1, 1 / 6 / num_runs)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from hyperbench.report.board_charts import cost_charts
 from hyperbench.report.clips import make_clips
 from hyperbench.report.content import read_content
 from hyperbench.report.figures import write_figures
-from hyperbench.report.page import render_page, sort_key
+from hyperbench.report.page import PLOTLY, render_page, sort_key
 from hyperbench.report.palette import DARK, LIGHT, colours, styles
 from hyperbench.report.sections import board_view
 from hyperbench.report.sweep import sweeps
@@ -251,9 +251,7 @@ def test_the_page_needs_no_network_and_escapes_what_it_shows(one_feature, write_
 
 
 def _plotly():
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()
+    return PLOTLY.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_same_whatever_the_order_of_the_runs(tmp_path, one_feature):
@@ -365,8 +363,8 @@ def test_figures_are_the_same_to_the_byte_whatever_a_user_has_set(tmp_path, one_
     with matplotlib.rc_context(users):  # as by a matplotlibrc
         again = write_figures(contents(), tmp_path / "again")
         assert matplotlib.rcParams["text.usetex"], "what is the user's stays so"
-    names = ("scores", "profiles", "distance", "return-toy-size-v1")
-    assert [path.name for path in once] == [f"test-v1-{name}.pdf" for name in names]
+    names = ("scores", "profiles", "distance", "return-size-v1")
+    assert [path.name for path in once] == [f"toy-test-v1-{name}.pdf" for name in names]
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
 
 
@@ -376,8 +374,8 @@ def test_figures_of_more_features_embed_their_fonts(
     write_family("toy/grid-v1", grid_tasks, {"learned": lambda task: task["x"]})
     write_family(pointmass.info.id, pointmass.tasks, {"learned": lambda task: task["drag"]})
     paths = {path.name: path for path in write_figures(contents(), tmp_path / "pdf")}
-    strips = paths["pointmass-test-v1-return-pointmass-goal-drag-v1.pdf"]
-    grids = paths["toy-test-v1-return-toy-grid-v1.pdf"]
+    strips = paths["pointmass-test-v1-return-goal-drag-v1.pdf"]
+    grids = paths["toy-test-v1-return-grid-v1.pdf"]
     for path in (strips, grids):
         assert b"/CIDFontType2" in path.read_bytes()  # type 42; type 3 is what publishers refuse
         assert b"/Type3" not in path.read_bytes()
@@ -398,7 +396,7 @@ def test_the_command_writes_what_is_asked_for(tmp_path, monkeypatch, one_feature
 
 
 @pytest.mark.parametrize(
-    ("missing", "arguments"), [("plotly", ["-o", "a.html"]), ("matplotlib", ["--figures", "pdf"])]
+    ("missing", "arguments"), [("jinja2", ["-o", "a.html"]), ("matplotlib", ["--figures", "pdf"])]
 )
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch, missing, arguments):
     found = util.find_spec
@@ -407,6 +405,26 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, missing, argume
     assert isinstance(result.exception, HyperbenchError)
     assert f"'{missing}'" in str(result.exception)
     assert "-e '.[report]'" in str(result.exception)
+
+
+def test_rows_that_are_asked_for_are_shown_alone(tmp_path, one_feature, write_run, contents):
+    one_feature({"good": lambda _: 90.0, "bad": lambda _: 10.0}, splits=(0, 1, 2))
+    write_run("zero-action", [5.0] * 8, is_arm=True)
+    (whole,) = contents()
+    rows = ["bad", "zero-action"]
+    (content,) = (found.narrowed(rows) for found in contents())
+    assert {row.method for row in content.board.rows} == set(rows)
+    kept = [row for row in whole.board.rows if row.method in rows]
+    assert list(content.board.rows) == kept, "intervals and ranks are those of the whole board"
+    assert 'data-method="good"' not in render_page([content], {})
+    assert styles([content.board], rows)["zero-action"].shown
+    assert not styles([content.board])["zero-action"].shown
+    command = ["report", str(tmp_path / "runs"), "--figures", str(tmp_path / "pdf")]
+    done = CliRunner().invoke(cli.app, [*command, "--rows", "bad"])
+    assert done.exit_code == 0, done.output
+    assert "toy-test-v1-scores.pdf" in done.output
+    done = CliRunner().invoke(cli.app, [*command, "--rows", "baad"])
+    assert "Did you mean 'bad'" in str(done.exception)
 
 
 def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
@@ -433,6 +451,11 @@ def test_boards_that_differ_in_source_tasks_alone_are_drawn_over_them(
     assert (sweep.label, sweep.family) == ("few-v1", "toy/size-v1")
     assert sweep.headline == SUCCESS
     curve = sweep.curve("learned")
+    few, more, _ = contents()  # the points are what the boards say
+    for place, found in enumerate((few, more)):
+        (row,) = (row for row in found.board.rows if row.method == "learned")
+        assert curve.y[place] == row["success_rate"].value
+        np.testing.assert_equal(curve.low[place], row["success_rate"].low or np.nan)
     assert curve.x.tolist() == [1, 2]
     np.testing.assert_allclose(curve.y, [1 / 3, 2 / 3])
     assert curve.notes == (", mean of 2 runs",) * 2

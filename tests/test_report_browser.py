@@ -139,3 +139,15 @@ def test_the_page_fits_its_width_and_follows_the_theme(visit, width, scheme):
     red = page.evaluate("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
     assert (red < 60) == (scheme == "dark")
     assert not trouble
+
+
+@pytest.mark.thorough  # that tables have a script is shown by sorting
+def test_the_filter_hides_rows_and_a_table_that_is_cut_fades_out(visit):
+    page, trouble = visit(390)
+    region = page.locator(".scroll").first
+    assert region.get_attribute("data-more") is not None
+    page.locator("input[data-filter]").first.fill("rather long")
+    assert page.locator(".scores tbody tr:visible").count() == 1
+    region.evaluate("region => { region.scrollLeft = region.scrollWidth; }")
+    page.wait_for_function("!document.querySelector('.scroll').hasAttribute('data-more')")
+    assert not trouble

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from hyperbench.boards.tables import (
     csv_text,
     family_table,
     json_text,
-    latex,
+    latex_text,
     markdown,
     score_table,
     summary_table,
@@ -139,7 +140,7 @@ def test_several_families_have_a_column_each_without_what_they_share(two_familie
     assert column(found, "other-v1") == [MISSING]
     assert column(found, "size-v1") == ["0.250"]
     assert "| method | other-v1 | size-v1 |" in markdown(two_families)
-    assert "method & other-v1 & size-v1" in latex(two_families)
+    assert "method & other-v1 & size-v1" in latex_text([two_families])
 
 
 def test_the_mean_rank_stands_before_the_families(two_families):
@@ -204,24 +205,67 @@ def test_nothing_and_zero_look_different():
     assert column(cost_table(board), "parameters") == ["0"]
 
 
-def test_latex_of_a_board():
-    text = latex(of_rows(with_(LEARNED, method="m")))
+def test_latex_of_a_board_for_one_column():
+    learned = with_(LEARNED, method="m", rank=1)
+    text, both = latex_text([of_rows(ARM, learned)]).split("\n\n")
     assert (
-        text
-        == r"""% toy/size-v1, test-v1; needs \usepackage{booktabs}
-\begin{tabular}{lrrrrrrr}
+        text.splitlines()[:15]
+        == r"""% For one column; needs \usepackage{booktabs}
+\begin{table}
+\caption{toy/size-v1, test-v1}
+\label{tab:toy-size-v1-test-v1-column}
+\centering\footnotesize
+\setlength{\tabcolsep}{3pt}
+\begin{tabular}{@{}lrrrr@{}}
 \toprule
-method & score & 95 \% interval & above half & return & interp. & extrap. & runs \\
+method & score & rank & above half & return \\
 \midrule
-m & 0.123 & [0.100, 0.500] & 0.250 & 1234.6 & 0.500 & -- & 5 \\
+\textbf{m} & 0.123 {\scriptsize [0.100, 0.500]} & 1 & 0.250 & 1234.6 \\
+\midrule
+\textit{random} & \textit{0.000} & \textit{--} & \textit{0.250} & \textit{1234.6} \\
 \bottomrule
-\end{tabular}
-"""
+\end{tabular}""".splitlines()
     )
+    assert text.endswith("\\end{minipage}\n\\end{table}")
+    assert r"\begin{table*}" in both
+    assert "extrap." in both
+
+
+def test_latex_has_the_notes_failures_and_minus_signs():
+    board = of_rows(with_(LEARNED, extrapolation=-0.25, method="a-b"))
+    text = latex_text([replace(board, notes=("50 % are new.",), failures=("m: died",))])
+    assert "$-$0.250" in text
+    assert "a-b &" in text
+    for said in ("50 \\% are new.", "Failed: m: died", "95 \\% intervals"):
+        assert said in text
+
+
+def test_latex_is_as_wide_as_the_columns_of_a_paper(two_families):
+    """By the widths of Computer Modern's letters, which the estimate must not be below."""
+    many = tuple(f"toy/family-with-a-long-name-{i}-v1" for i in range(12))
+    by_family = {"score": dict.fromkeys(many, 0.5)}
+    row = replace(with_(LEARNED, rank=1), by_family=by_family)
+    text = latex_text([replace(two_families, families=many, rows=(row, ARM))])
+    tables = re.findall(r"\\begin\{table(\*?)\}(.*?)\\end\{table", text, flags=re.DOTALL)
+    assert [star for star, _ in tables] == ["", "*", "*"]
+    for star, table in tables:
+        blocks = re.findall(r"\\toprule\n(.*?)\\bottomrule", table, flags=re.DOTALL)
+        for block in blocks:
+            lines = [line for line in block.splitlines() if "&" in line]
+            assert sum(map(max, zip(*map(cell_widths, lines), strict=True))) < (
+                487 if star else 234
+            )
+    assert len(blocks) > 1, "families that do not fit beside each other are below each other"
+
+
+def cell_widths(line):
+    """Points, in an 8 point font whose digits are 4.25 wide; 6 between columns."""
+    plain = re.sub(r"\\(\w+)\{?|[{}$]|\\\\", "", line)
+    return [4.25 * len(cell.strip()) * 0.95 + 6 for cell in plain.split("&")]
 
 
 def test_latex_prints_every_character():
-    text = latex(of_rows(with_(LEARNED, method=r"a_b & 50% #1 {x} $y$ p^2 ~z \w")))
+    text = latex_text([of_rows(with_(LEARNED, method=r"a_b & 50% #1 {x} $y$ p^2 ~z \w"))])
     assert r"a\_b \& 50\% \#1 \{x\} \$y\$ p\^{}2 \~{}z \textbackslash{}w & 0.123" in text
 
 

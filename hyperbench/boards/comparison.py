@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ import pandas as pd
 
 from hyperbench import statistics
 from hyperbench.boards.headline import SCORE
-from hyperbench.boards.leaderboard import board_tables
+from hyperbench.boards.leaderboard import BoardTable, board_tables
 from hyperbench.boards.method_runs import known
 from hyperbench.boards.pairing import RunKey, scores_by_run, strata
+from hyperbench.boards.power import MOST_RUNS, num_runs_needed, spreads
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.seeding import child_seed
 from hyperbench.statistics.scores import Array
@@ -53,23 +54,39 @@ class BoardComparison:
     missing: tuple[str, ...]
     """One line per run that only one of the two has finished."""
 
+    planned: int | None = None
+    """Pairs of seeds that would show a difference as large as the one found; None where the runs
+    do not say."""
+
     @property
     def sentence(self) -> str:
-        """The result in words."""
+        """The result in words, with the sign of the table."""
         overall = self.comparisons[-1]
         if overall.probability is None or overall.difference is None:
             return f"{self.one} and {self.other} have no scores to compare under {self.protocol}."
         probability = f"{overall.probability:.2f}{_bracket(overall.probability_interval, 2)}"
-        sign = -1 if overall.difference < 0 else 1
-        direction = "lower" if sign < 0 else "higher"
-        size = f"{sign * overall.difference:.3f}"
-        if overall.difference_interval is not None:
-            low, high = sorted(sign * bound for bound in overall.difference_interval)
-            size += _bracket((low, high), 3)
-        num_pairs = f"{overall.num_pairs} pair{'s' * (overall.num_pairs != 1)} of runs"
+        size = f"{overall.difference:+.3f}{_bracket(overall.difference_interval, 3)}"
         return (
-            f"{self.one} beats {self.other} with probability {probability}; "
-            f"its score is {direction} by {size} ({self.protocol}, {overall.family}, {num_pairs})."
+            f"{self.one} beats {self.other} with probability {probability}; its score less the "
+            f"other's is {size} ({self.protocol}, {overall.family}). {self.verdict}"
+        )
+
+    @property
+    def verdict(self) -> str:
+        """Whether the two are told apart, and how many runs would do it if not."""
+        overall = self.comparisons[-1]
+        pairs = f"{overall.num_pairs} pair{'s' * (overall.num_pairs != 1)} of runs"
+        if overall.difference is None or overall.difference_interval is None:
+            return f"Whether they differ cannot be told from {pairs}."
+        low, high = overall.difference_interval
+        if low > 0 or high < 0:
+            return f"Told apart with {pairs}: {self.one if low > 0 else self.other} scores higher."
+        if self.planned is None:
+            return f"Not told apart with {pairs}."
+        most = ">" if self.planned >= MOST_RUNS else ""
+        return (
+            f"Not told apart with {pairs}; for a difference of {abs(overall.difference):.3f} "
+            f"`plan` says {most}{self.planned:,}."
         )
 
 
@@ -85,10 +102,10 @@ def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparis
         UnknownNameError: no board has such a row.
         DataError: no board has both, or what ``make_boards`` raises.
     """
-    tables = {part.title: part.table for part in board_tables(folders)}
+    parts = {part.title: part for part in board_tables(folders)}
     boards_of = {
-        name: [title for title, table in tables.items() if (table["method"] == name).any()]
-        for name in sorted({str(name) for table in tables.values() for name in table["method"]})
+        name: [title for title, part in parts.items() if (part.table["method"] == name).any()]
+        for name in sorted({str(name) for part in parts.values() for name in part.table["method"]})
     }
     for name in (one, other):
         if name not in boards_of:
@@ -101,7 +118,8 @@ def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparis
             f"{', '.join(boards_of[one])}, {other!r} under {', '.join(boards_of[other])}. "
             "Run both under one protocol."
         )
-    return [_compare(title, tables[title], one, other) for title in shared]
+    found = [_compare(title, parts[title].table, one, other) for title in shared]
+    return [replace(each, planned=_planned(each, parts[each.protocol])) for each in found]
 
 
 def _compare(protocol: str, table: pd.DataFrame, one: str, other: str) -> BoardComparison:
@@ -127,6 +145,19 @@ def _compare(protocol: str, table: pd.DataFrame, one: str, other: str) -> BoardC
         for key in sorted(first.keys() ^ second.keys())
     ]
     return BoardComparison(protocol, one, other, tuple(comparisons), tuple(missing))
+
+
+def _planned(found: BoardComparison, part: BoardTable) -> int | None:
+    difference = found.comparisons[-1].difference
+    try:
+        seen = spreads(part.runs, part.table, found.one, found.other)
+    except DataError:  # too few episodes, or tasks without a score
+        return None
+    if not seen or not difference:
+        return None
+    return num_runs_needed(
+        [spread.variance(spread.num_episodes) for spread in seen], abs(difference)
+    )
 
 
 def _for_each_fit(

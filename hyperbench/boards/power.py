@@ -9,7 +9,7 @@ episodes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ from hyperbench.table import Table
 POWER, LEVEL = 0.8, 0.05
 """Chance to find a difference that is there; chance to find one that is not."""
 _EPISODES = (1, 4, 10, 20, 50)
-_MOST_RUNS = 100_000
+MOST_RUNS = 100_000
 _NUM_POINTS = 1000
 
 
@@ -106,7 +106,7 @@ def num_runs_needed(variances: Sequence[float], difference: float) -> int:
 
     At least 3, at most 100 000, whichever that shows; arguments as of ``power_of``.
     """
-    low, high = MIN_RUNS_FOR_INTERVAL, _MOST_RUNS
+    low, high = MIN_RUNS_FOR_INTERVAL, MOST_RUNS
     while low < high:
         middle = (low + high) // 2
         if power_of(middle, variances, difference) >= POWER:
@@ -184,7 +184,7 @@ def power_table(title: str, found: Sequence[Spread], difference: float) -> Table
             num_runs_needed([spread.variance(num) for spread in spreads], difference)
             for num in options
         )
-        return [f"{count:,}" if count < _MOST_RUNS else f"> {_MOST_RUNS:,}" for count in counts]
+        return [f"{count:,}" if count < MOST_RUNS else f"> {MOST_RUNS:,}" for count in counts]
 
     rows = [
         (
@@ -203,8 +203,32 @@ def power_table(title: str, found: Sequence[Spread], difference: float) -> Table
     return Table(title, header, tuple(rows), (False,) * len(rows))
 
 
-def power_sentence(found: Sequence[Spread], difference: float) -> str:
-    """What the table says for the episodes that were judged so far, and how sure that is."""
+def hours_of(runs: Sequence[StoredRun], labels: Mapping[str, str], method: str) -> float | None:
+    """Hours that one pair of seeds of a method took, on all its families; None if unknown.
+
+    Args:
+        runs: of one board.
+        labels: per run, by key, the name of its row.
+        method: a row.
+    """
+    seconds: dict[str, list[float]] = {}
+    for record in (run.record for run in runs if labels[run.record.key] == method):
+        cost = record.cost
+        spent = (cost.fit_seconds, cost.generate_seconds, cost.rollout_seconds)
+        if record.status == "ok":
+            seconds.setdefault(record.family, []).append(sum(part or 0.0 for part in spent))
+    total = sum(float(np.mean(found)) for found in seconds.values())
+    return total / 3600 or None
+
+
+def power_sentence(found: Sequence[Spread], difference: float, hours: float | None = None) -> str:
+    """What the table says for the episodes that were judged so far, and how sure that is.
+
+    Args:
+        found: of each family.
+        difference: to be seen.
+        hours: that one pair of seeds of a method takes.
+    """
     num_episodes = found[0].num_episodes
     variances = [spread.variance(num_episodes) for spread in found]
     num_runs = num_runs_needed(variances, difference)
@@ -214,8 +238,13 @@ def power_sentence(found: Sequence[Spread], difference: float) -> str:
         num_runs_needed([degrees / quantile * part for part in variances], difference)
         for quantile in (stats.chi2.ppf(tail, degrees) for tail in (1 - LEVEL / 2, LEVEL / 2))
     )
+    took = "" if hours is None else f", about {_spelled(num_runs * hours)} on one worker"
     return (
         f"A difference of {difference:g} needs {num_runs:,} pairs of seeds with {num_episodes} "
-        f"episodes per target task: {num_judged:,} target episodes a method. The spread between "
-        f"runs is itself known from few, so between {fewest:,} and {most:,} pairs (95 %)."
+        f"episodes per target task: {num_judged:,} target episodes a method{took}. The spread "
+        f"between runs is itself known from few, so between {fewest:,} and {most:,} pairs (95 %)."
     )
+
+
+def _spelled(hours: float) -> str:
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{max(1, round(60 * hours))} min"

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hyperbench.boards.headline import HEADLINES, SUCCESS
+from hyperbench.boards.latex import latex
 from hyperbench.boards.row import Board, Row
 from hyperbench.boards.statistic import BY_NAME, COSTS, STATISTICS, SUMMARIES
-from hyperbench.table import Table, bracket, fixed, latex_table, markdown_table
+from hyperbench.table import Table, bracket, fixed, markdown_table
 
 _Column = tuple[str, Callable[[Row], str]]
 
@@ -75,10 +76,9 @@ def markdown_text(boards: Sequence[Board]) -> str:
     return "\n".join(markdown(board) for board in boards)
 
 
-def latex(board: Board) -> str:
-    """The tables of scores for a paper, with booktabs."""
-    shown = (score_table(board), family_table(board))
-    return "\n".join(latex_table(table) for table in shown if table is not None)
+def latex_text(boards: Sequence[Board]) -> str:
+    """The tables of scores for a paper, with booktabs, for one column and for both."""
+    return "\n".join(latex(board, score_table(board), family_table(board)) for board in boards)
 
 
 def csv_text(boards: Sequence[Board]) -> str:
@@ -121,11 +121,11 @@ def json_text(boards: Sequence[Board]) -> str:
 TEXT_FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
     "markdown": markdown_text,
     "csv": csv_text,
-    "latex": lambda boards: "\n".join(latex(board) for board in boards),
+    "latex": latex_text,
     "json": json_text,
 }
 """What whole boards can be written as."""
-WITHOUT_NOTES = ("csv", "latex")
+WITHOUT_NOTES = ("csv",)
 """Formats that have no place for what a reader must know."""
 
 

@@ -112,8 +112,10 @@ def export(
             "--format",
             "-f",
             envvar="HYPERBENCH_FORMAT",
-            autocompletion=of_words("markdown", "csv", "latex", "json", "parquet", "rliable"),
-            help="markdown, csv, latex or json of boards; parquet or rliable of scores.",
+            autocompletion=of_words(
+                "markdown", "csv", "latex", "json", "parquet", "rliable", "bibtex"
+            ),
+            help="markdown, csv, latex or json of boards; parquet or rliable of scores; bibtex.",
         ),
     ],
     output: Annotated[
@@ -143,6 +145,12 @@ def report(
     suite: ChosenSuites = None,
     method: ChosenMethods = None,
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rows", help="Show only this row, as a board names it, controls too; repeatable."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -176,6 +184,31 @@ def report(
         typer.echo(line, err=True)
 
     for path in write_report(
-        folders, page, figures, videos, tell, choice_of(protocol, suite, method)
+        folders, page, figures, videos, tell, choice_of(protocol, suite, method), rows or ()
     ):
         typer.echo(f"{path.resolve()}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+@app.command()
+def site(
+    boards: Annotated[
+        Path, typer.Argument(help="Folder of committed boards, as `publish` writes it.")
+    ] = Path("leaderboards"),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="HYPERBENCH_SITE_OUTPUT",
+            callback=expand,
+            help="Folder of the site; one that is there is replaced.",
+        ),
+    ] = Path("site"),
+) -> None:
+    """Make the site: every committed board, each method's rows, and the documentation."""
+    from hyperbench.site.build import write_site
+
+    write_site(boards, output, lambda line: typer.echo(line, err=True))
+    files = [path for path in output.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    typer.echo(f"{output.resolve()}: {len(files)} files, {size:.2f} MB; begin with index.html")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
+from hyperbench.boards.citing import bibtex
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import long_table, score_arrays
 from hyperbench.boards.tables import TEXT_FORMATS, WITHOUT_NOTES
@@ -29,7 +30,8 @@ def export_command(
     Args:
         folders: with runs in or below them.
         format_: one of ``TEXT_FORMATS`` for the boards; ``parquet`` or ``rliable`` for the scores
-            that they are made of, as ``long_table`` and ``score_arrays`` describe them.
+            that they are made of, as ``long_table`` and ``score_arrays`` describe them; ``bibtex``
+            for what is to be cited.
         output: the file.
         choice: which of these runs.
 
@@ -37,8 +39,8 @@ def export_command(
         HyperbenchError: the format is unknown or cannot hold these runs, a run is damaged, or the
             file cannot be written.
     """
-    if format_ not in (*TEXT_FORMATS, *_SCORE_FORMATS):
-        raise UnknownNameError("format", format_, (*TEXT_FORMATS, *_SCORE_FORMATS))
+    if format_ not in (*TEXT_FORMATS, *_RUN_FORMATS):
+        raise UnknownNameError("format", format_, (*TEXT_FORMATS, *_RUN_FORMATS))
     runs = find_chosen(folders, choice)
     if format_ in TEXT_FORMATS:
         boards = make_boards(runs)
@@ -49,7 +51,7 @@ def export_command(
         gathered = gather(runs).runs
         if all(run.record.status == "failed" for run in gathered):
             raise DataError("There are no scores to export: every run failed.")
-        content = _SCORE_FORMATS[format_](gathered)
+        content = _RUN_FORMATS[format_](gathered)
     write_file(output, content)
 
 
@@ -69,7 +71,8 @@ def _rliable(runs: Sequence[StoredRun]) -> bytes:
     return file.getvalue()
 
 
-_SCORE_FORMATS: dict[str, Callable[[Sequence[StoredRun]], bytes]] = {
+_RUN_FORMATS: dict[str, Callable[[Sequence[StoredRun]], bytes]] = {
     "parquet": _parquet,
     "rliable": _rliable,
+    "bibtex": lambda runs: bibtex(runs).encode(),
 }

@@ -8,7 +8,15 @@ from pathlib import Path
 from rich.markup import escape
 
 from hyperbench.boards.leaderboard import board_tables
-from hyperbench.boards.power import LEVEL, POWER, power_sentence, power_table, spreads
+from hyperbench.boards.power import (
+    LEVEL,
+    POWER,
+    hours_of,
+    power_sentence,
+    power_table,
+    spreads,
+)
+from hyperbench.boards.worlds import method_labels
 from hyperbench.errors import DataError, HyperbenchError, UnknownNameError
 from hyperbench.records.find import find_runs
 from hyperbench.statistics import MIN_RUNS_FOR_INTERVAL
@@ -42,7 +50,9 @@ def plan_command(
             shown = True
             heading = f"Pairs of runs a family to tell {method} from {other}, {part.title}"
             print_table(power_table(heading, found, difference), out)
-            out.print(escape(power_sentence(found, difference)), highlight=False, soft_wrap=True)
+            labels = method_labels([run.record for run in part.runs])
+            sentence = power_sentence(found, difference, hours_of(part.runs, labels, method))
+            out.print(escape(sentence), highlight=False, soft_wrap=True)
     if not shown:
         raise DataError(
             f"{' and '.join(map(repr, names))}: fewer than {MIN_RUNS_FOR_INTERVAL} finished runs "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from hyperbench.boards.leaderboard import BoardTable, board_tables, make_board
 from hyperbench.boards.row import Board
-from hyperbench.boards.worlds import method_labels
+from hyperbench.boards.worlds import method_labels, suite_of
 from hyperbench.errors import HyperbenchError
 from hyperbench.family import FamilyInfo
 from hyperbench.records.record import RunRecord
@@ -86,6 +86,30 @@ class BoardContent:
     table: pd.DataFrame
     families: tuple[FamilyContent, ...]
     runs: tuple[LabelledRun, ...]
+
+    @property
+    def suite(self) -> str:
+        """What the board is about."""
+        return suite_of(self.runs[0].record)
+
+    @property
+    def name(self) -> str:
+        """Suite and protocol, whatever boards lie beside it."""
+        prefix = f"{self.suite}, "
+        return prefix + self.board.title.removeprefix(prefix)
+
+    def narrowed(self, rows: Collection[str]) -> BoardContent:
+        """Only some rows, with what they have on the whole board: ranks and intervals too."""
+        families = tuple(
+            replace(family, table=family.table[family.table["method"].isin(rows)])
+            for family in self.families
+        )
+        return BoardContent(
+            replace(self.board, rows=tuple(r for r in self.board.rows if r.method in rows)),
+            self.table[self.table["method"].isin(rows)],
+            tuple(family for family in families if len(family.table)),
+            tuple(run for run in self.runs if run.method in rows),
+        )
 
 
 def read_content(folders: Sequence[Path]) -> list[BoardContent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
-    """Write one PDF a chart, named after protocol and family; those of that name are replaced.
+def write_figures(
+    contents: Sequence[BoardContent], folder: Path, rows: Collection[str] = ()
+) -> list[Path]:
+    """Write one PDF a chart, named after suite, protocol and family; those there are replaced.
 
     Args:
         contents: the boards, as ``read_content`` gives them.
         folder: made where there is none.
+        rows: to be drawn though they are controls that are hidden at first.
 
     Returns:
         The files.
@@ -55,7 +58,7 @@ def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
     with rc_context():
         rcdefaults()  # a user's own settings must not change the files
         rcParams.update(SETTINGS)
-        for name, figure in _figures(contents):
+        for name, figure in _figures(contents, rows):
             stem = re.sub(r"[^\w.-]+", "-", name).strip("-")
             path = folder / f"{stem}.pdf"
             file = BytesIO()
@@ -68,11 +71,13 @@ def write_figures(contents: Sequence[BoardContent], folder: Path) -> list[Path]:
     return written
 
 
-def _figures(contents: Sequence[BoardContent]) -> Iterator[tuple[str, Figure]]:
-    looks = styles(content.board for content in contents)
+def _figures(
+    contents: Sequence[BoardContent], rows: Collection[str]
+) -> Iterator[tuple[str, Figure]]:
+    looks = styles((content.board for content in contents), rows)
     for content in contents:
         for name, figure in _of_board(content, looks):
-            yield f"{content.board.title}-{name}", figure
+            yield f"{content.name}-{name}", figure
     for sweep in sweeps(contents):
         yield f"{sweep.label}-{sweep.family}", _sweep(sweep, looks)
 
@@ -86,7 +91,7 @@ def _of_board(content: BoardContent, looks: Mapping[str, Style]) -> Iterator[tup
             yield title, _cost(content, looks, name, title + unit)
     for family in content.families:
         draw = {1: _feature, 2: _grids}.get(len(family.names), _strips)
-        yield f"return-{family.label}", draw(family, looks)
+        yield f"return-{family.label.removeprefix(content.suite + '/')}", draw(family, looks)
 
 
 def _scores(content: BoardContent, looks: Mapping[str, Style]) -> Figure:

@@ -8,8 +8,13 @@ from hyperbench.errors import HyperbenchError
 from hyperbench.registry.clone import how_to_add
 
 
-def require(*packages: str) -> None:
+def require(*packages: str, what: str = "A report", extra: str = "report") -> None:
     """Find out before anything is done whether a report can be made.
+
+    Args:
+        packages: that it needs, as they are imported.
+        what: needs them.
+        extra: of hyperbench, that brings them.
 
     Raises:
         HyperbenchError: a package is not installed.
@@ -17,6 +22,6 @@ def require(*packages: str) -> None:
     for package in packages:
         if util.find_spec(package) is None:
             raise HyperbenchError(
-                f"A report needs the package {package!r}, which is not installed. "
-                + how_to_add(package, "report")
+                f"{what} needs the package {package!r}, which is not installed. "
+                + how_to_add(package, extra)
             )

@@ -6,20 +6,24 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyperbench.report.charts import Chart
 from hyperbench.report.content import BoardContent
 from hyperbench.report.needs import require
-from hyperbench.report.palette import colours, styles
+from hyperbench.report.palette import Style, colours, styles
 from hyperbench.report.runs import runs_view
 from hyperbench.report.sections import board_view
 from hyperbench.report.sweep import sweep_chart, sweeps
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from hyperbench.report.clips import Clip
 
 _TEMPLATES = resources.files("hyperbench.report") / "templates"
+PLOTLY = _TEMPLATES / "plotly-cartesian.min.js"
+"""Plotly's bundle of what has two axes, a third of the whole."""
 _NUMBER = re.compile(r"\[?(-?\d[\d,]*\.?\d*(?:e-?\d+)?)")
 
 
@@ -38,20 +42,77 @@ def render_page(
     Raises:
         HyperbenchError: a package of the extra ``report`` is not installed.
     """
-    require("jinja2", "plotly")
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
+
+    looks = styles(content.board for content in contents)
+    return (
+        environment("hyperbench.report")
+        .get_template("page.html.j2")
+        .render(
+            **common(_title(contents)),
+            **page_parts(contents, clips, looks),
+            plotly=Markup(PLOTLY.read_text(encoding="utf-8")),  # noqa: S704 -- Plotly's own file
+            made_by="hyperbench report",
+            links={},
+        )
+    )
+
+
+def environment(*packages: str) -> Environment:
+    """What the pages are made with.
+
+    Args:
+        packages: whose folders ``templates`` are searched, in this order.
+
+    Raises:
+        HyperbenchError: a package of the extra ``report`` is not installed.
+    """
+    require("jinja2")
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     env = Environment(
-        loader=PackageLoader("hyperbench.report"),
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
     env.filters["sort_key"] = sort_key
-    looks = styles(content.board for content in contents)
+    return env
+
+
+def common(title: str) -> dict[str, Any]:
+    """What every page has: its title, colours, style sheet and scripts."""
+    from markupsafe import Markup
+
+    def own(name: str) -> Markup:
+        return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 -- our own file
+
+    return {
+        "title": title,
+        "version": metadata.version("hyperbench-rl"),
+        "light": colours(dark=False),
+        "dark": colours(dark=True),
+        "css": own("style.css"),
+        "tables_script": own("tables.js"),
+        "charts_script": own("charts.js"),
+    }
+
+
+def page_parts(
+    contents: Sequence[BoardContent],
+    clips: Mapping[tuple[str, str], Sequence[Clip]],
+    looks: Mapping[str, Style],
+) -> dict[str, Any]:
+    """What a page shows of some boards.
+
+    Args:
+        contents: the boards.
+        clips: as of ``render_page``.
+        looks: styles of at least their methods.
+    """
+    from markupsafe import Markup
+
     drawn: dict[str, Chart] = {}
     boards = []
     for i, content in enumerate(contents):
@@ -63,20 +124,14 @@ def render_page(
     drawn.update({f"s{i}": sweep_chart(sweep, looks) for i, sweep in enumerate(found)})
     # "<" could end the script element that holds it.
     text = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
-    return env.get_template("page.html.j2").render(
-        title=_title(contents),
-        version=metadata.version("hyperbench-rl"),
-        boards=boards,
-        sweeps=[(f"s{i}", sweep) for i, sweep in enumerate(found)],
-        styles=list(looks.values()),
-        light=colours(dark=False),
-        dark=colours(dark=True),
-        css=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
-        script=Markup((_TEMPLATES / "script.js").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
-        plotly=Markup(get_plotlyjs()),  # noqa: S704 -- Plotly's own file
-        charts=Markup(text),  # noqa: S704 -- escaped above
-        filmed=bool(clips),
-    )
+    present = {row.method for content in contents for row in content.board.rows}
+    return {
+        "boards": boards,
+        "sweeps": [(f"s{i}", sweep) for i, sweep in enumerate(found)],
+        "styles": [style for method, style in looks.items() if method in present],
+        "charts": Markup(text),  # noqa: S704 -- escaped above
+        "filmed": bool(clips),
+    }
 
 
 def sort_key(text: str) -> str:

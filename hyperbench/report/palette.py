@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hyperbench.boards.row import Board
@@ -42,8 +42,13 @@ class Style:
     shown: bool
 
 
-def styles(boards: Iterable[Board]) -> dict[str, Style]:
-    """A style for every method of a report: learned ones first, by name, then the controls."""
+def styles(boards: Iterable[Board], rows: Collection[str] = ()) -> dict[str, Style]:
+    """A style for every method of a report: learned ones first, by name, then the controls.
+
+    Args:
+        boards: of the report.
+        rows: that are shown though they are controls.
+    """
     controls = {row.method: row.is_control for board in boards for row in board.rows}
     learned = sorted(method for method, is_control in controls.items() if not is_control)
     first = [arm for arm in (EXPERT, DEMONSTRATOR, RANDOM) if controls.get(arm)]
@@ -66,7 +71,7 @@ def styles(boards: Iterable[Board]) -> dict[str, Style]:
             _ARM_DASHES[i % len(_ARM_DASHES)],
             "line-ew",
             is_control=True,
-            shown=method in first,
+            shown=method in first or method in rows,
         )
     return found
 

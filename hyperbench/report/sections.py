@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperbench.boards.row import Board, Estimate, Row
+from hyperbench.boards.row import Board, Estimate
 from hyperbench.boards.statistic import BY_NAME
 from hyperbench.boards.tables import cost_table, score_table, summary_table
 from hyperbench.report import board_charts, charts
@@ -140,39 +140,42 @@ def _score_view(board: Board, styles: Mapping[str, Style]) -> View:
     ends = [end for h in headlines for end in h.interval or (h.value,) if end is not None]
     low, high = min([0.0, *ends]), max([1.0, *ends])
 
-    def place(value: float | None) -> float | None:
-        if value is None:
-            return None
-        share = (value - low) / (high - low)
-        return round(_BAR_MARGIN + (100 - 2 * _BAR_MARGIN) * share, 1)
-
-    def bar(row: Row) -> View:
-        headline = row[board.headline.name]
-        return {
-            "ticks": [place(0.0), place(1.0)],
-            "low": place(headline.low),
-            "high": place(headline.high),
-            "at": place(headline.value),
-            "token": styles[row.method].token,
-        }
-
     return {
         "header": table.header[1:],
         "headline": BY_NAME[board.headline.name].heading,
         "subject": board.headline.title,
         "bar_range": (f"{low:.2f}", f"{high:.2f}"),
-        "ticks": [(place(0.0), "0"), (place(1.0), "1")],
+        "ticks": [(place(0.0, low, high), "0"), (place(1.0, low, high), "1")],
         "rows": [
             {
                 "method": row.method,
                 "is_control": row.is_control,
                 "style": styles[row.method],
-                "bar": bar(row),
+                "bar": bar_view(row[board.headline.name], styles[row.method], low, high),
                 "cells": cells[1:],
             }
             for row, cells in zip(board.rows, table.rows, strict=True)
         ],
     }
+
+
+def bar_view(found: Estimate, style: Style, low: float = 0.0, high: float = 1.0) -> View:
+    """An estimate as a drawing: per cent of the width where its dot and its interval are."""
+    return {
+        "ticks": [place(0.0, low, high), place(1.0, low, high)],
+        "low": place(found.low, low, high),
+        "high": place(found.high, low, high),
+        "at": place(found.value, low, high),
+        "token": style.token,
+    }
+
+
+def place(value: float | None, low: float, high: float) -> float | None:
+    """Where a number is drawn between two others, in per cent of the width."""
+    if value is None:
+        return None
+    share = (value - low) / (high - low)
+    return round(_BAR_MARGIN + (100 - 2 * _BAR_MARGIN) * share, 1)
 
 
 def _by_family(content: BoardContent, id_: str) -> list[View]:

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from hyperbench.boards.headline import Headline, headline_of
+from hyperbench.boards.method_runs import MethodRuns
+from hyperbench.boards.statistic import BY_NAME
 from hyperbench.boards.worlds import world_of
 from hyperbench.report import charts
 from hyperbench.report.charts import Chart
-from hyperbench.report.content import BoardContent, FamilyContent
+from hyperbench.report.content import BoardContent, FamilyContent, LabelledRun
 from hyperbench.report.palette import Style
 from hyperbench.report.series import Curve, num_runs_note
 
@@ -24,10 +26,12 @@ class Sweep:
     Args:
         label: the ``split_label``, such as ``scarce-v1``.
         families: the family as each board has it, by number of source tasks, fewest first.
+        runs: those of the family, likewise.
     """
 
     label: str
     families: Mapping[int, FamilyContent]
+    runs: Mapping[int, Sequence[LabelledRun]]
 
     @property
     def family(self) -> str:
@@ -44,14 +48,15 @@ class Sweep:
         return charts.drawn(pd.concat(f.table for f in self.families.values()), styles)
 
     def curve(self, method: str) -> Curve:
-        """A method's mean over runs; the band spans lowest and highest run."""
+        """What boards say of a method in this family; the band is the statistic's 95 % interval."""
         points = []
         for num_source, family in self.families.items():
             lines = family.table[family.table["method"] == method]
+            records = [run.record for run in self.runs[num_source] if run.method == method]
             if len(lines):
-                by_run = lines.groupby("run")[self.headline.quantity]
-                runs = by_run.agg(self.headline.summarise).to_numpy(float)
-                points.append((num_source, runs.mean(), runs.min(), runs.max(), len(runs)))
+                found = BY_NAME[self.headline.name].estimate(MethodRuns(method, records, lines))
+                count = lines["run"].nunique()
+                points.append((num_source, found.value, found.low, found.high, count))
         x, y, low, high, counts = np.array(points, dtype=np.float64).reshape(-1, 5).T
         return Curve(x, y, low, high, tuple(num_runs_note(int(count)) for count in counts))
 
@@ -62,19 +67,23 @@ def sweeps(contents: Sequence[BoardContent]) -> list[Sweep]:
     Args:
         contents: the boards, as ``read_content`` gives them.
     """
-    found: dict[tuple[str, ...], dict[int, FamilyContent]] = {}
+    found: dict[tuple[str, ...], dict[int, tuple[FamilyContent, Sequence[LabelledRun]]]] = {}
     for content in contents:
         protocol = content.runs[0].record.protocol
         if protocol.num_source is None or protocol.split_label is None:
             continue
         for family in content.families:
-            (record, *_) = (r.run.record for r in content.runs if r.family == family.label)
-            key = (protocol.split_label, *world_of(record))
-            found.setdefault(key, {})[protocol.num_source] = family
+            runs = [run for run in content.runs if run.family == family.label]
+            key = (protocol.split_label, *world_of(runs[0].record))
+            found.setdefault(key, {})[protocol.num_source] = family, runs
     return [
-        Sweep(label, dict(sorted(families.items())))
-        for (label, *_), families in found.items()
-        if len(families) > 1
+        Sweep(
+            label,
+            {num: family for num, (family, _) in sorted(boards.items())},
+            {num: runs for num, (_, runs) in boards.items()},
+        )
+        for (label, *_), boards in found.items()
+        if len(boards) > 1
     ]
 
 

@@ -1,7 +1,5 @@
 """The contract as tests: what every family and every method keeps to, checkable in five lines.
 
-.. code-block:: python
-
     @pytest.mark.parametrize("check", FAMILY_CHECKS)
     def test_family_contract(check):
         check(MyFamily())

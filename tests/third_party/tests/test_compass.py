@@ -91,7 +91,7 @@ def hyperbench(tmp_path, demonstrations_dir, monkeypatch, in_this_process):
 @pytest.mark.thorough  # a report of a suite whose runs other tests make
 def test_from_a_run_to_its_page(hyperbench, tmp_path):
     pytest.importorskip("torch")
-    pytest.importorskip("plotly")
+    pytest.importorskip("jinja2")
     said = " ".join(hyperbench("info example/compass --num-episodes 1").split())
     assert "spec 4 numbers: cos(direction), sin(direction), wiring=straight, wiring=crossed" in said
     assert "direction 12 values from 0 to 330 degrees, on a circle of 360 degrees" in said

@@ -97,24 +97,4 @@
         if (panel.dataset.method === method) panel.hidden = !shown.get(method);
       redraw();
     });
-
-  const missing = (text) => text === "";
-  function compare(a, b) {
-    const [x, y] = [Number(a), Number(b)];
-    return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
-  }
-  for (const button of document.querySelectorAll(".sortable thead button"))
-    button.addEventListener("click", () => {
-      const header = button.closest("th");
-      const body = header.closest("table").tBodies[0];
-      const was = header.getAttribute("aria-sort");
-      const order = was ? (was === "ascending" ? "descending" : "ascending") : header.dataset.first;
-      for (const other of header.parentElement.cells) other.removeAttribute("aria-sort");
-      header.setAttribute("aria-sort", order);
-      const sign = order === "ascending" ? 1 : -1;
-      const keyed = [...body.rows].map((row) => [row.cells[header.cellIndex].dataset.sort ?? "", row]);
-      // What is missing goes last in either order.
-      keyed.sort(([a], [b]) => missing(a) - missing(b) || sign * compare(a, b));
-      body.append(...keyed.map(([, row]) => row));
-    });
 })();
