@@ -25,7 +25,7 @@ def findings(monkeypatch, tmp_path):
 def test_a_sound_machine_is_ok_and_nothing_is_left_behind(findings, tmp_path):
     found = findings()
     assert {finding.state for finding in found.values()} <= {"ok", "note"}
-    assert found["plugins"].said == "baselines, locomotion, manipulation, pointmass"
+    assert found["plugins"].said == "baselines, locomotion, manipulation, pointmass, trackers"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -102,6 +102,8 @@ def submit(measured, board, registry, tmp_path, monkeypatch, capsys):
 
 
 def clean(content: dict) -> None:
+    # Which package `tests` a process has imported says whether the fake's code is found.
+    content["fingerprints"] |= {"method": None if content["is_arm"] else "1" * 16}
     content["provenance"] |= {"dirty": False, "commit": "c0ffee"}
     for source in content["provenance"]["sources"].values():
         source |= {"dirty": False, "commit": "c0ffee", "unknown": None}
@@ -188,7 +190,7 @@ def test_everything_that_is_wrong_is_told_at_once(submit):
 
 def test_a_sound_row_is_published_and_introduced(submit, tmp_path, registry):
     said = submit(tuned="Nothing.")
-    assert f"| {SMALL} | " in said
+    assert f"| {SMALL} | " in said, said
     assert "at c0ffee" in said
     assert "## Tuning\n\nNothing." in said
     board = tmp_path / "boards" / "testing" / "test-v1"

@@ -20,7 +20,7 @@ SHARED = "shared.json"
 POOLED = ("split", "family_info", "protocol")
 """Fields of records that stand in ``shared.json``."""
 MOST_BYTES = 2**30
-"""Of a file of a bundle."""
+"""How large a file of a bundle may be."""
 
 
 @dataclass(frozen=True)

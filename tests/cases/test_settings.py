@@ -314,6 +314,8 @@ def test_a_variable_means_the_same_to_all_commands_that_read_it():
         # Where `run` and `tune` carry out fits.
         *("EVENTS", "EXECUTOR", "EXECUTOR_CONFIG", "GPUS", "JOBS", "SCHEDULER"),
         "SEEDS",  # of `run` and `judge`
+        *("ALL", "SAMPLE"),  # what `verify` and `submit` play again
+        "BOARD_DIR",  # of `publish` and `submit`
         "OUTPUT_DIR",  # where these write, and where `doctor` looks whether they could
     }
 
