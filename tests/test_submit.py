@@ -194,7 +194,7 @@ def test_a_sound_row_is_published_and_introduced(submit, tmp_path, registry):
     assert "at c0ffee" in said
     assert "## Tuning\n\nNothing." in said
     board = tmp_path / "boards" / "testing" / "test-v1"
-    assert f"hyperbench verify {board.as_posix()} -m {SMALL} --all" in said
+    assert f"hyperbench verify boards/testing/test-v1 -m {SMALL} --all" in said
     assert f"{board}: {SMALL}" in said
     assert (board / "records" / f"{SMALL}.jsonl").is_file()
 

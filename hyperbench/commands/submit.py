@@ -179,7 +179,11 @@ def _text(
     lines = [f"# {', '.join(ours)}", ""]
     for board in boards:
         for made in make_boards(find_runs([board / RECORDS])):
-            lines += [f"**{made.title}**", "", "| row | score | 95 % interval | runs |"]
+            lines += [
+                f"**{board.parent.name}, {made.title}**",
+                "",
+                "| row | score | 95 % interval | runs |",
+            ]
             lines += ["|---|---:|---:|---:|"]
             lines += [_row(row) for row in made.rows if row.method in ours] + [""]
     lines += ["## Code", ""]
@@ -200,10 +204,13 @@ def _text(
         "",
         "```sh",
     ]
+    methods = [word for name in sorted({row.method for row in rows}) for word in ("-m", name)]
+    files = sorted({file.name for row in rows for file in row.plugins})
+    plugins = [word for name in files for word in ("--plugin", name)]
     for board in boards:
-        methods = [word for row in sorted({r.method for r in rows}) for word in ("-m", row)]
+        place = Path(*board.parts[-3:]).as_posix()
         lines += [
-            shlex.join(["hyperbench", "verify", board.as_posix(), *methods, *more])
+            shlex.join(["hyperbench", "verify", place, *plugins, *methods, *more])
             for more in (("--all",), ("--refit", "1"))
         ]
     return "\n".join([*lines, "```", ""])
