@@ -28,7 +28,7 @@ from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
 from hyperbench.tuning import study
 from hyperbench.tuning.case import make_case, tuning_protocol
-from hyperbench.tuning.halving import Round, difference
+from hyperbench.tuning.halving import Round, difference, entrants, unfinished
 from hyperbench.tuning.study import Fit, Study, Trial, new_study, read_study
 from hyperbench.tuning.tune import continue_round
 
@@ -387,6 +387,30 @@ def test_a_gain_over_the_defaults_is_paired_and_has_an_interval() -> None:
     assert mean == pytest.approx(0.2)
     # Student's 4.303 for two degrees of freedom, times the standard error 0.1.
     assert (low, high) == pytest.approx((0.2 - 0.4303, 0.2 + 0.4303), abs=1e-3)
+
+
+def test_the_next_best_takes_the_place_of_a_trial_that_fails_late() -> None:
+    families = ("a/a-v1", "b/b-v1")
+    pair = STANDARD.seeds[:1]
+    study_of = SimpleNamespace(
+        families=families,
+        protocol=STANDARD.model_copy(update={"seeds": pair}),
+        cases=[(family, pair[0].split) for family in families],
+    )
+    first = [0.1, 0.9, 0.8, 0.7]
+    trials = [
+        Trial(number=i, settings={}, fits={0: Fit(score=score, seconds=1.0)})
+        for i, score in enumerate(first)
+    ]
+    study_of.trials = trials
+    rounds = (Round(4, 1, 1), Round(2, 2, 1), Round(1, 2, 1))
+    assert entrants(study_of, rounds, 1) == [0, 1, 2]
+    failed = trials[1].fits | {1: Fit(seconds=1.0, error="nan")}
+    trials[1] = trials[1].model_copy(update={"fits": failed})
+    assert trials[1].mean([0]) == 0.9
+    assert trials[1].mean([0, 1]) is None
+    assert entrants(study_of, rounds, 1) == [0, 2, 3]
+    assert unfinished(study_of, rounds, 0) == [], "and earlier rounds stay as they were"
 
 
 @pytest.mark.thorough  # fits of two families

@@ -69,6 +69,8 @@ def read_rounds(text: str) -> tuple[Round, ...]:
 def entrants(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
     """The trials of a round: all of the first one; later the best so far, and the defaults.
 
+    The next best takes the place of one that fails in the round.
+
     Args:
         study: whose earlier rounds are done.
         rounds: all of them.
@@ -80,7 +82,9 @@ def entrants(study: Study, rounds: Sequence[Round], number: int) -> list[int]:
     means = {i: study.trials[i].mean(before) for i in entrants(study, rounds, number - 1)}
     # The defaults always go on: whatever replaces them is to be compared with them.
     others = [i for i, mean in means.items() if i and mean is not None]
-    best = sorted(others, key=lambda i: -(means[i] or 0.0))
+    here = cases_of(study, rounds[number])
+    sound = [i for i in others if not study.trials[i].failed(here)]
+    best = sorted(sound, key=lambda i: -(means[i] or 0.0))
     return [0, *sorted(best[: rounds[number].num_settings])]
 
 

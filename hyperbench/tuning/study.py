@@ -55,6 +55,10 @@ class Trial(_Frozen):
         errors = [fit.error for _, fit in sorted(self.fits.items())]
         return next((error for error in errors if error is not None), None)
 
+    def failed(self, cases: Iterable[int]) -> bool:
+        """Say whether it failed on one of these cases."""
+        return any(case in self.fits and self.fits[case].error is not None for case in cases)
+
     def missing(self, cases: Iterable[int]) -> list[int]:
         """List the cases that it was not judged by yet."""
         return [case for case in cases if case not in self.fits]
@@ -65,8 +69,8 @@ class Trial(_Frozen):
         return [score for score in found if score is not None]
 
     def mean(self, cases: Collection[int]) -> float | None:
-        """Give the mean score; None where a fit failed or is missing."""
-        if self.error is not None or self.missing(cases):
+        """Give the mean score; None where one of these fits failed or is missing."""
+        if self.failed(cases) or self.missing(cases):
             return None
         return float(np.mean(self.scores(cases)))
 
