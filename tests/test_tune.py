@@ -1,6 +1,5 @@
 """Tuning: what may be seen and played, that a study goes on where it was, what is refused."""
 
-import json
 import re
 import sys
 import types
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperbench import cli, hookimpl
+from hyperbench import hookimpl
 from hyperbench.errors import HyperbenchError, ProtocolError
 from hyperbench.events import ignore
 from hyperbench.executors import Outcome, Site
@@ -26,9 +25,8 @@ from hyperbench.protocol import FEW_SHOT, PAPER, PROTOCOLS, STANDARD
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.search import Choice, Range
 from hyperbench.testing import LineFamily
-from hyperbench.tuning import study
 from hyperbench.tuning.case import make_case, tuning_protocol
-from hyperbench.tuning.halving import Round, difference, entrants, unfinished
+from hyperbench.tuning.halving import Round
 from hyperbench.tuning.study import Fit, Study, Trial, new_study, read_study
 from hyperbench.tuning.tune import continue_round
 
@@ -320,155 +318,3 @@ def test_a_fit_that_would_take_too_long_is_stopped_early(runs_of, tune, monkeypa
         "TooLongError: its fit takes 5.0 times as long as the defaults'; at most 2 times"
     )
     assert steps[-1] == 20
-
-
-@pytest.fixture
-def say(
-    data_dir,
-    tmp_path,
-    in_this_process,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(data_dir))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hyperbench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
-
-
-COMMAND = (
-    *("tune", "-m", "spec-blind", "-s", "pointmass", "-p", "quick-v1", "--splits", "1"),
-    *("--set", "num_steps=5", "--set", "policy_width=8", "--set", "samples_per_task=8"),
-)
-
-
-def test_the_command_shows_the_best_trials_and_continues(say, tmp_path: Path) -> None:
-    code, out, err = say(*COMMAND, "--trials", "2")
-    assert code == 0
-    assert "[2/2] trial 1: ok" in err
-    assert "0 (default)" in out
-    best = out.partition("Best: ")[2].splitlines()[0]
-    fixed = "--set num_steps=5 --set policy_width=8 --set samples_per_task=8"
-    command = "hyperbench run -m spec-blind -s pointmass/goal-drag-v1 -p quick-v1"
-    assert best.startswith(f"{command} {fixed} --set learning_rate="), "what was fixed, too"
-    [file] = (tmp_path / "studies").glob("*/study.json")
-    assert str(file) in out
-    first = json.loads(file.read_text())
-    assert [pair["split"] for pair in first["protocol"]["seeds"]] == [10000]
-    assert first["overrides"]["num_steps"] == 5
-    code, again, err = say(*COMMAND, "--trials", "2")
-    assert (code, again, err) == (0, out, "")
-    assert say(*COMMAND, "--trials", "3")[0] == 0
-    [file] = (tmp_path / "studies").glob("*/study.json")
-    longer = json.loads(file.read_text())
-    assert longer["trials"][:2] == first["trials"]
-    assert len(longer["trials"]) == 3
-    file.write_text(json.dumps(longer | {"code": "0" * 16}))
-    code, _, err = say(*COMMAND, "--trials", "3")
-    assert code == 0
-    assert "The code of spec-blind has changed since this study began" in err
-
-
-def test_a_gain_over_the_defaults_is_paired_and_has_an_interval() -> None:
-    def judged(number: int, *scores: float) -> Trial:
-        fits = {i: Fit(score=score, seconds=1.0) for i, score in enumerate(scores)}
-        return Trial(number=number, settings={}, fits=fits)
-
-    default, other = judged(0, 0.2, 0.9, 0.5), judged(1, 0.3, 1.0, 0.9)
-    assert difference(other, default, [1]) is None
-    mean, low, high = difference(other, default, [0, 1, 2])
-    assert mean == pytest.approx(0.2)
-    # Student's 4.303 for two degrees of freedom, times the standard error 0.1.
-    assert (low, high) == pytest.approx((0.2 - 0.4303, 0.2 + 0.4303), abs=1e-3)
-
-
-def test_the_next_best_takes_the_place_of_a_trial_that_fails_late() -> None:
-    families = ("a/a-v1", "b/b-v1")
-    pair = STANDARD.seeds[:1]
-    study_of = SimpleNamespace(
-        families=families,
-        protocol=STANDARD.model_copy(update={"seeds": pair}),
-        cases=[(family, pair[0].split) for family in families],
-    )
-    first = [0.1, 0.9, 0.8, 0.7]
-    trials = [
-        Trial(number=i, settings={}, fits={0: Fit(score=score, seconds=1.0)})
-        for i, score in enumerate(first)
-    ]
-    study_of.trials = trials
-    rounds = (Round(4, 1, 1), Round(2, 2, 1), Round(1, 2, 1))
-    assert entrants(study_of, rounds, 1) == [0, 1, 2]
-    failed = trials[1].fits | {1: Fit(seconds=1.0, error="nan")}
-    trials[1] = trials[1].model_copy(update={"fits": failed})
-    assert trials[1].mean([0]) == 0.9
-    assert trials[1].mean([0, 1]) is None
-    assert entrants(study_of, rounds, 1) == [0, 2, 3]
-    assert unfinished(study_of, rounds, 0) == [], "and earlier rounds stay as they were"
-
-
-@pytest.mark.thorough  # fits of two families
-def test_halving_shows_rounds_families_and_the_spread_over_splits(say) -> None:
-    suites = ("-s", "inversion/point-frame")
-    rounds = ("--halving", "3x1x1,1x2x2")
-    code, out, err = say(*COMMAND, *suites, *rounds)
-    assert code == 0
-    assert "trial 2, round 1 of 2: ok" in err
-    assert "trial 0, round 2 of 2: ok" in err
-    assert "2 x 2" in out
-    table = out.partition("by family: mean (lowest to highest split)")[2]
-    for row in ("pointmass/goal-drag-v1", "inversion/point-frame-v2", "all"):
-        assert re.search(rf"{row} .*\d \(-?\d\.\d\d to -?\d\.\d\d\)", table)
-    assert say(*COMMAND, *suites, *rounds)[1:] == (out, ""), "nothing is done again"
-    code, _, err = say(*COMMAND, "--halving", "3x1x1,1x2x2")
-    assert code == 2
-    assert "judges by 2 families, but there are 1" in err
-
-
-def test_a_study_in_which_all_failed_is_an_error(say, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> Fit:
-        raise ValueError("it broke")
-
-    monkeypatch.setattr("hyperbench.tuning.tune.validation_fit", broken)
-    code, out, err = say(*COMMAND, "--trials", "1")
-    assert code == 2
-    assert "All 1 trials of 'spec-blind' failed" in err
-    assert "trial 0: ValueError: it broke" in out
-    assert "Best:" not in out
-
-
-def test_info_shows_where_is_searched(say) -> None:
-    assert "3e-05 to 0.01, by magnitude" in say("info", "spec-blind")[1]
-
-
-def test_without_optuna_the_error_says_what_to_install(say, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(study.util, "find_spec", lambda name: None)
-    code, _, err = say(*COMMAND)
-    assert code == 2
-    assert "-e '.[tune]'" in err
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            ["--set", "learning_rate=0.1", "--set", "weight_decay=0"],
-            "Method 'spec-blind' has no search space",
-        ),
-        (["-p", "paper-v1"], "Protocol paper-v1 has no validation tasks"),
-        (["--output-dir", "file/studies"], "Choose another folder with --output-dir"),
-    ],
-)
-def test_bad_input_is_answered(say, tmp_path: Path, arguments: list[str], message: str) -> None:
-    (tmp_path / "file").write_text("")
-    code, out, err = say(*COMMAND, *arguments)
-    assert code == 2
-    assert message in err
-    assert not out
