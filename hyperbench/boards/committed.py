@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -74,16 +74,8 @@ def publish(
             verify it. Nothing is written then.
     """
     gathered = gather(find_chosen(folders, choice))
-    if not unverifiable:
-        _check_stored(gathered.runs)
-    by_board: dict[Path, list[StoredRun]] = {}
-    for run in gathered.runs:
-        run.check()
-        board = boards_dir / suite_of(run.record) / run.record.protocol.id
-        by_board.setdefault(board, []).append(run)
-    complete = {
-        board: _with_published(board, new, registry, choice) for board, new in by_board.items()
-    }
+    by_board = _by_place(gathered.runs, boards_dir)
+    complete = _complete(by_board, registry, choice, unverifiable=unverifiable)
     with ExitStack() as drafts:
         for board, found in complete.items():
             draft = drafts.enter_context(new_folder(board, _REMEDY, _OURS))
@@ -97,6 +89,14 @@ def publish(
     if rounded:
         tell(rounded_note(rounded, {record.key: record.row_label for record in rounded}))
     return sorted(complete)
+
+
+def refuse_unpublishable(
+    folders: Iterable[Path], boards_dir: Path, registry: Registry, choice: Choice = EVERYTHING
+) -> None:
+    """Write nothing, and raise what ``publish`` would of these runs; arguments as of it."""
+    runs = gather(find_chosen(folders, choice)).runs
+    _complete(_by_place(runs, boards_dir), registry, choice, unverifiable=False)
 
 
 def generated_tables(folder: Path) -> dict[str, str]:
@@ -115,6 +115,33 @@ def reference_returns(folder: Path) -> pd.DataFrame:
     """
     table = task_table(gather(find_runs([folder / RECORDS])).runs)
     return references(table).reset_index()
+
+
+def _by_place(runs: Iterable[StoredRun], boards_dir: Path) -> dict[Path, list[StoredRun]]:
+    """Runs by the folder of the board that they belong to."""
+    found: dict[Path, list[StoredRun]] = {}
+    for run in runs:
+        board = boards_dir / suite_of(run.record) / run.record.protocol.id
+        found.setdefault(board, []).append(run)
+    return found
+
+
+def _complete(
+    by_board: Mapping[Path, Sequence[StoredRun]],
+    registry: Registry,
+    choice: Choice,
+    *,
+    unverifiable: bool,
+) -> dict[Path, tuple[StoredRun, ...]]:
+    """Each board's runs and the new ones, once it is sure that all of them may be published."""
+    new = [run for runs in by_board.values() for run in runs]
+    if not unverifiable:
+        _check_stored(new)
+    for run in new:
+        run.check()
+    return {
+        board: _with_published(board, runs, registry, choice) for board, runs in by_board.items()
+    }
 
 
 def _with_published(

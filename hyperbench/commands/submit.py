@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
-from hyperbench.boards.committed import publish
+from hyperbench.boards.committed import publish, refuse_unpublishable
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.row import Row
 from hyperbench.boards.worlds import method_labels, suite_of
@@ -23,6 +21,7 @@ from hyperbench.records.gather import gather
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
+from hyperbench.table import bracket, fixed
 from hyperbench.threads import num_cores
 from hyperbench.verification.replay import Verdict
 from hyperbench.view.console import print_line, standard_error, standard_output
@@ -81,7 +80,10 @@ def submit_command(
     problems += _of_provenance(rows)
     sound = {v.record.key for v in verdicts if v.record is not None and v.is_sound}
     problems += _of_size([run for run in runs if run.record.key in sound], published, registry)
-    problems += _of_publishing(folders, boards_dir, boards, choice, registry)
+    try:
+        refuse_unpublishable(folders, boards_dir, registry, choice)
+    except HyperbenchError as error:
+        problems.append(str(error))
     if problems:
         for problem in dict.fromkeys(problems):
             print_line(f"refused: {problem}", err)
@@ -147,25 +149,6 @@ def _of_size(
                 )
 
 
-def _of_publishing(
-    folders: Sequence[Path],
-    boards_dir: Path,
-    boards: Sequence[Path],
-    choice: Choice,
-    registry: Registry,
-) -> list[str]:
-    """Why the rows cannot be published, tried on a copy of their boards."""
-    with TemporaryDirectory() as scratch:
-        for board in boards:
-            if board.is_dir():
-                shutil.copytree(board, Path(scratch) / board.relative_to(boards_dir))
-        try:
-            publish(folders, Path(scratch), registry, choice)
-        except HyperbenchError as error:
-            return [str(error)]
-    return []
-
-
 def _text(
     rows: Sequence[RunRecord],
     boards: Sequence[Path],
@@ -217,12 +200,8 @@ def _text(
 
 
 def _row(row: Row) -> str:
-    score = row["score"]
-    value = "–" if score.value is None else f"{score.value:.3f}"
-    interval = "–"
-    if score.low is not None and score.high is not None:
-        interval = f"[{score.low:.3f}, {score.high:.3f}]"
-    return f"| {row.method} | {value} | {interval} | {row['num_runs'].value} |"
+    score, runs = row["score"], fixed(row["num_runs"].value, 0)
+    return f"| {row.method} | {fixed(score.value, 3)} | {bracket(score.interval)} | {runs} |"
 
 
 def _code(row: RunRecord) -> Iterator[str]:
