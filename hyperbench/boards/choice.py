@@ -12,8 +12,7 @@ from hyperbench.boards.worlds import (
     by_board,
     by_world,
     method_labels,
-    suite_of,
-    unversioned,
+    names_of,
 )
 from hyperbench.errors import DataError, UnknownNameError
 from hyperbench.records.bundled import open_run
@@ -73,7 +72,7 @@ def find_chosen(
     if not runs:
         return unread
     runs = _named(runs, "protocol", choice.protocols, lambda run: {run.record.protocol.id})
-    runs = _named(runs, "suite or family", choice.suites, _worlds)
+    runs = _named(runs, "suite or family", choice.suites, lambda run: names_of(run.record.family))
     rows: dict[str, str] = {}
     for board in by_board(runs).values():
         for world in by_world(board):
@@ -94,11 +93,6 @@ def find_chosen(
 def _split(run: StoredRun) -> tuple[BoardKey, int]:
     """What runs share that scores are read against each other: board and split."""
     return board_key(run.record), run.record.seeds.split
-
-
-def _worlds(run: StoredRun) -> set[str]:
-    family = run.record.family
-    return {suite_of(run.record), unversioned(family), family}
 
 
 def _named(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from hyperbench.boards.latex import escape
-from hyperbench.boards.worlds import by_board
+from hyperbench.boards.worlds import by_board, suite_of
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
 
@@ -30,7 +30,7 @@ def bibtex(runs: Sequence[StoredRun]) -> str:
     """
     uses: dict[str, set[str]] = {}
     for record in (run.record for run in runs):
-        suite = record.family.partition("/")[0]
+        suite = suite_of(record)
         papers = [(text, f"suite {suite}") for text in record.family_info.citation.split(";")]
         if record.method in installed().methods:
             paper = installed().methods[record.method].paper

@@ -62,7 +62,7 @@ def board_titles(keys: Collection[BoardKey]) -> dict[BoardKey, str]:
     }
 
 
-def suite_of(record: RunRecord) -> str:
+def suite_of(record: Run) -> str:
     """The suite that a run's family is named after."""
     return record.family.partition("/")[0]
 
@@ -112,6 +112,11 @@ def world_of(record: RunRecord) -> tuple[str, str, str]:
 def unversioned(family: str) -> str:
     """A family's id without its version."""
     return family.rpartition("-v")[0] or family
+
+
+def names_of(family: str) -> tuple[str, str, str]:
+    """All that a family is asked for by: its suite, and its id without and with its version."""
+    return family.partition("/")[0], unversioned(family), family
 
 
 def method_labels(records: Sequence[Run]) -> dict[str, str]:

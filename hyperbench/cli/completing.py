@@ -99,19 +99,19 @@ def _runs(context: typer.Context) -> list[Run]:
 
 def _rows(runs: Iterable[Run]) -> list[str]:
     """The names of rows, as boards tell them apart that hold all these runs."""
-    from hyperbench.boards.worlds import method_labels
+    from hyperbench.boards.worlds import method_labels, suite_of
 
     boards: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        boards.setdefault((run.family.partition("/")[0], run.protocol.id), []).append(run)
+        boards.setdefault((suite_of(run), run.protocol.id), []).append(run)
     return [row for board in boards.values() for row in method_labels(board).values()]
 
 
 def _worlds(families: Iterable[str]) -> list[str]:
     """All that families are asked for by: their suites, and ids with and without a version."""
-    from hyperbench.boards.worlds import unversioned
+    from hyperbench.boards.worlds import names_of
 
-    return [name for id_ in families for name in (id_.partition("/")[0], unversioned(id_), id_)]
+    return [name for id_ in families for name in names_of(id_)]
 
 
 def _arms(_: Registry) -> Iterable[str]:

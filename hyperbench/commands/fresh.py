@@ -21,6 +21,7 @@ from hyperbench.executors import Site
 from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
+from hyperbench.statistics import t_interval
 from hyperbench.threads import num_cores
 from hyperbench.verification.fresh import Ground, check_reads_spec_alone, fresh_tasks
 from hyperbench.verification.refit import generator_of
@@ -159,9 +160,4 @@ def _table(rows: dict[tuple[str, str], list[tuple[float, float]]]) -> Table:
 
 def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float] | None:
     """Student's, over runs; None of fewer than two, or where they do not differ."""
-    from scipy import stats
-
-    if len(differences) < 2 or not np.ptp(differences):
-        return None
-    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
-    return float(differences.mean() - half), float(differences.mean() + half)
+    return t_interval(differences) if np.ptp(differences) else None

@@ -33,6 +33,7 @@ from hyperbench.statistics.scores import (
     median,
     optimality_gap,
     score,
+    t_interval,
 )
 
 __all__ = [
@@ -65,5 +66,6 @@ __all__ = [
     "resample_mean",
     "score",
     "score_by_distance",
+    "t_interval",
     "wilson_interval",
 ]

@@ -67,6 +67,17 @@ def ends_of_scale(
     return random.mean(axis=1), np.where(clear, expert.mean(axis=1), np.nan)
 
 
+def t_interval(values: npt.ArrayLike) -> tuple[float, float] | None:
+    """Student's 95 % interval of the mean of independent values; None of fewer than two."""
+    from scipy import stats  # late: it takes longer than all else here
+
+    found = _ordered(values)
+    if found.size < 2:
+        return None
+    half = stats.t.ppf(0.975, found.size - 1) * stats.sem(found)
+    return float(found.mean() - half), float(found.mean() + half)
+
+
 def iqm(scores: npt.ArrayLike) -> float:
     """Interquartile mean: the mean of the middle half (Agarwal et al. 2021)."""
     ordered = _ordered(scores)

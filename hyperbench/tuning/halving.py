@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from hyperbench.errors import HyperbenchError
+from hyperbench.statistics import t_interval
 from hyperbench.tuning.study import Study, Trial
 
 _ROUND = re.compile(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)")
@@ -148,14 +149,9 @@ def difference(
         Mean, low and high; None of a single case, which says nothing about how far another would
         be from it.
     """
-    from scipy import stats
-
     differences = np.subtract(one.scores(cases), other.scores(cases))
-    if len(differences) < 2:
-        return None
-    mean = float(differences.mean())
-    half = float(stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences))
-    return mean, mean - half, mean + half
+    interval = t_interval(differences)
+    return None if interval is None else (float(differences.mean()), *interval)
 
 
 def _level(best: Trial, other: Trial, cases: Collection[int]) -> bool:
