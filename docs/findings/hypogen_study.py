@@ -2,7 +2,8 @@
 
 ``python hypogen_study.py plan`` lists the commands, ``run RUNS`` carries them out and goes on where
 it was, ``show RUNS`` prints the tables and draws the waterfall of what is finished. Every cell is a
-`hyperbench run`; this file is also the plugin that registers its protocols.
+`hyperbench run`, all into one folder: what a switch does not touch is the same run, and is not
+measured again. This file is also the plugin that registers its protocols.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import json
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from hyperbench import hookimpl
+from hyperbench.api.reading import data_root
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import task_table
+from hyperbench.measuring.plan import plan
 from hyperbench.protocol import STANDARD
-from hyperbench.records.bundled import open_run
-from hyperbench.records.find import find_runs
+from hyperbench.records.store import StoredRun
+from hyperbench.registry import installed, use_plugins
 
 METHODS = ("hypogen", "hyperzero", "conditional", "nearest-clone")
 READS_SPEC = ("hypogen", "hyperzero", "conditional")
@@ -71,7 +74,7 @@ class Cell:
     """One measurement of all methods.
 
     Args:
-        name: of the folder and the row.
+        name: of the row.
         settings: as of ``--set``.
         family: what is learned.
         protocol: the rules.
@@ -92,7 +95,19 @@ class Cell:
         words += ["-s", self.family, "-p", self.protocol, "--seeds", str(self.splits)]
         words += [word for method in METHODS for word in ("-m", method)]
         words += [word for setting in self.settings for word in ("--set", setting)]
-        return [*words, "-o", str(runs / self.name.replace(" ", "-")), *more]
+        return [*words, "-o", str(runs), *more]
+
+    def folders(self, runs: Path) -> list[Path]:
+        """Where its runs are, of those that are finished."""
+        registry = installed()
+        rules = registry.protocol(self.protocol).with_seeds(str(self.splits))
+        planned = plan(
+            *(registry, METHODS, self.family, rules),
+            baselines=False,
+            settings=self.settings,
+            data_dir=data_root(None),
+        )
+        return [runs / run.key for run in planned if (runs / run.key).is_dir()]
 
 
 def together(*names: str) -> tuple[str, ...]:
@@ -100,14 +115,11 @@ def together(*names: str) -> tuple[str, ...]:
     return tuple(setting for name in names for setting in SWITCHES[name])
 
 
-def cells(family: str) -> list[Cell]:
-    """Published, then one switch after the other, then each of ours alone with one of theirs."""
-    names, found = list(SWITCHES), []
-    for i in range(len(names) + 1):
-        label = "published" if i == 0 else f"then {names[i - 1]}"
-        found.append(Cell(f"{i} {label}", together(*names[i:]), family))
-    found += [Cell(f"ours but {name}", SWITCHES[name], family) for name in names]
-    return found
+def waterfall(family: str) -> list[Cell]:
+    """Published, then one switch after the other turned into ours."""
+    names = list(SWITCHES)
+    labels = ("published", *(f"then {name}" for name in names))
+    return [Cell(f"{i} {each}", together(*names[i:]), family) for i, each in enumerate(labels)]
 
 
 NUM_STEPS, DECAYS_FROM = 1500, 900
@@ -131,19 +143,22 @@ LAST = "ours but checkpoint"
 """The cell of the same fits' last weights."""
 
 
+OURS = Cell("ours")
 CELLS = [
-    *cells(INDEPENDENT),
+    OURS,
+    *(Cell(f"ours but {name}", settings) for name, settings in SWITCHES.items()),
     *STOPPED,
     Cell("one network demonstrates", (), UNIVERSAL),
-    Cell("one network demonstrates, published", together(*SWITCHES), UNIVERSAL),
     Cell("100 demonstrations", (), protocol=MANY.id),
     Cell("6000 steps", each("num_steps=6000")),
+    Cell("cube ours", (), CUBE),
+    Cell("cube spec units", SWITCHES["spec units"], CUBE),
+    *reversed(waterfall(INDEPENDENT)[:-1]),
+    Cell("one network demonstrates, published", together(*SWITCHES), UNIVERSAL),
+    *(replace(cell, name=f"cube {cell.name}") for cell in waterfall(CUBE)[:2]),
     Cell("24000 steps", each("num_steps=24000"), splits=2),
-    *(
-        Cell(f"cube {cell.name}", cell.settings, CUBE)
-        for cell in (*cells(CUBE)[:2], Cell("ours"), Cell("spec units", SWITCHES["spec units"]))
-    ),
 ]
+"""The cheaper ones first: of the published size a fit takes many times as long."""
 
 
 def run(runs: Path, more: list[str]) -> int:
@@ -161,10 +176,9 @@ def read(runs: Path) -> dict[str, dict[str, tuple[float, float | None, float | N
     """Score and interval of each method, cell by cell, of the cells that have runs."""
     found: dict[str, dict[str, tuple[float, float | None, float | None]]] = {}
     for cell in CELLS:
-        folder = runs / cell.name.replace(" ", "-")
-        if not folder.is_dir():
+        if not (folders := cell.folders(runs)):
             continue
-        (board,) = make_boards(find_runs([folder]))
+        (board,) = make_boards(folders)
         scores = {row.method.partition(" ")[0]: row["score"] for row in board.rows}
         found[cell.name] = {
             method: (estimate.value, estimate.low, estimate.high)
@@ -184,12 +198,11 @@ def best_on_targets(runs: Path) -> dict[str, tuple[float, float, float]]:
         Of each method: score if targets choose, of the last weights, and the number of fits.
     """
     tables = []
-    for name in (*(cell.name for cell in STOPPED), LAST):
-        folder = runs / name.replace(" ", "-")
-        if folder.is_dir():
-            table = task_table([open_run(place) for place in find_runs([folder])])
+    for cell in (*STOPPED, *(cell for cell in CELLS if cell.name == LAST)):
+        if folders := cell.folders(runs):
+            table = task_table([StoredRun.read(folder) for folder in folders])
             table["method"] = table["method"].str.partition(" ")[0]
-            tables.append(table.assign(cell=name, score=table["score"].clip(0, 1)))
+            tables.append(table.assign(cell=cell.name, score=table["score"].clip(0, 1)))
     if len(tables) <= len(STOPPED):
         return {}
     found = pd.concat(tables)
@@ -219,7 +232,7 @@ def show(runs: Path) -> int:
         print(
             f"{method}: {best:.3f} if targets chose the step, {last:.3f} at the last, {number} fits"
         )
-    steps = [cell.name for cell in cells(INDEPENDENT)[: len(SWITCHES) + 1] if cell.name in found]
+    steps = [cell.name for cell in (*waterfall(INDEPENDENT)[:-1], OURS) if cell.name in found]
     if len(steps) > 1:
         draw({name: found[name] for name in steps}, Path(__file__).with_name("hypogen.png"))
     return 0
@@ -261,6 +274,7 @@ def main() -> int:
     parser.add_argument("runs", type=Path, nargs="?", default=Path("study"))
     chosen, more = parser.parse_known_args()
     if chosen.what == "show":
+        use_plugins([str(Path(__file__).resolve())])
         return show(chosen.runs)
     if chosen.what == "run":
         return run(chosen.runs, more)
