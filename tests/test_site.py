@@ -92,6 +92,27 @@ def test_each_board_and_each_method_has_a_page_and_every_link_holds(boards):
     assert set(re.findall(r'<svg x="(\d+)"', picture)) == {"190", "306"}, "a place for each board"
 
 
+def test_a_board_shows_the_curve_over_source_tasks_that_it_has_a_point_on(boards, write_run):
+    for num_source in (2, 4):
+        board = boards / "toy" / f"few-{num_source}-v1"
+        (board / "records").mkdir(parents=True)
+        (board / "protocol.json").write_text("{}")
+        protocol = PROTOCOLS["standard-v1"].model_copy(
+            update={
+                "id": board.name,
+                "num_source": num_source,
+                "num_target": 8,
+                "split_label": "few-v1",
+            }
+        )
+        for method, value, is_arm in (("random", 0.0, True), ("expert", 100.0, True)):
+            write_run(method, [value] * 8, runs=board / "records", is_arm=is_arm, protocol=protocol)
+        write_run("film", [20.0 * num_source] * 8, runs=board / "records", protocol=protocol)
+    pages = board_pages(boards)
+    drawn = {name for name, page in pages.items() if "Over source tasks" in page}
+    assert drawn == {"toy-few-2-v1.html", "toy-few-4-v1.html"}
+
+
 def test_a_link_that_leads_nowhere_is_found():
     pages = {"a.html": '<a href="b.html#there">', "b.html": '<p id="here">'}
     assert broken(pages, pages["a.html"]) == ["b.html#there"]

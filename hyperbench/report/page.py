@@ -103,6 +103,7 @@ def page_parts(
     contents: Sequence[BoardContent],
     clips: Mapping[tuple[str, str], Sequence[Clip]],
     looks: Mapping[str, Style],
+    beside: Sequence[BoardContent] = (),
 ) -> dict[str, Any]:
     """What a page shows of some boards.
 
@@ -110,6 +111,7 @@ def page_parts(
         contents: the boards.
         clips: as of ``render_page``.
         looks: styles of at least their methods.
+        beside: other boards, with which theirs may make a curve over the number of source tasks.
     """
     from markupsafe import Markup
 
@@ -120,7 +122,12 @@ def page_parts(
         for family in view["families"]:
             family["films"] = clips.get((content.board.title, family["label"]), ())
         boards.append(view)
-    found = sweeps(contents)
+    own = {id(family) for content in contents for family in content.families}
+    found = [
+        sweep
+        for sweep in sweeps((*contents, *beside))
+        if not own.isdisjoint(map(id, sweep.families.values()))
+    ]
     drawn.update({f"s{i}": sweep_chart(sweep, looks) for i, sweep in enumerate(found)})
     # "<" could end the script element that holds it.
     text = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")

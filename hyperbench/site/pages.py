@@ -56,11 +56,12 @@ def board_pages(folder: Path, documented: Collection[str] | None = None) -> dict
         ),
     }
     for board in boards:
+        others = [other.content for other in boards if other is not board]
         links = {row: page_of(row, boards) for row in board.methods}
         pages[board.page] = env.get_template("board_page.html.j2").render(
             **common(f"Policies for unseen tasks: {board.content.board.title}"),
             **shared,
-            **page_parts([board.content], {}, looks),
+            **page_parts([board.content], {}, looks, others),
             links=links,
         )
     for name in _methods(boards):
