@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # they bring NumPy and Gymnasium, which naming rows does not 
     from hyperbench.family import FamilyInfo
     from hyperbench.task import TaskSpec
 
+ZERO_SHOT = "zero-shot"
+"""Names the rows of methods that see no support where others see some."""
+
 
 def spelled(value: object) -> str:
     """A setting's value in the one spelling that names rows, and that ``--set`` reads again."""
@@ -107,7 +110,7 @@ class Run(BaseModel):
         notes += [f"spec-noise {self.spec_noise:g}"] if self.spec_noise else []
         notes += [f"hidden {self.hidden_feature}"] if self.hidden_feature is not None else []
         if self.protocol.track == "few-shot" and self.track == "zero-shot" and self.is_fitted:
-            notes.append("zero-shot")
+            notes.append(ZERO_SHOT)
         return f"{label} ({', '.join(notes)})" if notes else label
 
     @property

@@ -134,6 +134,27 @@ def test_methods_that_are_on_more_boards_come_first_and_controls_last(boards):
     assert rows[4:6] == ["expert", "random"]
 
 
+def test_a_method_without_support_has_one_line_also_where_others_see_some(boards, write_run):
+    board = boards / "toy" / "few-shot-v1"
+    (board / "records").mkdir(parents=True)
+    (board / "protocol.json").write_text("{}")
+    rules = {"runs": board / "records", "protocol": PROTOCOLS["few-shot-v1"]}
+    for method, value, fields in (
+        ("random", 0.0, {"is_arm": True}),
+        ("expert", 100.0, {"is_arm": True}),
+        ("film", 70.0, {}),
+        ("maml", 60.0, {"track": "few-shot"}),
+    ):
+        write_run(method, [value] * 8, **fields, **rules)
+    few_shot, _, standard = read_boards(boards)
+    assert [board.protocol for board in (few_shot, standard)] == ["few-shot-v1", "standard-v1"]
+    assert "film (zero-shot)" in {row.method for row in few_shot.rows}
+    first = board_pages(boards)["index.html"].partition("At a glance")[2].partition("Boards</h2>")
+    rows = re.findall(r'<th scope="row" data-sort="([^"]*)"', first[0])
+    assert rows.count("film") == rows.count("maml") == 1
+    assert "film (zero-shot)" not in rows
+
+
 def test_away_from_a_clone_the_boards_are_built_alone_and_it_says_so(boards, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "source_tree", lambda: None)
     command = ["site", str(boards), "-o", str(tmp_path / "site")]

@@ -9,6 +9,7 @@ from hyperbench.boards.row import Board, Estimate, Row
 from hyperbench.boards.statistic import BY_NAME
 from hyperbench.report.palette import Style
 from hyperbench.report.sections import bar_view
+from hyperbench.run import ZERO_SHOT
 from hyperbench.site.boards import SiteBoard, file_name
 from hyperbench.table import bracket, fixed
 
@@ -20,18 +21,24 @@ _COSTS = ("num_runs", "num_parameters", "fit_seconds")
 def glance_view(boards: Sequence[SiteBoard], looks: Mapping[str, Style]) -> View:
     """The headline of each row on each board: methods first, then controls.
 
-    Those that are on the most boards come first, and of these the best on average.
+    Those that are on the most boards come first, and of these the best on average. A method that
+    sees no support has one line, also where others see some.
     """
     found: dict[str, dict[int, Estimate]] = {}
+    labels: dict[str, str] = {}  # of the first board that has it
     for place, board in enumerate(boards):
         for row in board.rows:
             headline = row[board.content.board.headline.name]
             if headline.value is not None:
-                found.setdefault(row.method, {})[place] = headline
+                name = row.method.removesuffix(f" ({ZERO_SHOT})")
+                found.setdefault(name, {})[place] = headline
+                labels.setdefault(name, row.method)
+    # Its own, if some board has it by that name alone, so that it looks as on that board.
+    drawn = {name: looks.get(name, looks[label]) for name, label in labels.items()}
 
-    def order(method: str) -> tuple[bool, int, float, str]:
-        values = [estimate.value or 0.0 for estimate in found[method].values()]
-        return looks[method].is_control, -len(values), -sum(values) / len(values), method
+    def order(name: str) -> tuple[bool, int, float, str]:
+        values = [estimate.value or 0.0 for estimate in found[name].values()]
+        return drawn[name].is_control, -len(values), -sum(values) / len(values), name
 
     return {
         "columns": [
@@ -39,14 +46,14 @@ def glance_view(boards: Sequence[SiteBoard], looks: Mapping[str, Style]) -> View
         ],
         "rows": [
             {
-                "method": method,
-                "style": looks[method],
-                "page": page_of(method, boards),
+                "method": name,
+                "style": drawn[name],
+                "page": page_of(labels[name], boards),
                 "cells": [
-                    _cell(found[method].get(place), looks[method]) for place in range(len(boards))
+                    _cell(found[name].get(place), drawn[name]) for place in range(len(boards))
                 ],
             }
-            for method in sorted(found, key=order)
+            for name in sorted(found, key=order)
         ],
     }
 
