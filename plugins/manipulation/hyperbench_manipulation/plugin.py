@@ -57,7 +57,7 @@ def hyperbench_suites() -> Sequence[SuiteEntry]:
 
 @hookimpl
 def hyperbench_protocols() -> Sequence[EvalProtocol]:
-    """Register four protocols that differ in the number of source tasks."""
-    from hyperbench_manipulation.protocols import SCARCE  # pydantic takes its time
+    """Register four protocols that differ in the number of source tasks, and one of one fit."""
+    from hyperbench_manipulation.protocols import ONE_FIT, SCARCE  # pydantic takes its time
 
-    return SCARCE
+    return (*SCARCE, ONE_FIT)

@@ -8,6 +8,7 @@ import pytest
 from hyperbench_manipulation.plugin import FAMILIES, hyperbench_protocols, hyperbench_suites
 
 from hyperbench.errors import PluginError
+from hyperbench.protocol import STANDARD
 from hyperbench.registry import PluginSource, Registry
 
 
@@ -58,11 +59,16 @@ def test_without_metaworld_the_rest_works(manipulation, monkeypatch, package):
     assert manipulation.make_family("manipulation/lift-size-v1").tasks
 
 
-def test_scarce_protocols_differ_in_the_source_alone(manipulation):
+def test_scarce_protocols_differ_in_the_source_alone_and_one_fit_is_a_part_of_standard(
+    manipulation,
+):
     [plugin] = manipulation.plugins
     assert plugin.failure is None
     family = manipulation.make_family("manipulation/goal-reach-v1")
-    splits = [protocol.split(family, 0) for protocol in hyperbench_protocols()]
+    *scarce, one_fit = hyperbench_protocols()
+    assert one_fit.split(family, 0) == STANDARD.split(family, 0)
+    assert one_fit.seeds == STANDARD.seeds[:1]
+    splits = [protocol.split(family, 0) for protocol in scarce]
     assert [len(split.source) for split in splits] == [5, 10, 15, 30]
     assert all(len(split.target) == 15 for split in splits)
     for fewer, more in pairwise(splits):
