@@ -219,7 +219,8 @@ def _written_out(nav: Any, paths: list[str]) -> Any:
         case dict():
             return {title: _written_out(part, paths) for title, part in nav.items()}
         case list():
-            return [_written_out(part, paths) for part in nav]
+            parts = [_written_out(part, paths) for part in nav]
+            return [one for part in parts for one in (part if isinstance(part, list) else [part])]
         case str() if nav.endswith("/*.md"):
             found = [path for path in paths if re.fullmatch(nav.replace("*", "[^/]+"), path)]
             return sorted(found, key=lambda path: not re.search(r"/(README|index)\.md$", path))
