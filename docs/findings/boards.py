@@ -72,7 +72,7 @@ class Measured:
 
     def leaders(self) -> str:
         """The rows of rank 1, best first."""
-        return " and ".join(f"`{row.method}`" for row in self.board.rows if row["rank"].value == 1)
+        return ", ".join(f"`{row.method}`" for row in self.board.rows if row["rank"].value == 1)
 
     def compared(self, one: str, other: str) -> BoardComparison:
         """Two rows, family by family."""
@@ -100,13 +100,14 @@ class Measured:
     def table(self) -> str:
         """All rows, as Markdown."""
         headline = self.board.headline.name
-        shown = dict.fromkeys((headline, "above_half", "interpolation", "extrapolation"))
-        header = ["row", "rank", *(name.replace("_", " ") for name in shown), "return / expert"]
+        shown = ("above_half", "interpolation", "extrapolation")
+        names = (name.replace("_", " ") for name in (headline, *shown))
+        header = ["row", "rank", *names, "return / expert"]
         lines = [header, ["---", *["---:"] * (len(header) - 1)]]
         for row in self.board.rows:
             name = f"*{row.method}*" if row.is_control else row.method
             rank = row["rank"].value
-            numbers = [text(row[each]) for each in shown]
+            numbers = [text(row[headline]), *(text(Estimate(row[each].value)) for each in shown)]
             share = text(self.over_expert(row.method))
             lines.append([name, MISSING if rank is None else f"{rank:.0f}", *numbers, share])
         return markdown(lines)
