@@ -44,15 +44,20 @@ class HyperzeroConfig(CriticConfig):
 
     PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
     SEARCH: ClassVar = {**CriticConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
-    LATER: ClassVar = CriticConfig.LATER | {"head_init"}
+    LATER: ClassVar = CriticConfig.LATER - {"weight_decay", "spec_scale"} | {"head_init"}
 
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""
-    learning_rate: float = Field(3.2e-4, gt=0)
+    learning_rate: float = Field(1.6e-4, gt=0)
     """Adam's learning rate until the decay; found by ``tune``."""
-    embedding_width: EmbeddingWidth = 256
-    """Length of the task embedding z; ``matched`` is the one that gives the network as many
-    parameters as HyPoGen's default has."""
+    weight_decay: float = Field(1e-3, ge=0)
+    """Share of itself, times the learning rate, that every parameter loses in a step; found by
+    ``tune``."""
+    spec_scale: float = Field(2.1, gt=0)
+    """Factor on what the network is shown of a spec; found by ``tune``."""
+    embedding_width: EmbeddingWidth = 128
+    """Length of the task embedding z, 256 in the authors' code; found by ``tune``. ``matched`` is
+    the one that gives the network as many parameters as HyPoGen's default has."""
     head_init: Literal["published", "linear"] = "published"
     """How heads start: as published, or as in HyPoGen's comparison, where they are layers like any
     other: weights and biases U(+-1/sqrt(embedding_width))."""

@@ -26,7 +26,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="hyperzero",
             target="hyperbench_baselines.hyperzero:Hyperzero",
             summary="plain hypernetwork: one linear head per policy layer",
-            version=2,
+            version=3,
             paper="Rezaei-Shoshtari et al., Hypernetworks for Zero-Shot Transfer in Reinforcement "
             "Learning, AAAI 2023",
             baseline=True,
