@@ -105,6 +105,15 @@ def test_a_split_is_listed_and_drawn_and_nothing_played(shown, pointmass) -> Non
     assert picture.splitlines()[-2].split()[1] == first
 
 
+def test_what_a_protocol_neither_learns_from_nor_judges_is_drawn_as_such(shown, pointmass) -> None:
+    text = shown("pointmass", protocol=QUICK_2, split_seed=0)
+    left_out = len(pointmass.tasks) - sum(map(len, vars(QUICK_2.split(pointmass, 0)).values()))
+    assert left_out
+    assert ", · left out by the protocol" in text
+    picture = text.partition("left out by the protocol")[2]
+    assert picture.count("·") == left_out
+
+
 def test_a_split_is_the_protocols_first_unless_asked_for(shown) -> None:
     assert "Split 123 of paper-v1" in shown("pointmass", protocol=PAPER)
     assert "Return" in shown("pointmass", protocol=PAPER, num_episodes=1)

@@ -39,6 +39,7 @@ from hyperbench.view.console import (
 )
 from hyperbench.view.progress import progress_display
 
+_NEITHER = "·"
 out = standard_output()
 err = standard_error()
 
@@ -234,7 +235,9 @@ def _show_split(family: TaskFamily, protocol: EvalProtocol, split_seed: int | No
     print_listing(f"Split {seed} of {protocol.id}", rows, out)
     marks = {task.key: part[0].upper() for part, tasks in parts.items() for task in tasks}
     legend = ", ".join(f"{part[0].upper()} {part}" for part in parts)
-    lines = chart.grid(family.tasks, [marks[task.key] for task in family.tasks])
+    if len(marks) < len(family.tasks):
+        legend += f", {_NEITHER} left out by the protocol"
+    lines = chart.grid(family.tasks, [marks.get(task.key, _NEITHER) for task in family.tasks])
     _print_chart(f"{chart.axes(family.spec_space.features)}: {legend}", lines)
 
 
