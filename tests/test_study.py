@@ -41,10 +41,13 @@ def study_of() -> Study:
     )
 
 
-def with_scores(one: Study, number: int, *scores: float | None) -> Study:
+def with_scores(
+    one: Study, number: int, *scores: float | None, seconds: float | None = None
+) -> Study:
+    seconds = 1.0 + number if seconds is None else seconds
     for case, score in enumerate(scores):
         error = "it broke" if score is None else None
-        one = one.judged(number, case, Fit(score=score, seconds=1.0 + number, error=error))
+        one = one.judged(number, case, Fit(score=score, seconds=seconds, error=error))
     return one
 
 
@@ -113,6 +116,8 @@ def test_of_settings_that_are_not_told_apart_the_cheaper_ones_are_chosen() -> No
     found = verdict(one, rounds)
     assert (found.best.number, found.chosen.number) == (3, 0), "the defaults take least time"
     assert [trial.number for trial in found.close] == [0, 1, 3]
+    one = with_scores(one, 1, 0.6, 0.5, 0.5, seconds=1.15)
+    assert verdict(one, rounds).chosen.number == 1, "better, and no longer than noise may make it"
     assert verdict(with_scores(halved(), 0, None), (Round(1, 1, 1),)) is None
 
 

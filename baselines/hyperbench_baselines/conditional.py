@@ -38,14 +38,17 @@ class ConditionalConfig(EmbeddingConfig):
 
     PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
     SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
+    LATER: ClassVar = EmbeddingConfig.LATER - {"spec_scale"}
 
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""
-    learning_rate: float = Field(3e-3, gt=0)
-    """Adam's learning rate until the decay; ``tune`` found none better."""
-    embedding_width: EmbeddingWidth = 256
-    """Length of the task embedding z; ``matched`` is the one that gives the network as many
-    parameters as HyPoGen's default has."""
+    learning_rate: float = Field(7.8e-3, gt=0)
+    """Adam's learning rate until the decay; found by ``tune``."""
+    spec_scale: float = Field(8.4, gt=0)
+    """Factor on what the network is shown of a spec; found by ``tune``."""
+    embedding_width: EmbeddingWidth = 128
+    """Length of the task embedding z; found by ``tune``. ``matched`` is the one that gives the
+    network as many parameters as HyPoGen's default has."""
 
 
 class ConditionedPolicy(nn.Module):

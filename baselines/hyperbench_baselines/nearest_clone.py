@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import ClassVar, cast
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from hyperbench.generator import MethodConfig
@@ -27,10 +28,17 @@ from hyperbench_baselines.common.learned import Dimensions, LearnedGenerator
 from hyperbench_baselines.common.policies import cloning_loss
 
 
+class NearestCloneConfig(ClonesConfig):
+    """Hyper-parameters of the clones of which the nearest plays."""
+
+    learning_rate: float = Field(8.8e-3, gt=0)
+    """Adam's learning rate until the decay; found by ``tune``."""
+
+
 class NearestClone(LearnedGenerator):
     """The nearest source task's clone."""
 
-    Config: ClassVar[type[MethodConfig]] = ClonesConfig
+    Config: ClassVar[type[MethodConfig]] = NearestCloneConfig
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
         return Clones(dimensions, self.config, rng, nearest)

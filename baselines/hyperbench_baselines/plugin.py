@@ -36,6 +36,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="conditional",
             target="hyperbench_baselines.conditional:Conditional",
             summary="one policy for all tasks, given the spec's embedding beside the observation",
+            version=2,
             paper="the 'Cond' baseline of Ren et al., ICLR 2025",
             baseline=True,
             requires=_REQUIRES,
@@ -88,6 +89,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="nearest-clone",
             target="hyperbench_baselines.nearest_clone:NearestClone",
             summary="one clone per source task; other tasks are played by the nearest one's",
+            version=2,
             requires=_REQUIRES,
         ),
         MethodEntry(
@@ -126,6 +128,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="conditional-finetuned",
             target="hyperbench_baselines.finetuned:ConditionalFinetuned",
             summary="the conditional policy, which then takes gradient steps on the support",
+            version=2,
             paper="the 'Cond' baseline of Ren et al., ICLR 2025, fine-tuned",
             requires=_REQUIRES,
             track="few-shot",

@@ -28,7 +28,7 @@ class SpecBlindConfig(LearningConfig):
     """Hyper-parameters of spec-blind cloning."""
 
     learning_rate: float = Field(3e-3, gt=0)
-    """Adam's learning rate until the decay; that of the conditional policy."""
+    """Adam's learning rate until the decay; what the conditional policy had before its study."""
 
 
 class SpecBlind(LearnedGenerator):

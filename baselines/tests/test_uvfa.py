@@ -28,7 +28,10 @@ def test_the_policy_is_the_conditional_one(dimensions, rng):
     """Also to the weights it starts from: what a Q head adds is all that differs."""
     networks = [
         kind(dimensions, config, torch.Generator().manual_seed(0))
-        for kind, config in ((UvfaNetwork, UvfaConfig()), (ConditionalNetwork, ConditionalConfig()))
+        for kind, config in (
+            (UvfaNetwork, UvfaConfig(embedding_width=64)),
+            (ConditionalNetwork, ConditionalConfig(embedding_width=64)),
+        )
     ]
     specs, observations = torch.tensor([[0.3]]), torch.randn(1, 5, 3, generator=rng)
     actions = [act(network(specs), observations, "relu") for network in networks]

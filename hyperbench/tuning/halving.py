@@ -19,6 +19,8 @@ from hyperbench.tuning.study import Study, Trial
 
 _ROUND = re.compile(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)")
 _EXAMPLE = "24x2x1,6x5x1,2x5x3"
+_AS_CHEAP = 1.2
+"""Times the least time of a fit: settings of one size differ by as much on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class Verdict:
 
     Args:
         best: the trial with the highest mean.
-        chosen: the cheapest of those that are not told from the best one; often the best itself.
+        chosen: the best of the cheapest among those that are not told from the best one, which take
+            as long as the cheapest or up to a fifth longer; often the best itself.
         close: the trials that are not told from the best one, which is among them.
     """
 
@@ -132,7 +135,9 @@ def verdict(study: Study, rounds: Sequence[Round]) -> Verdict | None:
         return None
     best = max(done, key=lambda trial: trial.mean(last) or 0.0)
     close = tuple(trial for trial in done if trial is best or _level(best, trial, last))
-    return Verdict(best, min(close, key=lambda trial: trial.seconds(last)), close)
+    least = min(trial.seconds(last) for trial in close)
+    cheap = [trial for trial in close if trial.seconds(last) <= _AS_CHEAP * least]
+    return Verdict(best, max(cheap, key=lambda trial: trial.mean(last) or 0.0), close)
 
 
 def difference(
