@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from hyperbench import cli, hookspecs, registry
 from hyperbench.commands.check import check_command
 from hyperbench.commands.telling import listening
+from hyperbench.executors.slurm import SlurmConfig
 from hyperbench.measuring.bringing import bring
 from hyperbench.measuring.dataset import load
 from hyperbench.protocol import PROTOCOLS
@@ -314,6 +316,12 @@ def test_the_example_listener_is_told(
     with listening(["loud"], tmp_path, known) as telling:
         telling._tell(lambda listener: listener.run_finished(make_record(), {"score": 0.5}))
     assert capsys.readouterr().out == "some-method on toy/size-v1 (split 0, fit 0) ok 0.5 \n"
+
+
+def test_the_example_of_a_slurm_file_is_one() -> None:
+    (example,) = blocks(ROOT / "docs" / "reliability.md", "yaml")
+    found = SlurmConfig.model_validate(yaml.safe_load(example))
+    assert (found.partition, found.options) == ("gpu", {"qos": "long"})
 
 
 def test_the_example_protocol_registers() -> None:
