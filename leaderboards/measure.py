@@ -20,6 +20,7 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.measuring.plans import run_states
 from hyperbench.records.find import find_runs
 from hyperbench.registry import installed
+from hyperbench.run import ZERO_SHOT
 
 METHODS = (
     *("hypogen", "hyperzero", "conditional", "uvfa", "film", "decision-adapter"),
@@ -69,7 +70,8 @@ class Part:
     def controls(self, runs: Path) -> Iterator[list[str]]:
         """The best two learned methods with permuted specs, which the board has to tell."""
         [board] = make_boards(find_runs([runs / self.folder]))
-        learned = [row.method for row in board.rows if row.method in METHODS]
+        names = (row.method.removesuffix(f" ({ZERO_SHOT})") for row in board.rows)
+        learned = [name for name in names if name in self.methods and name != "spec-blind"]
         for family in self.measured():
             common = ["run", "--no-baselines", "-s", family, "-p", self.protocol]
             yield [
