@@ -62,9 +62,14 @@ def registry():
 @pytest.fixture(scope="module")
 def measured(registry, tmp_path_factory):
     """A folder with a run a folder."""
-    places = Site(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("data"))
-    ensure_demonstrations(Wanted("testing/line-v1", PROTOCOL), places, ignore, registry=registry)
-    for run in plan(registry, [METHOD], "testing", PROTOCOL, data_dir=places.data):
+    return measure(registry, PROTOCOL, tmp_path_factory.mktemp("runs"))
+
+
+def measure(registry, protocol, folder):
+    """Runs of the method and the arms, each in a folder."""
+    places = Site(folder, folder.with_name(f"{folder.name}-data"))
+    ensure_demonstrations(Wanted("testing/line-v1", protocol), places, ignore, registry=registry)
+    for run in plan(registry, [METHOD], "testing", protocol, data_dir=places.data):
         execute(run, places, ignore, registry=registry)
     return places.runs
 

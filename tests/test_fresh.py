@@ -1,5 +1,7 @@
 """Fresh tasks: away from all that is known, the same for who has the secret, honestly compared."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,14 @@ from hyperbench.split import Split
 from hyperbench.testing import LineFamily
 from hyperbench.verification.fresh import Ground, fresh_tasks
 
-from .test_bundle import METHOD, measured, published, registry  # noqa: F401 -- fixtures
+from .test_bundle import (  # noqa: F401 -- fixtures
+    METHOD,
+    PROTOCOL,
+    measure,
+    measured,
+    published,
+    registry,
+)
 
 CIRCLE = "inversion/point-frame-v2"
 
@@ -80,6 +89,17 @@ def test_rows_are_judged_by_stored_generators_and_by_refits_alike(fresh, measure
     assert num_runs == "2"
     assert float(fresh_score) - float(public) == pytest.approx(float(difference), abs=2e-3)
     assert "nearest-expert" in found[0][1].out
+
+
+def test_rows_of_several_protocols_are_judged_apart(fresh, measured, registry, tmp_path):  # noqa: F811
+    """Each by as many episodes as its protocol asks for, and beside its own score."""
+    shutil.copytree(measured, tmp_path / "runs")
+    quick = PROTOCOL.model_copy(update={"id": "quicker-v1", "num_episodes": 3, "max_target": 3})
+    measure(registry, quick, tmp_path / "runs" / "more")
+    sound, told = fresh(tmp_path / "runs")
+    assert sound
+    boards = [line.split()[0] for line in told.out.splitlines() if METHOD in line]
+    assert sorted(boards) == ["quicker-v1", PROTOCOL.id]
 
 
 def test_what_cannot_be_judged_is_told(fresh, measured, tmp_path, monkeypatch):  # noqa: F811

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from hyperbench.arms import arms_of
 from hyperbench.boards.choice import EVERYTHING, Choice, find_chosen
-from hyperbench.boards.scores import task_table
-from hyperbench.boards.worlds import method_labels
+from hyperbench.boards.leaderboard import board_tables
 from hyperbench.errors import DataError, HyperbenchError
 from hyperbench.events import emit
 from hyperbench.executors import Site
-from hyperbench.records.gather import gather
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
 from hyperbench.statistics import t_interval
@@ -61,23 +60,26 @@ def fresh_command(
         DataError: a folder holds no run of a method that succeeded.
     """
     registry = installed()
-    found = gather(find_chosen(folders, choice)).runs
-    labels = method_labels([run.record for run in found])
-    table = task_table(found)
-    public = table.assign(score=table["score"].clip(0, 1))
-    means = public.groupby("run")[["score", "success_rate"]].mean().to_dict()
-    done = [run for run in found if run.record.status == "ok"]
+    parts = board_tables(find_chosen(folders, choice))
+    done = [run for part in parts for run in part.runs if run.record.status == "ok"]
     judged = [r for r in done if not r.record.is_arm or r.record.method in _PLAYED_ARMS]
     if all(run.record.is_arm for run in judged):
-        raise DataError(f"Of {len(found)} runs none is a method's that succeeded.")
+        number = sum(len(part.runs) for part in parts)
+        raise DataError(f"Of {number} runs none is a method's that succeeded.")
+    public = pd.concat([part.table.assign(board=part.title) for part in parts])
+    public["score"] = public["score"].clip(0, 1)
+    by_run = public.groupby("run")
+    rows_of = by_run[["board", "method"]].first().to_dict()
+    means = by_run[["score", "success_rate"]].mean().to_dict()
     site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
-    rows: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    rows: dict[tuple[str, ...], list[tuple[float, float]]] = {}
     problems: dict[str, None] = {}
     for run, score in _fresh_scores(judged, registry, site, secret, num_tasks, problems):
         record = run.record
         column = "success_rate" if record.family_info.ends_at_success else "score"
+        row = rows_of["board"][record.key], record.family, rows_of["method"][record.key]
         known = float(means[column][record.key])
-        rows.setdefault((record.family, labels[record.key]), []).append((known, score))
+        rows.setdefault(row, []).append((known, score))
     out.print(_table(rows))
     for problem in problems:
         print_line(problem, err)
@@ -99,7 +101,7 @@ def _fresh_scores(
     problems: dict[str, None],
 ) -> list[tuple[StoredRun, float]]:
     """The fresh score of each run; why one has none goes into ``problems``."""
-    grounds: dict[str, Ground | None] = {}
+    grounds: dict[tuple[str, int], Ground | None] = {}
     scores = []
     with progress_display({run.record.key: run.record.label for run in runs}, err) as notify:
         for run in runs:
@@ -107,12 +109,13 @@ def _fresh_scores(
             with record.naming_its_files():
                 family = registry.make_family(record.family)
             try:
-                if record.family not in grounds:
-                    grounds[record.family] = None
+                episodes = record.protocol.num_episodes
+                place = record.family, episodes
+                if place not in grounds:
+                    grounds[place] = None
                     tasks = fresh_tasks(family, secret, num_tasks)
-                    episodes = record.protocol.num_episodes
-                    grounds[record.family] = Ground.make(family, tasks, episodes, site.num_threads)
-                ground = grounds[record.family]
+                    grounds[place] = Ground.make(family, tasks, episodes, site.num_threads)
+                ground = grounds[place]
                 if ground is None:
                     continue
                 if record.is_arm:
@@ -131,13 +134,15 @@ def _fresh_scores(
     return scores
 
 
-def _table(rows: dict[tuple[str, str], list[tuple[float, float]]]) -> Table:
+def _table(rows: dict[tuple[str, ...], list[tuple[float, float]]]) -> Table:
+    """The rows of several boards apart, those of one without its name."""
     shown = Table(box=box.SIMPLE_HEAD)
-    for name in ("family", "row"):
+    several = len({board for board, *_ in rows}) > 1
+    for name in (*(("board",) if several else ()), "family", "row"):
         shown.add_column(name, overflow="fold")
     for name in ("runs", "public", "fresh", "fresh - public", "95 % interval", ""):
         shown.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for (family, label), pairs in sorted(rows.items()):
+    for (board, family, method), pairs in sorted(rows.items()):
         public, fresh = np.array(pairs).T
         interval = _interval(fresh - public)
         text, word = "", ""
@@ -146,8 +151,9 @@ def _table(rows: dict[tuple[str, str], list[tuple[float, float]]]) -> Table:
             if interval[0] > 0 or interval[1] < 0:
                 word = "differs by more than chance"
         shown.add_row(
+            *((escape(board),) if several else ()),
             family,
-            escape(label),
+            escape(method),
             str(len(pairs)),
             f"{public.mean():.3f}",
             f"{fresh.mean():.3f}",
