@@ -36,7 +36,8 @@ from hyperbench_baselines.matched import EmbeddingWidth, with_matched_width
 class ConditionalConfig(EmbeddingConfig):
     """Hyper-parameters of the conditional policy."""
 
-    PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
+    # So wide an embedding diverges at the default's learning rate.
+    PRESETS: ClassVar = {"matched": {"embedding_width": "matched", "learning_rate": 3e-3}}
     SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
     LATER: ClassVar = EmbeddingConfig.LATER - {"spec_scale"}
 

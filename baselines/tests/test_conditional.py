@@ -31,3 +31,9 @@ def test_first_layer_starts_as_one_layer_on_the_concatenation(cheetah, rng):
 def test_published_size_is_the_papers(cheetah, rng):
     network = ConditionalNetwork(cheetah, ConditionalConfig(embedding_width=256), rng)
     assert sum(p.numel() for p in network.parameters()) == 459_014  # PAPER.md: 0.46 M
+
+
+def test_at_hypogens_size_it_learns_slower_unless_told_otherwise():
+    assert ConditionalConfig(preset="matched").learning_rate == 3e-3
+    assert ConditionalConfig(preset="matched", learning_rate=1e-3).learning_rate == 1e-3
+    assert ConditionalConfig().learning_rate > 3e-3
