@@ -45,6 +45,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="uvfa",
             target="hyperbench_baselines.uvfa:Uvfa",
             summary="the conditional policy, whose embedding also serves a value function",
+            version=2,
             paper="Schaul et al., Universal Value Function Approximators, ICML 2015",
             requires=_REQUIRES,
         ),
@@ -96,6 +97,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="kernel-clones",
             target="hyperbench_baselines.kernel_clones:KernelClones",
             summary="one clone per source task; their actions are mixed by a kernel on the spec",
+            version=2,
             requires=_REQUIRES,
         ),
         MethodEntry(

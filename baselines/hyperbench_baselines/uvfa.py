@@ -32,9 +32,15 @@ from hyperbench_baselines.conditional import ConditionedPolicy
 class UvfaConfig(CriticConfig):
     """Hyper-parameters of UVFA."""
 
-    learning_rate: float = Field(3e-3, gt=0)
-    """Adam's learning rate until the decay; that of the conditional policy. ``tune`` found
-    none better."""
+    LATER: ClassVar = CriticConfig.LATER - {"weight_decay", "spec_scale"}
+
+    learning_rate: float = Field(3.7e-3, gt=0)
+    """Adam's learning rate until the decay; found by ``tune``."""
+    weight_decay: float = Field(0.1, ge=0)
+    """Share of itself, times the learning rate, that every parameter loses in a step; found by
+    ``tune``."""
+    spec_scale: float = Field(2.9, gt=0)
+    """Factor on what the network is shown of a spec; found by ``tune``."""
     embedding_width: int = Field(256, ge=4, multiple_of=4)
     """Length of the task embedding z."""
 

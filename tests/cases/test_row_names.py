@@ -33,7 +33,7 @@ class Needy(MethodConfig):
     ("config", "expected"),
     [
         (ConditionalConfig(), {}),
-        (ConditionalConfig(num_steps=1500, learning_rate=3e-3), {}),
+        (ConditionalConfig(num_steps=1500, learning_rate=7.8e-3), {}),
         (ConditionalConfig(learning_rate="1e-3"), {"learning_rate": 0.001}),
         (ConditionalConfig(preset="matched"), {"preset": "matched"}),
         (ConditionalConfig(preset="matched", embedding_width="matched"), {"preset": "matched"}),
@@ -72,7 +72,7 @@ def test_a_protocols_budget_names_no_row(said, num_steps, label):
 SPELLINGS = [
     ["learning_rate=1e-3", "num_steps=20"],
     ["num_steps=020", "conditional.learning_rate=0.001"],
-    ["num_steps=20.0", "learning_rate=0.0010", "embedding_width=256", "policy=locomotion"],
+    ["num_steps=20.0", "learning_rate=0.0010", "embedding_width=128", "policy=locomotion"],
 ]
 
 
