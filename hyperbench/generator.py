@@ -30,8 +30,8 @@ class MethodConfig(BaseModel):
 
     SEARCH: ClassVar[SearchSpace] = {}
     LATER: ClassVar[frozenset[str]] = frozenset()
-    """Fields that came when runs had been recorded: at their defaults they are not written, so that
-    those runs keep their keys."""
+    """Fields that came when runs had been recorded: at the default that they came with they are not
+    written, so that those runs keep their keys. Where a subclass has another one, they are."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -45,8 +45,18 @@ class MethodConfig(BaseModel):
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = type(self).model_fields
-        silent = {name for name in self.LATER if getattr(self, name) == fields[name].default}
+        silent = {
+            name
+            for name in self.LATER
+            if getattr(self, name) == fields[name].default == self._came_with(name)
+        }
         return {name: value for name, value in write(self).items() if name not in silent}
+
+    @classmethod
+    def _came_with(cls, name: str) -> Any:
+        """The default of a field in the first class that has it."""
+        classes = (c for c in reversed(cls.__mro__) if issubclass(c, MethodConfig))
+        return next(c for c in classes if name in c.model_fields).model_fields[name].default
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -15,8 +15,12 @@ if TYPE_CHECKING:  # they bring NumPy and Gymnasium, which naming rows does not 
     from hyperbench.family import FamilyInfo
     from hyperbench.task import TaskSpec
 
-ZERO_SHOT = "zero-shot"
-"""Names the rows of methods that see no support where others see some."""
+_ZERO_SHOT = "zero-shot"
+
+
+def without_track(row: str) -> str:
+    """The name that a row has where no method sees support."""
+    return row.removesuffix(f" ({_ZERO_SHOT})")
 
 
 def spelled(value: object) -> str:
@@ -110,7 +114,7 @@ class Run(BaseModel):
         notes += [f"spec-noise {self.spec_noise:g}"] if self.spec_noise else []
         notes += [f"hidden {self.hidden_feature}"] if self.hidden_feature is not None else []
         if self.protocol.track == "few-shot" and self.track == "zero-shot" and self.is_fitted:
-            notes.append(ZERO_SHOT)
+            notes.append(_ZERO_SHOT)
         return f"{label} ({', '.join(notes)})" if notes else label
 
     @property

@@ -12,7 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from hyperbench.boards.leaderboard import make_boards
 from hyperbench.measuring.plans import run_states
 from hyperbench.records.find import find_runs
 from hyperbench.registry import installed
-from hyperbench.run import ZERO_SHOT
+from hyperbench.run import without_track
 
 METHODS = (
     *("hypogen", "hyperzero", "conditional", "uvfa", "film", "decision-adapter"),
@@ -60,24 +60,21 @@ class Part:
     def commands(self, runs: Path) -> Iterator[list[str]]:
         """Family by family, all methods, then the two at HyPoGen's size."""
         for family in self.measured():
-            common = ["run", "--no-baselines", "-s", family, "-p", self.protocol]
-            yield [*common, *_methods(self.methods), "-o", str(runs / self.folder)]
-            yield [
-                *(*common, *_methods(MATCHED), "--set", "preset=matched"),
-                *("-o", str(runs / self.folder)),
-            ]
+            yield self._command(family, runs, self.methods)
+            yield self._command(family, runs, MATCHED, "--set", "preset=matched")
 
     def controls(self, runs: Path) -> Iterator[list[str]]:
         """The best two learned methods with permuted specs, which the board has to tell."""
         [board] = make_boards(find_runs([runs / self.folder]))
-        names = (row.method.removesuffix(f" ({ZERO_SHOT})") for row in board.rows)
+        names = (without_track(row.method) for row in board.rows)
         learned = [name for name in names if name in self.methods and name != "spec-blind"]
         for family in self.measured():
-            common = ["run", "--no-baselines", "-s", family, "-p", self.protocol]
-            yield [
-                *(*common, *_methods(learned[:2]), "--shuffled-spec"),
-                *("-o", str(runs / self.folder)),
-            ]
+            yield self._command(family, runs, learned[:2], "--shuffled-spec")
+
+    def _command(self, family: str, runs: Path, methods: Sequence[str], *more: str) -> list[str]:
+        asked = [word for name in methods for word in ("-m", name)]
+        where = ["-s", family, "-p", self.protocol, "-o", str(runs / self.folder)]
+        return ["run", "--no-baselines", *asked, *more, *where]
 
 
 PARTS = (
@@ -126,10 +123,6 @@ def hyperbench(words: list[str]) -> int:
     """Carry out a command, and say which."""
     print("+ hyperbench", shlex.join(words), flush=True)
     return subprocess.run([sys.executable, "-m", "hyperbench", *words], check=False).returncode  # noqa: S603 -- our own
-
-
-def _methods(names: tuple[str, ...] | list[str]) -> list[str]:
-    return [word for name in names for word in ("-m", name)]
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hyperbench_pointmass.family import GoalDrag
 
+from hyperbench import cli
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.executors import Here
 from hyperbench.family import FamilyInfo
@@ -55,6 +56,19 @@ def in_this_process(workerless):
     """Let the commands of a test work in this process."""
     with workerless():
         yield
+
+
+@pytest.fixture
+def say(monkeypatch, capsys):
+    """Run a command in this process; gives exit code, standard output and error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hyperbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

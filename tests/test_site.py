@@ -23,13 +23,19 @@ MOST_OF_A_PAGE = 2_000_000
 """Bytes; the script that board pages share is not counted."""
 
 
+def new_board(boards, protocol):
+    """A board's folder, without runs."""
+    board = boards / "toy" / protocol
+    (board / "records").mkdir(parents=True)
+    (board / "protocol.json").write_text("{}")
+    return board
+
+
 @pytest.fixture
 def boards(tmp_path, write_run):
     """Two committed boards; one method is on both, once with a setting."""
     for protocol, others in (("standard-v1", ("film",)), ("gap-v1", ("<b>odd</b> name",))):
-        board = tmp_path / "leaderboards" / "toy" / protocol
-        board.mkdir(parents=True)
-        (board / "protocol.json").write_text("{}")
+        board = new_board(tmp_path / "leaderboards", protocol)
 
         def write(method, value, board=board, protocol=protocol, **more):
             runs = board / "records" / method.strip("</>")[:1]
@@ -94,9 +100,7 @@ def test_each_board_and_each_method_has_a_page_and_every_link_holds(boards):
 
 def test_a_board_shows_the_curve_over_source_tasks_that_it_has_a_point_on(boards, write_run):
     for num_source in (2, 4):
-        board = boards / "toy" / f"few-{num_source}-v1"
-        (board / "records").mkdir(parents=True)
-        (board / "protocol.json").write_text("{}")
+        board = new_board(boards, f"few-{num_source}-v1")
         protocol = PROTOCOLS["standard-v1"].model_copy(
             update={
                 "id": board.name,
@@ -135,9 +139,7 @@ def test_methods_that_are_on_more_boards_come_first_and_controls_last(boards):
 
 
 def test_a_method_without_support_has_one_line_also_where_others_see_some(boards, write_run):
-    board = boards / "toy" / "few-shot-v1"
-    (board / "records").mkdir(parents=True)
-    (board / "protocol.json").write_text("{}")
+    board = new_board(boards, "few-shot-v1")
     rules = {"runs": board / "records", "protocol": PROTOCOLS["few-shot-v1"]}
     for method, value, fields in (
         ("random", 0.0, {"is_arm": True}),

@@ -1,12 +1,10 @@
 """Grids of settings, and records made into commands."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from hyperbench import cli
 from hyperbench.cli.like import check_rules, record_at
 from hyperbench.errors import HyperbenchError
 from hyperbench.measuring.plan import plan
@@ -22,16 +20,13 @@ SMALL = ("run", "-s", "pointmass", "--no-baselines", "--dry-run", "--json")
 
 
 @pytest.fixture
-def planned(monkeypatch, capsys, in_this_process):
+def planned(say, in_this_process):
     """The runs of methods that a command would carry out, and what it says on standard error."""
 
     def plan(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hyperbench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        runs = json.loads(printed.out) if not ended.value.code else []
-        return [run for run in runs if not run["is_arm"]], printed.err
+        code, out, err = say(*arguments)
+        runs = [] if code else json.loads(out)
+        return [run for run in runs if not run["is_arm"]], err
 
     return plan
 

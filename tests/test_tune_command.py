@@ -2,35 +2,19 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from hyperbench import cli
 from hyperbench.tuning import study
 from hyperbench.tuning.study import Fit
 
 
 @pytest.fixture
-def say(
-    demonstrations_dir,
-    tmp_path,
-    in_this_process,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):
+def say(say, demonstrations_dir, tmp_path, in_this_process, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(demonstrations_dir))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hyperbench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
+    return say
 
 
 COMMAND = (

@@ -39,7 +39,6 @@ class ConditionalConfig(EmbeddingConfig):
     # So wide an embedding diverges at the default's learning rate.
     PRESETS: ClassVar = {"matched": {"embedding_width": "matched", "learning_rate": 3e-3}}
     SEARCH: ClassVar = {**EmbeddingConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
-    LATER: ClassVar = EmbeddingConfig.LATER - {"spec_scale"}
 
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""

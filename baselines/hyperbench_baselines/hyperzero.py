@@ -44,7 +44,7 @@ class HyperzeroConfig(CriticConfig):
 
     PRESETS: ClassVar = {"matched": {"embedding_width": "matched"}}
     SEARCH: ClassVar = {**CriticConfig.SEARCH, "embedding_width": Choice((64, 128, 256, 512))}
-    LATER: ClassVar = CriticConfig.LATER - {"weight_decay", "spec_scale"} | {"head_init"}
+    LATER: ClassVar = CriticConfig.LATER | {"head_init"}
 
     preset: Literal["default", "matched"] = "default"
     """Where defaults come from: ours, or ours with HyPoGen's number of parameters."""

@@ -43,8 +43,6 @@ _BANDWIDTHS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 class KernelClonesConfig(ClonesConfig):
     """Hyper-parameters of the clones and their kernel."""
 
-    LATER: ClassVar = ClonesConfig.LATER - {"weight_decay"}
-
     learning_rate: float = Field(4.3e-3, gt=0)
     """Adam's learning rate until the decay; found by ``tune``."""
     weight_decay: float = Field(0.1, ge=0)

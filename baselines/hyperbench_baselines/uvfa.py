@@ -32,8 +32,6 @@ from hyperbench_baselines.conditional import ConditionedPolicy
 class UvfaConfig(CriticConfig):
     """Hyper-parameters of UVFA."""
 
-    LATER: ClassVar = CriticConfig.LATER - {"weight_decay", "spec_scale"}
-
     learning_rate: float = Field(3.7e-3, gt=0)
     """Adam's learning rate until the decay; found by ``tune``."""
     weight_decay: float = Field(0.1, ge=0)

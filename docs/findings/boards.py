@@ -6,25 +6,23 @@ Every number of a sentence is followed by the command that prints it.
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 
-from hyperbench.boards.comparison import BoardComparison, compare
-from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.comparison import compare
 from hyperbench.boards.literature import find_literature
-from hyperbench.boards.row import Board, Estimate, Row
-from hyperbench.boards.scores import task_table
-from hyperbench.records.bundled import open_run
+from hyperbench.boards.row import Board, Estimate
 from hyperbench.records.find import find_runs
-from hyperbench.statistics.scores import t_interval
-from hyperbench.table import MISSING
+from hyperbench.site.boards import SiteBoard, read_boards
+from hyperbench.statistics import t_interval
+from hyperbench.table import MISSING, bracket, fixed
 
 ROOT = Path(__file__).parents[2]
+BOARDS = ROOT / "leaderboards"
 PAGE = ROOT / "docs" / "findings.md"
 EXPERT = "expert"
 
@@ -33,33 +31,17 @@ EXPERT = "expert"
 class Measured:
     """One committed board, and what can be said of it."""
 
-    name: str
-    """Suite and protocol, as its folder below ``leaderboards``."""
+    committed: SiteBoard
 
     @property
-    def folder(self) -> Path:
-        """Where it is."""
-        return ROOT / "leaderboards" / self.name
+    def name(self) -> str:
+        """Suite and protocol, as its folder below ``leaderboards``."""
+        return f"{self.committed.suite}/{self.committed.protocol}"
 
-    @cached_property
+    @property
     def board(self) -> Board:
         """Its rows, best first."""
-        [board] = make_boards(find_runs([self.folder]))
-        return board
-
-    @cached_property
-    def tasks(self) -> pd.DataFrame:
-        """One line a run and target task."""
-        return task_table([open_run(run) for run in find_runs([self.folder])])
-
-    def row(self, method: str) -> Row:
-        """The row of that name."""
-        [row] = (row for row in self.board.rows if row.method == method)
-        return row
-
-    def said(self, method: str, statistic: str | None = None) -> str:
-        """A row's number and its interval; by default the headline."""
-        return text(self.row(method)[statistic or self.board.headline.name])
+        return self.committed.content.board
 
     def has(self, *methods: str) -> bool:
         """Whether these rows are on it."""
@@ -74,28 +56,25 @@ class Measured:
         """The rows of rank 1, best first."""
         return ", ".join(f"`{row.method}`" for row in self.board.rows if row["rank"].value == 1)
 
-    def compared(self, one: str, other: str) -> BoardComparison:
-        """Two rows, family by family."""
-        [found] = compare(find_runs([self.folder]), one, other)
-        return found
+    def difference(self, one: str, other: str) -> str:
+        """The score of one row less another's, and the command that says so, as two cells."""
+        [found] = compare(find_runs([BOARDS / self.name]), one, other)
+        overall = found.comparisons[-1]
+        sign = "" if overall.difference is None or overall.difference < 0 else "+"
+        size = f"{sign}{fixed(overall.difference, 3)} {bracket(overall.difference_interval)}"
+        words = shlex.join(["compare", one, other, f"leaderboards/{self.name}"])
+        return f"{size} | `hyperbench {words}`"
 
-    def difference(self, one: str, other: str, family: str | None = None) -> str:
-        """The score of one row less another's, with the command that says so."""
-        parts = self.compared(one, other).comparisons
-        [part] = parts[-1:] if family is None else (p for p in parts if p.family == family)
-        low, high = part.difference_interval or (None, None)
-        found = text(Estimate(part.difference, low, high), sign="+")
-        return f"{found} | `hyperbench compare {word(one)} {word(other)} leaderboards/{self.name}`"
-
-    def over_expert(self, method: str, family: str | None = None) -> Estimate:
+    def over_expert(self, method: str, family: str | None = None) -> str:
         """Return over the expert's, the mean of runs with Student's interval."""
-        table = self.tasks if family is None else self.tasks[self.tasks["family"] == family]
+        table = self.committed.content.table
+        table = table if family is None else table[table["family"] == family]
         by = ["family", "split_seed", "fit_seed"]
         returns = table[table["method"] == method].groupby(by)["mean_return"].mean()
         expert = table[table["method"] == EXPERT].groupby(by[:2])["mean_return"].mean()
         shares = returns.div(expert).groupby(by[1:]).mean().dropna()
         low, high = t_interval(shares) or (None, None)
-        return Estimate(None if shares.empty else float(shares.mean()), low, high)
+        return text(Estimate(None if shares.empty else float(shares.mean()), low, high))
 
     def table(self) -> str:
         """All rows, as Markdown."""
@@ -106,65 +85,41 @@ class Measured:
         lines = [header, ["---", *["---:"] * (len(header) - 1)]]
         for row in self.board.rows:
             name = f"*{row.method}*" if row.is_control else row.method
-            rank = row["rank"].value
-            numbers = [text(row[headline]), *(text(Estimate(row[each].value)) for each in shown)]
-            share = text(self.over_expert(row.method))
-            lines.append([name, MISSING if rank is None else f"{rank:.0f}", *numbers, share])
+            numbers = [text(row[headline]), *(fixed(row[each].value, 3) for each in shown)]
+            rank = fixed(row["rank"].value, 0)
+            lines.append([name, rank, *numbers, self.over_expert(row.method)])
         return markdown(lines)
 
 
-@dataclass(frozen=True)
-class Findings:
-    """Every committed board, by name, and the paper's table."""
-
-    boards: dict[str, Measured] = field(
-        default_factory=lambda: {
-            name: Measured(name)
-            for place in sorted((ROOT / "leaderboards").glob("*/*/protocol.json"))
-            for name in [str(place.parent.relative_to(ROOT / "leaderboards"))]
-        }
-    )
-
-    def published(self) -> str:
-        """HyPoGen over the expert beside the paper's, of the columns that were measured."""
-        [tables] = find_literature([ROOT / "leaderboards" / "published"]).values()
-        found = tables[0]
-        lines = [["family", "paper", "here"], ["---", "---:", "---:"]]
-        measured = self.boards.get("locomotion/standard-v1")
-        shares = zip(found.rows["HyPoGen"], found.rows[EXPERT], strict=True)
-        for column, (theirs, expert) in zip(found.columns, shares, strict=True):
-            ours = MISSING
-            if measured and (label := f"locomotion/{column}-v1") in measured.board.families:
-                ours = text(measured.over_expert("hypogen", label))
-            share = MISSING if theirs is None or not expert else f"{theirs / expert:.2f}"
-            lines.append([f"`{column}`", share, ours])
-        return markdown(lines)
+def published(locomotion: Measured | None) -> str:
+    """HyPoGen over the expert beside the paper's, of the columns that were measured."""
+    [tables] = find_literature([BOARDS / "published"]).values()
+    found = tables[0]
+    lines = [["family", "paper", "here"], ["---", "---:", "---:"]]
+    shares = zip(found.rows["HyPoGen"], found.rows[EXPERT], strict=True)
+    for column, (theirs, expert) in zip(found.columns, shares, strict=True):
+        ours = MISSING
+        if locomotion and (label := f"locomotion/{column}-v1") in locomotion.board.families:
+            ours = locomotion.over_expert("hypogen", label)
+        share = None if theirs is None or not expert else theirs / expert
+        lines.append([f"`{column}`", fixed(share, 2), ours])
+    return markdown(lines)
 
 
-def text(found: Estimate, sign: str = "") -> str:
+def text(found: Estimate) -> str:
     """A number with its interval, if it has one."""
-    if found.value is None:
-        return MISSING
-    number = f"{found.value:{sign}.3f}"
-    if found.interval is None:
-        return number
-    low, high = found.interval
-    return f"{number} [{low:{sign}.3f}, {high:{sign}.3f}]"
-
-
-def word(row: str) -> str:
-    """A row's name, as a shell takes it."""
-    return f'"{row}"' if " " in row else row
+    number = fixed(found.value, 3)
+    return number if found.interval is None else f"{number} {bracket(found.interval)}"
 
 
 def markdown(lines: list[list[str]]) -> str:
-    """Cells as a table."""
+    """Cells as a table without a title."""
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def page() -> str:
     """The page's text."""
-    found = Findings()
+    boards = {board.name: board for board in map(Measured, read_boards(BOARDS))}
     environment = jinja2.Environment(  # noqa: S701 -- Markdown, of our own numbers
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -173,7 +128,7 @@ def page() -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("boards.md.j2").render(
-        boards=found.boards, published=found.published
+        boards=boards, published=published(boards.get("locomotion/standard-v1"))
     )
 
 

@@ -14,7 +14,7 @@ from hyperbench.report.needs import require
 from hyperbench.report.palette import Style, colours, styles
 from hyperbench.report.runs import runs_view
 from hyperbench.report.sections import board_view
-from hyperbench.report.sweep import sweep_chart, sweeps
+from hyperbench.report.sweep import Sweep, sweep_chart, sweeps
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,7 +50,7 @@ def render_page(
         .get_template("page.html.j2")
         .render(
             **common(_title(contents)),
-            **page_parts(contents, clips, looks),
+            **page_parts(contents, clips, looks, sweeps(contents)),
             plotly=Markup(PLOTLY.read_text(encoding="utf-8")),  # noqa: S704 -- Plotly's own file
             made_by="hyperbench report",
             links={},
@@ -103,7 +103,7 @@ def page_parts(
     contents: Sequence[BoardContent],
     clips: Mapping[tuple[str, str], Sequence[Clip]],
     looks: Mapping[str, Style],
-    beside: Sequence[BoardContent] = (),
+    curves: Sequence[Sweep],
 ) -> dict[str, Any]:
     """What a page shows of some boards.
 
@@ -111,7 +111,7 @@ def page_parts(
         contents: the boards.
         clips: as of ``render_page``.
         looks: styles of at least their methods.
-        beside: other boards, with which theirs may make a curve over the number of source tasks.
+        curves: over the number of source tasks, on which they are points.
     """
     from markupsafe import Markup
 
@@ -122,19 +122,13 @@ def page_parts(
         for family in view["families"]:
             family["films"] = clips.get((content.board.title, family["label"]), ())
         boards.append(view)
-    own = {id(family) for content in contents for family in content.families}
-    found = [
-        sweep
-        for sweep in sweeps((*contents, *beside))
-        if not own.isdisjoint(map(id, sweep.families.values()))
-    ]
-    drawn.update({f"s{i}": sweep_chart(sweep, looks) for i, sweep in enumerate(found)})
+    drawn.update({f"s{i}": sweep_chart(curve, looks) for i, curve in enumerate(curves)})
     # "<" could end the script element that holds it.
     text = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
     present = {row.method for content in contents for row in content.board.rows}
     return {
         "boards": boards,
-        "sweeps": [(f"s{i}", sweep) for i, sweep in enumerate(found)],
+        "sweeps": [(f"s{i}", curve) for i, curve in enumerate(curves)],
         "styles": [style for method, style in looks.items() if method in present],
         "charts": Markup(text),  # noqa: S704 -- escaped above
         "filmed": bool(clips),

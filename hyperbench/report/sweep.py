@@ -43,6 +43,10 @@ class Sweep:
         """What is drawn."""
         return headline_of([family.info for family in self.families.values()])
 
+    def has(self, content: BoardContent) -> bool:
+        """Whether a board is a point of it."""
+        return any(own is one for own in content.families for one in self.families.values())
+
     def drawn(self, styles: Mapping[str, Style]) -> list[Style]:
         """The styles of the methods that occur, in the order in which they are drawn."""
         return charts.drawn(pd.concat(f.table for f in self.families.values()), styles)

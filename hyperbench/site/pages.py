@@ -10,6 +10,7 @@ from hyperbench.hookspecs import MethodEntry
 from hyperbench.registry import installed
 from hyperbench.report.page import PLOTLY, common, environment, page_parts
 from hyperbench.report.palette import styles
+from hyperbench.report.sweep import sweeps
 from hyperbench.site.boards import SiteBoard, file_name, read_boards
 from hyperbench.site.views import glance_view, list_view, method_view, page_of
 
@@ -55,13 +56,14 @@ def board_pages(folder: Path, documented: Collection[str] | None = None) -> dict
             boards=[list_view(board) for board in boards],
         ),
     }
+    curves = sweeps([board.content for board in boards])
     for board in boards:
-        others = [other.content for other in boards if other is not board]
+        own = [curve for curve in curves if curve.has(board.content)]
         links = {row: page_of(row, boards) for row in board.methods}
         pages[board.page] = env.get_template("board_page.html.j2").render(
             **common(f"Policies for unseen tasks: {board.content.board.title}"),
             **shared,
-            **page_parts([board.content], {}, looks, others),
+            **page_parts([board.content], {}, looks, own),
             links=links,
         )
     for name in _methods(boards):

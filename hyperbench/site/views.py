@@ -9,7 +9,7 @@ from hyperbench.boards.row import Board, Estimate, Row
 from hyperbench.boards.statistic import BY_NAME
 from hyperbench.report.palette import Style
 from hyperbench.report.sections import bar_view
-from hyperbench.run import ZERO_SHOT
+from hyperbench.run import without_track
 from hyperbench.site.boards import SiteBoard, file_name
 from hyperbench.table import bracket, fixed
 
@@ -30,7 +30,7 @@ def glance_view(boards: Sequence[SiteBoard], looks: Mapping[str, Style]) -> View
         for row in board.rows:
             headline = row[board.content.board.headline.name]
             if headline.value is not None:
-                name = row.method.removesuffix(f" ({ZERO_SHOT})")
+                name = without_track(row.method)
                 found.setdefault(name, {})[place] = headline
                 labels.setdefault(name, row.method)
     # Its own, if some board has it by that name alone, so that it looks as on that board.

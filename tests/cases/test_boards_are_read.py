@@ -1,11 +1,9 @@
 """A committed board can be read wherever runs can, as docs/boards.md promises."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from hyperbench import cli
 from hyperbench.records.find import find_runs
 
 BOARD = Path(__file__).parents[2] / "leaderboards" / "pointmass" / "standard-v1"
@@ -21,13 +19,10 @@ BOARD = Path(__file__).parents[2] / "leaderboards" / "pointmass" / "standard-v1"
         ("publish BOARD -b TMP/boards", "13 rows of 65 runs"),
     ],
 )
-def test_what_reads_runs_reads_a_board(command, shown, tmp_path, monkeypatch, capsys):
+def test_what_reads_runs_reads_a_board(command, shown, tmp_path, say):
     words = command.replace("BOARD", str(BOARD)).replace("TMP", str(tmp_path)).split()
     before = find_runs([BOARD])
-    monkeypatch.setattr(sys, "argv", ["hyperbench", *words])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    said = capsys.readouterr()
-    assert not end.value.code, said.err
-    assert shown in " ".join(said.out.split())
+    code, out, err = say(*words)
+    assert not code, err
+    assert shown in " ".join(out.split())
     assert find_runs([BOARD]) == before

@@ -10,7 +10,6 @@ import platformdirs
 import pytest
 from rich.console import Console
 
-from hyperbench import cli
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.disk import data_dir_or_cache
 from hyperbench.errors import HyperbenchError
@@ -21,20 +20,6 @@ from hyperbench.view.boards import print_boards
 from hyperbench.view.console import print_table, standard_output
 from hyperbench.view.encoding import show_everything
 from hyperbench.view.progress import PlainProgress, progress_display
-
-
-@pytest.fixture
-def say(monkeypatch, capsys):
-    """Run a command in this process; gives exit code, standard output and error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hyperbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

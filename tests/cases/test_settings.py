@@ -248,16 +248,9 @@ def test_natural_spellings_of_a_config_file_are_run(say, tmp_path):
 
 
 @pytest.fixture
-def say(capsys, monkeypatch, demonstrations_dir):
+def say(say, monkeypatch, demonstrations_dir):
     monkeypatch.setenv("HYPERBENCH_DATA_DIR", str(demonstrations_dir))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hyperbench", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return (end.value.code or 0, *capsys.readouterr())
-
-    return run
+    return say
 
 
 @pytest.mark.parametrize("from_file", [True, False])
