@@ -1,50 +1,28 @@
 """HyPoGen's claim, one switch at a time.
 
-``python hypogen_study.py plan`` lists the commands, ``run RUNS`` carries them out and goes on where
-it was, ``show RUNS`` prints the tables and draws the waterfall of what is finished. Every cell is a
-`hyperbench run`, all into one folder: what a switch does not touch is the same run, and is not
-measured again. This file is also the plugin that registers its protocols.
+``python hypogen_study.py plan`` lists the commands, ``run RUNS`` carries them out and goes on
+where it was, ``keep RUNS`` keeps what is finished in bundles, ``show RUNS`` prints the tables and
+draws the waterfall. What a switch does not touch is the same run, and is not measured again.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from more_demonstrations import MANY
+from study import HERE, Cell, Study
 
-from hyperbench import hookimpl
-from hyperbench.api.reading import data_root
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.scores import task_table
-from hyperbench.measuring.plan import plan
-from hyperbench.protocol import STANDARD
-from hyperbench.records.store import StoredRun
-from hyperbench.registry import installed, use_plugins
+from hyperbench.records.bundled import open_run
 
 METHODS = ("hypogen", "hyperzero", "conditional", "nearest-clone")
 READS_SPEC = ("hypogen", "hyperzero", "conditional")
 INDEPENDENT, UNIVERSAL = "independent/cheetah-speed", "locomotion/cheetah-speed"
 CUBE = "manipulation/lift-stiffness"
-MANY = STANDARD.model_copy(
-    update={
-        "id": "demonstrations-100-v1",
-        "summary": "standard-v1's splits with 100 demonstrations of each task",
-        "num_demonstrations": 100,
-        "split_label": STANDARD.id,
-    }
-)
-
-
-@hookimpl
-def hyperbench_protocols():
-    """Register standard-v1 with more demonstrations."""
-    return [MANY]
 
 
 def each(setting: str, methods: tuple[str, ...] = METHODS) -> tuple[str, ...]:
@@ -53,6 +31,10 @@ def each(setting: str, methods: tuple[str, ...] = METHODS) -> tuple[str, ...]:
 
 
 SWITCHES = {
+    "size and loss": (
+        *("hypogen.num_blocks=8", "hypogen.code_width=128", "hypogen.codec_width=256"),
+        *("hypogen.block_width=128", "hypogen.value_weight=0.01", "hypogen.td_weight=0.01"),
+    ),
     "spec units": each("spec_units=raw", READS_SPEC),
     "observations": each("observations=raw"),
     "checkpoint": each("choose_by=last"),
@@ -61,53 +43,14 @@ SWITCHES = {
         "hypogen.learning_rate=5e-4",
         *each("learning_rate=1e-4", ("hyperzero", "conditional")),
     ),
-    "size and loss": (
-        *("hypogen.num_blocks=8", "hypogen.code_width=128", "hypogen.codec_width=256"),
-        *("hypogen.block_width=128", "hypogen.value_weight=0.01", "hypogen.td_weight=0.01"),
-    ),
 }
-"""What the published protocol has otherwise; in this order it is turned into ours."""
+"""What the published protocol has otherwise; in this order it is turned into ours. The size comes
+first: of the published one a fit takes many times as long."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One measurement of all methods.
-
-    Args:
-        name: of the row.
-        settings: as of ``--set``.
-        family: what is learned.
-        protocol: the rules.
-        splits: the first of the protocol's.
-    """
-
-    name: str
-    settings: tuple[str, ...] = ()
-    family: str = INDEPENDENT
-    protocol: str = STANDARD.id
-    splits: int = 5
-
-    def command(self, runs: Path, more: list[str]) -> list[str]:
-        """What is done."""
-        words = ["run", "--no-baselines"]
-        if self.protocol == MANY.id:
-            words += ["--plugin", str(Path(__file__).resolve())]
-        words += ["-s", self.family, "-p", self.protocol, "--seeds", str(self.splits)]
-        words += [word for method in METHODS for word in ("-m", method)]
-        words += [word for setting in self.settings for word in ("--set", setting)]
-        return [*words, "-o", str(runs), *more]
-
-    def folders(self, runs: Path) -> list[Path]:
-        """Where its runs are, of those that are finished."""
-        registry = installed()
-        rules = registry.protocol(self.protocol).with_seeds(str(self.splits))
-        planned = plan(
-            *(registry, METHODS, self.family, rules),
-            baselines=False,
-            settings=self.settings,
-            data_dir=data_root(None),
-        )
-        return [runs / run.key for run in planned if (runs / run.key).is_dir()]
+def cell(name: str, settings: tuple[str, ...] = (), family: str = INDEPENDENT, **more) -> Cell:
+    """One measurement of all methods."""
+    return Cell(name, METHODS, settings, family, **more)
 
 
 def together(*names: str) -> tuple[str, ...]:
@@ -119,7 +62,7 @@ def waterfall(family: str) -> list[Cell]:
     """Published, then one switch after the other turned into ours."""
     names = list(SWITCHES)
     labels = ("published", *(f"then {name}" for name in names))
-    return [Cell(f"{i} {each}", together(*names[i:]), family) for i, each in enumerate(labels)]
+    return [cell(f"{i} {each}", together(*names[i:]), family) for i, each in enumerate(labels)]
 
 
 NUM_STEPS, DECAYS_FROM = 1500, 900
@@ -135,7 +78,7 @@ def stopped_at(step: int) -> Cell:
         f"final_learning_rate={left}",
         "choose_by=last",
     )
-    return Cell(f"stopped at {step}", tuple(s for one in schedule for s in each(one)))
+    return cell(f"stopped at {step}", tuple(s for one in schedule for s in each(one)))
 
 
 STOPPED = [stopped_at(step) for step in (300, 600, 900, 1100, 1300)]
@@ -143,42 +86,33 @@ LAST = "ours but checkpoint"
 """The cell of the same fits' last weights."""
 
 
-OURS = Cell("ours")
+OURS = cell("ours")
 CELLS = [
     OURS,
-    *(Cell(f"ours but {name}", settings) for name, settings in SWITCHES.items()),
+    *(cell(f"ours but {name}", SWITCHES[name]) for name in SWITCHES if name != "size and loss"),
     *STOPPED,
-    Cell("one network demonstrates", (), UNIVERSAL),
-    Cell("100 demonstrations", (), protocol=MANY.id),
-    Cell("6000 steps", each("num_steps=6000")),
-    Cell("cube ours", (), CUBE),
-    Cell("cube spec units", SWITCHES["spec units"], CUBE),
-    *reversed(waterfall(INDEPENDENT)[:-1]),
-    Cell("one network demonstrates, published", together(*SWITCHES), UNIVERSAL),
-    *(replace(cell, name=f"cube {cell.name}") for cell in waterfall(CUBE)[:2]),
-    Cell("24000 steps", each("num_steps=24000"), splits=2),
+    cell("one network demonstrates", family=UNIVERSAL),
+    cell("100 demonstrations", protocol=MANY.id),
+    *reversed(waterfall(INDEPENDENT)[1:-1]),
+    cell("6000 steps", each("num_steps=6000")),
+    cell("cube ours", family=CUBE),
+    cell("cube spec units", SWITCHES["spec units"], CUBE),
+    *(replace(cell, name=f"cube {cell.name}") for cell in waterfall(CUBE)[1:2]),
+    cell("ours but size and loss", SWITCHES["size and loss"]),
+    waterfall(INDEPENDENT)[0],
+    cell("one network demonstrates, published", together(*SWITCHES), UNIVERSAL),
+    replace(waterfall(CUBE)[0], name="cube 0 published"),
+    cell("24000 steps", each("num_steps=24000"), splits=2),
 ]
-"""The cheaper ones first: of the published size a fit takes many times as long."""
-
-
-def run(runs: Path, more: list[str]) -> int:
-    """Carry out every cell; what is finished is passed over by the command itself."""
-    failed = 0
-    for cell in CELLS:
-        words = cell.command(runs, more)
-        print("+ hyperbench", shlex.join(words), flush=True)
-        done = subprocess.run([sys.executable, "-m", "hyperbench", *words], check=False)  # noqa: S603 -- our own
-        failed += done.returncode > 0
-    return failed
+"""The cheaper ones first."""
+STUDY = Study("hypogen", HERE / "more_demonstrations.py", CELLS)
 
 
 def read(runs: Path) -> dict[str, dict[str, tuple[float, float | None, float | None]]]:
-    """Score and interval of each method, cell by cell, of the cells that have runs."""
+    """Score and interval of each method, cell by cell, of the cells that are whole."""
     found: dict[str, dict[str, tuple[float, float | None, float | None]]] = {}
-    for cell in CELLS:
-        if not (folders := cell.folders(runs)):
-            continue
-        (board,) = make_boards(folders)
+    for cell, places in STUDY.whole(runs).items():
+        (board,) = make_boards(places)
         scores = {row.method.partition(" ")[0]: row["score"] for row in board.rows}
         found[cell.name] = {
             method: (estimate.value, estimate.low, estimate.high)
@@ -198,9 +132,9 @@ def best_on_targets(runs: Path) -> dict[str, tuple[float, float, float]]:
         Of each method: score if targets choose, of the last weights, and the number of fits.
     """
     tables = []
-    for cell in (*STOPPED, *(cell for cell in CELLS if cell.name == LAST)):
-        if folders := cell.folders(runs):
-            table = task_table([StoredRun.read(folder) for folder in folders])
+    for cell, places in STUDY.whole(runs).items():
+        if cell in STOPPED or cell.name == LAST:
+            table = task_table([open_run(place) for place in places])
             table["method"] = table["method"].str.partition(" ")[0]
             tables.append(table.assign(cell=cell.name, score=table["score"].clip(0, 1)))
     if len(tables) <= len(STOPPED):
@@ -216,10 +150,9 @@ def best_on_targets(runs: Path) -> dict[str, tuple[float, float, float]]:
     }
 
 
-def show(runs: Path) -> int:
+def show(runs: Path) -> None:
     """Print the table, and draw the waterfall beside this file."""
     found = read(runs)
-    (runs / "study.json").write_text(json.dumps(found, indent=1) + "\n")
     shown = (*METHODS, "nearest-expert")
     print("| cell |", " | ".join(shown), "|")
     print("|---|" + "---:|" * len(shown))
@@ -234,8 +167,7 @@ def show(runs: Path) -> int:
         )
     steps = [cell.name for cell in (*waterfall(INDEPENDENT)[:-1], OURS) if cell.name in found]
     if len(steps) > 1:
-        draw({name: found[name] for name in steps}, Path(__file__).with_name("hypogen.png"))
-    return 0
+        draw({name: found[name] for name in steps}, HERE / "hypogen.png")
 
 
 def _text(value: float, low: float | None, high: float | None) -> str:
@@ -267,21 +199,5 @@ def draw(found: dict[str, dict[str, tuple]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> int:
-    """Plan, run or show."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("plan", "run", "show"))
-    parser.add_argument("runs", type=Path, nargs="?", default=Path("study"))
-    chosen, more = parser.parse_known_args()
-    if chosen.what == "show":
-        use_plugins([str(Path(__file__).resolve())])
-        return show(chosen.runs)
-    if chosen.what == "run":
-        return run(chosen.runs, more)
-    for cell in CELLS:
-        print("hyperbench", shlex.join(cell.command(chosen.runs, more)))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(STUDY.main(__doc__, show))

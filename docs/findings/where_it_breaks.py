@@ -1,121 +1,86 @@
 """Where methods begin to fail: with the number of features, and with the number of source tasks.
 
 ``python where_it_breaks.py plan`` lists the commands, ``run RUNS`` carries them out and goes on
-where it was, ``show RUNS`` prints the tables and draws the curves of what is finished. This file is
-also the plugin that registers the families and protocols.
+where it was, ``keep RUNS`` keeps what is finished in bundles, ``show RUNS`` prints the tables and
+draws the curves.
 """
 
 from __future__ import annotations
 
-import argparse
-import shlex
-import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from hyperbench_pointmass.family import GoalDrag
+from features_and_sources import GRIDS, NUM_SOURCE
+from study import HERE, Cell, Study
 
 import hyperbench as hb
-from hyperbench import hookimpl
 from hyperbench.boards.scores import task_table
 from hyperbench.measuring.cloning import cloning_losses
-from hyperbench.protocol import STANDARD
-from hyperbench.records.find import find_runs
+from hyperbench.records.bundled import open_run
 from hyperbench.records.store import StoredRun
-from hyperbench.registry import installed, use_plugins
+from hyperbench.registry import installed
 
 METHODS = (
     *("hypogen", "hyperzero", "conditional", "uvfa", "film", "decision-adapter"),
     *("bias-hyperinit", "interpolation", "nearest-clone", "kernel-clones"),
 )
-NUM_SOURCE = (4, 8, 16, 24)
 CHEETAHS = ("tracking/cheetah-speed", "independent/cheetah-speed")
-MIDDLE = {"goal_x": 0.0, "goal_y": 0.0, "drag": 2.0}
-GRIDS = {
-    1: {"goal_x": 48},
-    2: {"goal_x": 8, "goal_y": 6},
-    3: {"goal_x": 4, "goal_y": 4, "drag": 3},
-}
-"""How many values each feature takes: always 48 tasks, whatever varies."""
-
-
-def varied(number: int) -> type[GoalDrag]:
-    """The point mass with the same number of tasks, of which fewer features differ."""
-    features = {feature.name: feature for feature in GoalDrag.spec_space.features}
-    values = {
-        name: np.linspace(features[name].low, features[name].high, GRIDS[number][name]).tolist()
-        if name in GRIDS[number]
-        else [middle]
-        for name, middle in MIDDLE.items()
-    }
-    info = replace(GoalDrag.info, id=f"features/point-{number}-v1")
-    return hb.register_family(info.id, summary=f"the point mass with {number} of 3 features")(
-        type(
-            f"Point{number}",
-            (GoalDrag,),
-            {
-                "info": info,
-                "tasks": GoalDrag.spec_space.grid(info.id, **values),
-                "__module__": __name__,
-            },
-        )
-    )
-
-
-Point1, Point2, Point3 = (varied(number) for number in GRIDS)
-
-
-@hookimpl
-def hyperbench_protocols():
-    """Register standard-v1 with other numbers of source tasks, the smaller among the larger."""
-    return [
-        STANDARD.model_copy(
-            update={
-                "id": f"sources-{number}-v1",
-                "summary": f"{number} source tasks of 40; targets are the same 12",
-                "num_source": number,
-                "num_target": 12,
-                "split_label": "sources-v1",
-            }
-        )
+STRUCTURES = (
+    *("layer_norm=true,false", "step_size=learned,predicted", "structure=chain-rule,flat"),
+)
+CELLS = [
+    *(Cell(f"{number} features", METHODS, family=f"features/point-{number}") for number in GRIDS),
+    *(
+        Cell(f"{number} sources", METHODS, family=suite, protocol=f"sources-{number}-v1")
         for number in NUM_SOURCE
-    ]
+        for suite in CHEETAHS
+    ),
+    Cell("structures", ("hypogen",), STRUCTURES, "features/point-3", sweep=True),
+]
 
 
-def commands(runs: Path, more: list[str]) -> Iterator[list[str]]:
-    """Each part of the measurement, as what ``hyperbench`` takes."""
-    methods = [word for method in METHODS for word in ("-m", method)]
-    common = ["run", "--no-baselines", "--plugin", str(Path(__file__).resolve()), *methods]
-    yield [*common, "-s", "features", "-p", STANDARD.id, "-o", str(runs), *more]
-    yield [
-        *("run", "--no-baselines", "--plugin", str(Path(__file__).resolve()), "--sweep"),
-        *("-m", "hypogen", "-s", "features/point-3", "-p", STANDARD.id, "-o", str(runs)),
-        *("--set", "layer_norm=true,false", "--set", "step_size=learned,predicted"),
-        *("--set", "structure=chain-rule,flat", *more),
-    ]
-    for suite in CHEETAHS:
-        for number in NUM_SOURCE:
-            yield [*common, "-s", suite, "-p", f"sources-{number}-v1", "-o", str(runs), *more]
+class Breaks(Study):
+    """The study whose bundles, which lack most policies, have their errors beside them."""
+
+    @property
+    def errors_path(self) -> Path:
+        """A table of ``run`` (key), ``task`` (key) and ``error``."""
+        return self.kept / "errors.parquet"
+
+    def stored(self, runs: Path) -> list[StoredRun]:
+        """The runs of whole cells, each once."""
+        places = {place for found in self.whole(runs).values() for place in found}
+        return [open_run(place) for place in sorted(places)]
+
+    def errors(self, stored: Iterable[StoredRun]) -> pd.DataFrame:
+        """What the table beside the bundles has, and what it lacks of some runs."""
+        known = pd.DataFrame({"run": [], "task": [], "error": []})
+        if self.errors_path.is_file():
+            known = pd.read_parquet(self.errors_path)
+        missing = [
+            one for one in stored if one.record.fit and one.record.key not in set(known["run"])
+        ]
+        return pd.concat([known, *map(action_errors, missing)], ignore_index=True)
+
+    def keep(self, runs: Path) -> None:
+        """Compute the errors while the policies are there."""
+        found = self.errors(self.stored(runs))
+        super().keep(runs)
+        found.to_parquet(self.errors_path, index=False)
 
 
-def run(runs: Path, more: list[str]) -> int:
-    """Carry out every part; what is finished is passed over by the command itself."""
-    failed = 0
-    for words in commands(runs, more):
-        print("+ hyperbench", shlex.join(words), flush=True)
-        done = subprocess.run([sys.executable, "-m", "hyperbench", *words], check=False)  # noqa: S603 -- our own
-        failed += done.returncode > 0
-    return failed
+STUDY = Breaks("where_it_breaks", HERE / "features_and_sources.py", CELLS)
 
 
-def errors(run: StoredRun) -> dict[str, float]:
-    """By target task, how far a run's policy is from the demonstrator on what that one meets.
+def action_errors(run: StoredRun) -> pd.DataFrame:
+    """How far a run's policies are from the demonstrators on what those meet.
 
     Target tasks' demonstrations are read after the fact, from runs that are finished.
+
+    Returns:
+        Columns ``run``, ``task`` (keys) and ``error`` (mean squared, of the actions).
     """
     record = run.record
     family = installed().make_family(record.family)
@@ -124,7 +89,10 @@ def errors(run: StoredRun) -> dict[str, float]:
     order = {task.key: i for i, task in enumerate(record.targets)}
     policies = run.policies(installed()).take([order[task.key] for task in tasks])
     losses = cloning_losses(policies, hb.load_demonstrations(family, tasks))
-    return {task.key: float(loss) for task, loss in zip(tasks, losses, strict=True)}
+    keys = [task.key for task in tasks]
+    return pd.DataFrame(
+        {"run": record.key, "task": keys, "error": [float(loss) for loss in losses]}
+    )
 
 
 def read(runs: Path) -> pd.DataFrame:
@@ -133,32 +101,27 @@ def read(runs: Path) -> pd.DataFrame:
     Columns: those of ``task_table``; ``sources`` (how many); ``error`` (of the actions, on the
     demonstrator's states); ``training`` and ``validation`` (the fit's last losses).
     """
-    stored = [StoredRun.read(place) for place in find_runs([runs])]
+    stored = STUDY.stored(runs)
     by_board: dict[tuple[str, str], list[StoredRun]] = {}
     for one in stored:
         by_board.setdefault((one.record.family, one.record.protocol.id), []).append(one)
     tables = []
     for found in by_board.values():
         table = task_table(found)
-        records = {one.record.key: one for one in found}
-        fits = {key: one for key, one in records.items() if one.record.fit is not None}
+        fits = {one.record.key: one.record for one in found if one.record.fit is not None}
         table = table[table["run"].isin(fits)].assign(score=lambda t: t["score"].clip(0, 1))
-        missed = {key: errors(one) for key, one in fits.items()}
-        table["error"] = [missed[r][t] for r, t in zip(table["run"], table["task"], strict=True)]
-        last = {key: one.record.fit.curve[-1] for key, one in fits.items()}
+        last = {key: record.fit.curve[-1] for key, record in fits.items()}
         table["training"] = table["run"].map({key: point[1] for key, point in last.items()})
         table["validation"] = table["run"].map({key: point[2] for key, point in last.items()})
-        table["sources"] = table["run"].map(
-            {key: len(one.record.split.source) for key, one in fits.items()}
-        )
-        tables.append(table.assign(protocol=found[0].record.protocol.id))
-    return pd.concat(tables, ignore_index=True)
+        sources = {key: len(record.split.source) for key, record in fits.items()}
+        table["sources"] = table["run"].map(sources)
+        tables.append(table)
+    return pd.concat(tables).merge(STUDY.errors(stored), on=["run", "task"], how="left")
 
 
-def show(runs: Path) -> int:
+def show(runs: Path) -> None:
     """Print the tables, and draw the curves beside this file."""
     found = read(runs)
-    found.drop(columns=["is_arm"]).to_parquet(runs / "where_it_breaks.parquet")
     columns = ["score", "error", "training", "validation", "distance"]
     by = ["family", "sources", "method"]
     print_table(found.groupby(by)[columns].mean().round(4))
@@ -175,8 +138,7 @@ def show(runs: Path) -> int:
         )
     )
     if set(found["sources"]) >= set(NUM_SOURCE):
-        draw(found, Path(__file__).with_name("where_it_breaks.png"))
-    return 0
+        draw(found, HERE / "where_it_breaks.png")
 
 
 def print_table(table: pd.DataFrame) -> None:
@@ -215,21 +177,5 @@ def draw(found: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> int:
-    """Plan, run or show."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("plan", "run", "show"))
-    parser.add_argument("runs", type=Path, nargs="?", default=Path("where"))
-    chosen, more = parser.parse_known_args()
-    if chosen.what == "show":
-        use_plugins([str(Path(__file__).resolve())])
-        return show(chosen.runs)
-    if chosen.what == "run":
-        return run(chosen.runs, more)
-    for words in commands(chosen.runs, more):
-        print("hyperbench", shlex.join(words))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(STUDY.main(__doc__, show))
