@@ -1,8 +1,10 @@
 """Every committed board, measured: what is run, and in which order.
 
-``python measure.py plan`` lists the commands, ``run RUNS`` carries them out and goes on where it
-was, ``publish RUNS`` publishes the boards that are complete. Measure from a clone of its own at a
-fixed commit: from a board's first run to its last nothing that fingerprints cover may change.
+``python measure.py plan`` lists the commands, ``run RUNS`` carries them out, family by family, and
+keeps each family that is whole in ``docs/findings/unfinished``, in bundles; what is kept there, or
+finished in ``RUNS``, is not measured again. ``publish`` makes boards of those of which every family
+is kept. Measure from a clone of its own at a fixed commit: from a board's first run to its last
+nothing that fingerprints cover may change.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,8 @@ METHODS = (
     *("hypogen", "hyperzero", "conditional", "uvfa", "film", "decision-adapter"),
     *("bias-hyperinit", "interpolation", "nearest-clone", "kernel-clones", "spec-blind"),
 )
+BOARDS = Path(__file__).parent
+UNFINISHED = BOARDS.parent / "docs" / "findings" / "unfinished"
 FEW_SHOT = ("maml", "pearl", "hypogen-finetuned", "conditional-finetuned")
 MATCHED = ("hyperzero", "conditional")
 """Also measured at HyPoGen's size."""
@@ -38,43 +42,92 @@ class Part:
     Args:
         suite: of the board.
         protocol: the rules.
-        families: a pattern of their names in the suite.
+        pattern: of its families' names in the suite.
         methods: beside the control arms.
     """
 
     suite: str
     protocol: str
-    families: str = ".*"
+    pattern: str = ".*"
     methods: tuple[str, ...] = METHODS
 
     @property
-    def folder(self) -> str:
-        """Where its runs go, below that of all."""
-        return f"{self.suite}-{self.protocol}"
+    def kept(self) -> Path:
+        """The folder of what is kept of it: a board for each family, and for its controls."""
+        return UNFINISHED / f"{self.suite}-{self.protocol}"
 
-    def measured(self) -> list[str]:
+    def families(self) -> list[str]:
         """The ids of its families."""
-        pattern = re.compile(f"{self.suite}/{self.families}-v\\d+")
+        pattern = re.compile(f"{self.suite}/{self.pattern}-v\\d+")
         return [id_ for id_ in installed().select_families(self.suite) if pattern.fullmatch(id_)]
 
-    def commands(self, runs: Path) -> Iterator[list[str]]:
-        """Family by family, all methods, then the two at HyPoGen's size."""
-        for family in self.measured():
-            yield self._command(family, runs, self.methods)
-            yield self._command(family, runs, MATCHED, "--set", "preset=matched")
+    def steps(self) -> list[Step]:
+        """Family by family, all methods, and the two at HyPoGen's size."""
+        return [
+            Step(
+                self,
+                family,
+                (self._words(family, self.methods), self._words(family, MATCHED, "preset=matched")),
+            )
+            for family in self.families()
+        ]
 
-    def controls(self, runs: Path) -> Iterator[list[str]]:
+    def controls(self) -> list[Step]:
         """The best two learned methods with permuted specs, which the board has to tell."""
-        [board] = make_boards(find_runs([runs / self.folder]))
+        [board] = make_boards(find_runs([self.kept]))
         names = (without_track(row.method) for row in board.rows)
-        learned = [name for name in names if name in self.methods and name != "spec-blind"]
-        for family in self.measured():
-            yield self._command(family, runs, learned[:2], "--shuffled-spec")
+        best = [name for name in names if name in self.methods and name != "spec-blind"][:2]
+        rows = tuple(f"{name} (shuffled-spec)" for name in best)
+        return [
+            Step(self, family, ((*self._words(family, best), "--shuffled-spec"),), rows)
+            for family in self.families()
+        ]
 
-    def _command(self, family: str, runs: Path, methods: Sequence[str], *more: str) -> list[str]:
+    def _words(self, family: str, methods: Sequence[str], *settings: str) -> tuple[str, ...]:
         asked = [word for name in methods for word in ("-m", name)]
-        where = ["-s", family, "-p", self.protocol, "-o", str(runs / self.folder)]
-        return ["run", "--no-baselines", *asked, *more, *where]
+        said = [word for setting in settings for word in ("--set", setting)]
+        return ("run", "--no-baselines", *asked, *said, "-s", family, "-p", self.protocol)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is kept whole or not at all.
+
+    Args:
+        part: that it belongs to.
+        family: that is learned; it names the folder of its runs.
+        commands: what ``hyperbench`` takes, without a folder.
+        rows: that are kept, with the control arms; all if none are named.
+    """
+
+    part: Part
+    family: str
+    commands: tuple[tuple[str, ...], ...]
+    rows: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The family, and what is kept of it if that is not all."""
+        return self.family.partition("/")[2] + ("-shuffled" if self.rows else "")
+
+    @property
+    def kept(self) -> Path:
+        """The folder of its board."""
+        return self.part.kept / self.name
+
+    def run(self, runs: Path, more: Sequence[str]) -> bool:
+        """Carry it out, unless it is kept, and keep it; whether it is kept now."""
+        if self.kept.is_dir():
+            return True
+        folder = runs / self.part.kept.name / self.family.partition("/")[2]
+        for words in self.commands:
+            hyperbench([*words, "-o", str(folder), *more])
+        missing = sum(state.state not in ("done", "failed") for state in run_states(folder))
+        if missing:
+            print(f"{folder}: {missing} planned runs are not finished; it is not kept.")
+            return False
+        rows = [word for row in self.rows for word in ("--method", row)]
+        return hyperbench(["publish", str(folder), "--board-dir", str(self.kept), *rows]) == 0
 
 
 PARTS = (
@@ -94,28 +147,31 @@ PARTS = (
 
 
 def run(runs: Path, chosen: str, more: list[str]) -> int:
-    """Carry out every part; what is finished is passed over by the command itself."""
+    """Carry out every part; returns how many steps are not whole."""
     failed = 0
     for part in PARTS:
-        if chosen not in part.folder:
+        if chosen not in part.kept.name:
             continue
-        failed += sum(hyperbench([*words, *more]) > 0 for words in part.commands(runs))
-        failed += sum(hyperbench([*words, *more]) > 0 for words in part.controls(runs))
+        steps = part.steps()
+        lacking = [step for step in steps if not step.run(runs, more)]
+        if not lacking:
+            lacking = [step for step in part.controls() if not step.run(runs, more)]
+        failed += len(lacking)
     return failed
 
 
-def publish(runs: Path, chosen: str, more: list[str]) -> int:
-    """Publish the parts of which every planned run is finished."""
+def publish(chosen: str) -> int:
+    """Publish the parts of which every step is kept; returns how many could not be."""
     failed = 0
     for part in PARTS:
-        folder = runs / part.folder
-        if chosen not in part.folder or not folder.is_dir():
+        if chosen not in part.kept.name or not part.kept.is_dir():
             continue
-        missing = sum(state.state != "done" for state in run_states(folder))
+        missing = [step.name for step in part.steps() if not step.kept.is_dir()]
+        missing = missing or [step.name for step in part.controls() if not step.kept.is_dir()]
         if missing:
-            print(f"{part.folder}: {missing} planned runs are not finished; it is left out.")
+            print(f"{part.kept.name} is left out; missing: {', '.join(missing)}.")
             continue
-        failed += hyperbench(["publish", str(folder), *more]) > 0
+        failed += hyperbench(["publish", str(part.kept), "--board-dir", str(BOARDS)]) > 0
     return failed
 
 
@@ -134,11 +190,14 @@ def main() -> int:
     chosen, more = parser.parse_known_args()
     if chosen.what == "plan":
         for part in PARTS:
-            if chosen.only in part.folder:
-                for words in part.commands(chosen.runs):
-                    print("hyperbench", shlex.join(words))
+            if chosen.only in part.kept.name:
+                for step in part.steps():
+                    for words in step.commands:
+                        print("hyperbench", shlex.join(words))
         return 0
-    return (run if chosen.what == "run" else publish)(chosen.runs, chosen.only, more)
+    if chosen.what == "publish":
+        return publish(chosen.only)
+    return run(chosen.runs, chosen.only, more)
 
 
 if __name__ == "__main__":

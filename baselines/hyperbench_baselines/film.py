@@ -47,8 +47,12 @@ class FilmConfig(EmbeddingConfig):
         "embedding_width": Choice((32, 64, 128, 256, 512)),
     }
 
-    learning_rate: float = Field(0.017, gt=0)
-    """Adam's learning rate until the decay; this and the width were found by ``tune``."""
+    learning_rate: float = Field(7.8e-3, gt=0)
+    """Adam's learning rate until the decay; found by ``tune``, as are the fields below it."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Share of itself, times the learning rate, that every parameter loses in a step."""
+    spec_scale: float = Field(5.1, gt=0)
+    """Factor on what the network is shown of a spec."""
     embedding_width: int = Field(64, ge=4, multiple_of=4)
     """Length of the task embedding z."""
     policy_depth: int = Field(2, ge=2)

@@ -25,6 +25,7 @@ from typing import ClassVar, cast
 
 import numpy as np
 import torch
+from pydantic import Field
 from scipy.optimize import linprog, nnls
 from torch import Tensor, nn
 
@@ -61,10 +62,20 @@ def interpolation(points: FloatArray, point: FloatArray) -> FloatArray:
     return coefficients / coefficients.sum()
 
 
+class InterpolationConfig(ClonesConfig):
+    """Hyper-parameters of the clones between which weights are interpolated."""
+
+    learning_rate: float = Field(8.5e-3, gt=0)
+    """Adam's learning rate until the decay; found by ``tune``."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Share of itself, times the learning rate, that every parameter loses in a step; found by
+    ``tune``."""
+
+
 class Interpolation(LearnedGenerator):
     """Linear interpolation of clones."""
 
-    Config: ClassVar[type[MethodConfig]] = ClonesConfig
+    Config: ClassVar[type[MethodConfig]] = InterpolationConfig
 
     def build(self, dimensions: Dimensions, rng: torch.Generator) -> nn.Module:
         return Clones(dimensions, self.config, rng, interpolation)

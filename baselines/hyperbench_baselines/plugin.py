@@ -61,6 +61,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="film",
             target="hyperbench_baselines.film:Film",
             summary="one policy for all tasks, whose hidden units the spec scales and shifts",
+            version=2,
             paper="Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer, "
             "AAAI 2018",
             requires=_REQUIRES,
@@ -84,6 +85,7 @@ def hyperbench_methods() -> Sequence[MethodEntry]:
             name="interpolation",
             target="hyperbench_baselines.interpolation:Interpolation",
             summary="one clone per source task; other tasks get the mean of the nearest ones",
+            version=2,
             requires=_REQUIRES,
         ),
         MethodEntry(

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
+from pages import markdown, render, text
 
 from hyperbench.boards.comparison import compare
 from hyperbench.boards.literature import find_literature
@@ -106,29 +106,11 @@ def published(locomotion: Measured | None) -> str:
     return markdown(lines)
 
 
-def text(found: Estimate) -> str:
-    """A number with its interval, if it has one."""
-    number = fixed(found.value, 3)
-    return number if found.interval is None else f"{number} {bracket(found.interval)}"
-
-
-def markdown(lines: list[list[str]]) -> str:
-    """Cells as a table without a title."""
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
 def page() -> str:
     """The page's text."""
     boards = {board.name: board for board in map(Measured, read_boards(BOARDS))}
-    environment = jinja2.Environment(  # noqa: S701 -- Markdown, of our own numbers
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("boards.md.j2").render(
-        boards=boards, published=published(boards.get("locomotion/standard-v1"))
+    return render(
+        "boards.md.j2", boards=boards, published=published(boards.get("locomotion/standard-v1"))
     )
 
 

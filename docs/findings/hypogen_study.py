@@ -1,23 +1,28 @@
 """HyPoGen's claim, one switch at a time.
 
 ``python hypogen_study.py plan`` lists the commands, ``run RUNS`` carries them out and goes on
-where it was, ``keep RUNS`` keeps what is finished in bundles, ``show RUNS`` prints the tables and
-draws the waterfall. What a switch does not touch is the same run, and is not measured again.
+where it was, ``keep RUNS`` keeps what is finished in bundles, ``page RUNS`` writes ``hypogen.md``
+and draws the waterfall. What a switch does not touch is the same run, and is not measured again.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 from more_demonstrations import MANY
-from study import HERE, Cell, Study
+from pages import HERE, markdown, render, text
+from study import Cell, Study
 
 from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.row import Estimate
 from hyperbench.boards.scores import task_table
 from hyperbench.records.bundled import open_run
+from hyperbench.statistics import t_interval
+from hyperbench.table import MISSING, bracket, fixed
 
 METHODS = ("hypogen", "hyperzero", "conditional", "nearest-clone")
 READS_SPEC = ("hypogen", "hyperzero", "conditional")
@@ -105,76 +110,125 @@ CELLS = [
     cell("24000 steps", each("num_steps=24000"), splits=2),
 ]
 """The cheaper ones first."""
+WATERFALL = [*(cell.name for cell in waterfall(INDEPENDENT)[:-1]), OURS.name]
+OTHERS = [
+    *("one network demonstrates", "100 demonstrations", "6000 steps", "24000 steps"),
+    "one network demonstrates, published",
+]
+PAGE = HERE / "hypogen.md"
 STUDY = Study("hypogen", HERE / "more_demonstrations.py", CELLS)
 
 
-def read(runs: Path) -> dict[str, dict[str, tuple[float, float | None, float | None]]]:
-    """Score and interval of each method, cell by cell, of the cells that are whole."""
-    found: dict[str, dict[str, tuple[float, float | None, float | None]]] = {}
-    for cell, places in STUDY.whole(runs).items():
+@dataclass(frozen=True)
+class Measured:
+    """What the runs of a cell say.
+
+    Args:
+        estimates: score and interval of each method.
+        by_split: score of each method's fits, by split seed.
+        keys: of the runs behind it, of each method.
+    """
+
+    estimates: Mapping[str, Estimate]
+    by_split: Mapping[str, pd.Series]
+    keys: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, places: list[Path]) -> Measured:
+        """Read a cell's runs."""
         (board,) = make_boards(places)
-        scores = {row.method.partition(" ")[0]: row["score"] for row in board.rows}
-        found[cell.name] = {
-            method: (estimate.value, estimate.low, estimate.high)
-            for method, estimate in scores.items()
-            if method in (*METHODS, "nearest-expert") and estimate.value is not None
-        }
-    return found
+        table = task_table([open_run(place) for place in places])
+        table["method"] = table["method"].str.partition(" ")[0]
+        table["score"] = table["score"].clip(0, 1)
+        return cls(
+            {row.method.partition(" ")[0]: row["score"] for row in board.rows},
+            {
+                method: found.groupby("split_seed")["score"].mean()
+                for method, found in table.groupby("method")
+            },
+            {method: frozenset(found["run"]) for method, found in table.groupby("method")},
+        )
+
+    def less(self, other: Measured, method: str) -> str:
+        """How much more a method scores than in another cell, paired by split, as text."""
+        if method not in self.by_split or self.keys[method] == other.keys[method]:
+            return MISSING
+        differences = (self.by_split[method] - other.by_split[method]).dropna()
+        sign = "+" if (mean := float(differences.mean())) > 0 else ""
+        return f"{sign}{fixed(mean, 3)} {bracket(t_interval(differences))}"
 
 
-def best_on_targets(runs: Path) -> dict[str, tuple[float, float, float]]:
+def read(runs: Path) -> dict[str, Measured]:
+    """The cells that are whole, by name."""
+    return {cell.name: Measured.of(places) for cell, places in STUDY.whole(runs).items()}
+
+
+def scores(found: Mapping[str, Measured], names: Iterable[str]) -> str:
+    """Scores with intervals, a line for each cell that is there."""
+    shown = (*METHODS, "nearest-expert")
+    lines = [["", *shown], ["---", *["---:"] * len(shown)]]
+    for name in names:
+        if name in found:
+            estimates = found[name].estimates
+            cells = [text(estimates[each]) if each in estimates else MISSING for each in shown]
+            lines.append([name, *cells])
+    return markdown(lines)
+
+
+def differences(found: Mapping[str, Measured], pairs: Iterable[tuple[str, str]]) -> str:
+    """What a cell scores more than another, a line for each pair that is there."""
+    lines = [["", *METHODS], ["---", *["---:"] * len(METHODS)]]
+    for name, other in pairs:
+        if {name, other} <= found.keys():
+            lines.append([name, *(found[name].less(found[other], method) for method in METHODS)])
+    return markdown(lines)
+
+
+def best_on_targets(found: Mapping[str, Measured]) -> str:
     """What each method's fits would earn if target tasks chose the step to stop at.
 
     No method may do that: it is an upper bound, computed from runs that were stopped without
     looking, and it is on no board.
-
-    Returns:
-        Of each method: score if targets choose, of the last weights, and the number of fits.
     """
-    tables = []
-    for cell, places in STUDY.whole(runs).items():
-        if cell in STOPPED or cell.name == LAST:
-            table = task_table([open_run(place) for place in places])
-            table["method"] = table["method"].str.partition(" ")[0]
-            tables.append(table.assign(cell=cell.name, score=table["score"].clip(0, 1)))
-    if len(tables) <= len(STOPPED):
-        return {}
-    found = pd.concat(tables)
-    found = found[found["method"].isin(METHODS)]
-    by_fit = (
-        found.groupby(["method", "split_seed", "cell"])["score"].mean().unstack("cell").dropna()
-    )
-    return {
-        method: (float(fits.max(axis=1).mean()), float(fits[LAST].mean()), len(fits))
-        for method, fits in by_fit.groupby(level="method")
-    }
+    names = [*(cell.name for cell in STOPPED), LAST]
+    if not {*names, OURS.name} <= found.keys():
+        return ""
+    header = ["", "chosen on target tasks", "on validation tasks", "the last"]
+    lines = [header, ["---", *["---:"] * 3]]
+    for method in METHODS:
+        by_step = pd.DataFrame({name: found[name].by_split[method] for name in names})
+        others = [found[name].by_split[method] for name in (OURS.name, LAST)]
+        values = [float(each.mean()) for each in (by_step.max(axis=1), *others)]
+        lines.append([method, *(fixed(value, 3) for value in values)])
+    return markdown(lines)
 
 
-def show(runs: Path) -> None:
-    """Print the table, and draw the waterfall beside this file."""
+def write(runs: Path) -> None:
+    """Write the page, and draw the waterfall."""
     found = read(runs)
-    shown = (*METHODS, "nearest-expert")
-    print("| cell |", " | ".join(shown), "|")
-    print("|---|" + "---:|" * len(shown))
-    for name, scores in found.items():
-        texts = [
-            "–" if (score := scores.get(method)) is None else _text(*score) for method in shown
-        ]
-        print(f"| {name} |", " | ".join(texts), "|")
-    for method, (best, last, number) in best_on_targets(runs).items():
-        print(
-            f"{method}: {best:.3f} if targets chose the step, {last:.3f} at the last, {number} fits"
-        )
-    steps = [cell.name for cell in (*waterfall(INDEPENDENT)[:-1], OURS) if cell.name in found]
+    PAGE.write_text(page(found), encoding="utf-8")
+    steps = [name for name in WATERFALL if name in found]
     if len(steps) > 1:
         draw({name: found[name] for name in steps}, HERE / "hypogen.png")
 
 
-def _text(value: float, low: float | None, high: float | None) -> str:
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def page(found: Mapping[str, Measured]) -> str:
+    """The page's text."""
+    cube = [cell.name for cell in CELLS if cell.family == CUBE]
+    ours = OURS.name
+    return render(
+        "hypogen.md.j2",
+        waterfall=scores(found, WATERFALL),
+        steps=differences(found, zip(WATERFALL[1:], WATERFALL, strict=False)),
+        switches=differences(found, [(f"ours but {name}", ours) for name in SWITCHES]),
+        others=scores(found, [ours, *OTHERS]),
+        moved=differences(found, [(name, ours) for name in OTHERS]),
+        targets=best_on_targets(found),
+        cube=scores(found, ["cube ours", *(name for name in cube if name != "cube ours")]),
+    )
 
 
-def draw(found: dict[str, dict[str, tuple]], path: Path) -> None:
+def draw(found: Mapping[str, Measured], path: Path) -> None:
     """Each method's score from the published protocol to ours."""
     import matplotlib as mpl
 
@@ -183,13 +237,11 @@ def draw(found: dict[str, dict[str, tuple]], path: Path) -> None:
 
     figure, panel = plt.subplots(figsize=(9, 4))
     for i, method in enumerate(METHODS):
-        points = [
-            (x, *scores[method]) for x, scores in enumerate(found.values()) if method in scores
-        ]
-        places = [x + 0.06 * (i - 1.5) for x, *_ in points]
-        values = [value for _, value, _, _ in points]
-        below = [0.0 if low is None else value - low for _, value, low, _ in points]
-        above = [0.0 if high is None else high - value for _, value, _, high in points]
+        points = [(x, cell.estimates[method]) for x, cell in enumerate(found.values())]
+        places = [x + 0.06 * (i - 1.5) for x, _ in points]
+        values = [point.value for _, point in points]
+        below = [point.value - (point.low or point.value) for _, point in points]
+        above = [(point.high or point.value) - point.value for _, point in points]
         panel.errorbar(places, values, (below, above), fmt="o-", capsize=2, label=method)
     panel.set_xticks(range(len(found)), found, rotation=20, ha="right", fontsize=8)
     panel.set(ylabel="score, 95 % interval", ylim=(0, 1))
@@ -200,4 +252,4 @@ def draw(found: dict[str, dict[str, tuple]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(STUDY.main(__doc__, show))
+    sys.exit(STUDY.main(__doc__, write))

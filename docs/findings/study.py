@@ -1,8 +1,8 @@
 """What the studies share: cells are measured whole, kept in bundles, and read from both places.
 
 ``plan`` lists the commands of the cells, ``run RUNS`` carries them out, ``keep RUNS`` writes those
-that are whole into the study's bundles, which are committed, and ``show RUNS`` prints what there
-is. What is kept is not measured again.
+that are whole into the study's bundles, which are committed, and ``page`` writes the page of what
+there is. What is kept is not measured again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pages import HERE
+
 from hyperbench.api.reading import data_root
 from hyperbench.files import new_folder
 from hyperbench.measuring.plan import plan
@@ -23,8 +25,6 @@ from hyperbench.records.bundled import open_run
 from hyperbench.records.bundling import write_bundles
 from hyperbench.records.find import RECORDS, runs_below
 from hyperbench.registry import installed, use_plugins
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ class Study:
                 write_bundles(draft, [open_run(place) for place in sorted(found)], installed())
             print(f"{len(found)} runs in {folder}")
 
-    def main(self, description: str, show: Callable[[Path], None]) -> int:
+    def main(self, description: str, write: Callable[[Path], None]) -> int:
         """Do what the command line says."""
         parser = argparse.ArgumentParser(description=description.splitlines()[0])
-        parser.add_argument("what", choices=("plan", "run", "keep", "show"))
+        parser.add_argument("what", choices=("plan", "run", "keep", "page"))
         parser.add_argument("runs", type=Path, nargs="?", default=Path(self.name))
         chosen, more = parser.parse_known_args()
         use_plugins([str(self.plugin)])
@@ -145,5 +145,5 @@ class Study:
         elif chosen.what == "run":
             return self.run(chosen.runs, more)
         else:
-            {"keep": self.keep, "show": show}[chosen.what](chosen.runs)
+            {"keep": self.keep, "page": write}[chosen.what](chosen.runs)
         return 0
