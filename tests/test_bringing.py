@@ -393,7 +393,14 @@ def test_commands_bring_and_verify(tmp_path, given, registry, monkeypatch, capsy
     asked = ("verify", str(tmp_path / "runs"), "--data-dir")
     assert said(*asked, str(tmp_path))[0] == 0
     code, text = said(*asked, str(tmp_path / "elsewhere"))
-    assert (code, "Bring them with: hyperbench prepare" in text) == (1, True)
+    assert (code, "Bring them with: hyperbench prepare --suite shown/cart-pole" in text) == (
+        1,
+        True,
+    )
+    monkeypatch.setenv("HYPERBENCH_PLUGIN", "my.worlds:CartPole")
+    code, text = said(*asked, str(tmp_path / "elsewhere"))
+    words = "hyperbench prepare --plugin my.worlds:CartPole --suite shown/cart-pole"
+    assert (code, words in text) == (1, True)
 
 
 def test_a_remote_is_downloaded_by_minari(tmp_path, given, monkeypatch):

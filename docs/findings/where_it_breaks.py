@@ -1,26 +1,31 @@
 """Where methods begin to fail: with the number of features, and with the number of source tasks.
 
 ``python where_it_breaks.py plan`` lists the commands, ``run RUNS`` carries them out and goes on
-where it was, ``keep RUNS`` keeps what is finished in bundles, ``show RUNS`` prints the tables and
-draws the curves.
+where it was, ``keep RUNS`` keeps what is finished in bundles, ``page RUNS`` writes
+``where_it_breaks.md`` and draws the curves.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 from features_and_sources import GRIDS, NUM_SOURCE
-from study import HERE, Cell, Study
+from pages import HERE, markdown, render, text
+from study import Cell, Study
 
 import hyperbench as hb
+from hyperbench.boards.row import Estimate
 from hyperbench.boards.scores import task_table
 from hyperbench.measuring.cloning import cloning_losses
 from hyperbench.records.bundled import open_run
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
+from hyperbench.statistics import t_interval
+from hyperbench.table import MISSING, fixed
 
 METHODS = (
     *("hypogen", "hyperzero", "conditional", "uvfa", "film", "decision-adapter"),
@@ -71,6 +76,8 @@ class Breaks(Study):
         found.to_parquet(self.errors_path, index=False)
 
 
+STYLES = ("o-", "s-", "^-", "v-", "D-", "o--", "s--", "^--", "v:", "D:")
+PAGE = HERE / "where_it_breaks.md"
 STUDY = Breaks("where_it_breaks", HERE / "features_and_sources.py", CELLS)
 
 
@@ -119,36 +126,80 @@ def read(runs: Path) -> pd.DataFrame:
     return pd.concat(tables).merge(STUDY.errors(stored), on=["run", "task"], how="left")
 
 
-def show(runs: Path) -> None:
-    """Print the tables, and draw the curves beside this file."""
-    found = read(runs)
-    columns = ["score", "error", "training", "validation", "distance"]
-    by = ["family", "sources", "method"]
-    print_table(found.groupby(by)[columns].mean().round(4))
-    # Is it the written policy that is wrong, or does a small error grow in the closed loop?
-    cut = found.assign(close=pd.cut(found["error"], [0, 0.003, 0.01, 0.03, 0.1, 4]))
-    by_error = cut.groupby(["family", "close"], observed=True)["score"]
-    print_table(
-        pd.DataFrame(
-            {
-                "policies": by_error.size(),
-                "score": by_error.mean().round(3),
-                "below half": by_error.agg(lambda score: (score < 0.5).mean()).round(3),
-            }
-        )
+def scores(found: pd.DataFrame, by: str) -> str:
+    """Each method's mean score with its interval over splits, a column for each value."""
+    by_split = found.groupby(["method", by, "split_seed"])["score"].mean()
+    values = sorted(found[by].unique())
+    lines = [["", *map(str, values)], ["---", *["---:"] * len(values)]]
+    for method in in_order(found["method"]):
+        cells = []
+        for value in values:
+            runs = by_split.get((method, value))
+            low, high = t_interval(runs) or (None, None)
+            cells.append(text(Estimate(float(runs.mean()), low, high)))
+        lines.append([method, *cells])
+    return markdown(lines)
+
+
+def causes(found: pd.DataFrame, by: str) -> str:
+    """Errors of the actions on source, validation and target tasks, a column for each value."""
+    means = found.groupby(["method", by])[["training", "validation", "error"]].mean()
+    values = sorted(found[by].unique())
+    lines = [["", *map(str, values)], ["---", *["---:"] * len(values)]]
+    for method in in_order(found["method"]):
+        rows = [means.loc[(method, value)] for value in values]
+        lines.append([method, *(" / ".join(f"{one:.4f}" for one in row) for row in rows)])
+    return markdown(lines)
+
+
+def closed_loop(found: pd.DataFrame) -> str:
+    """How policies score whose actions are so far from the demonstrator's on its own states."""
+    edges = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 4]
+    labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    cut = found.assign(close=pd.cut(found["error"], edges, labels=labels))
+    families = sorted(found["family"].unique())
+    lines = [["", *families], ["---", *["---:"] * len(families)]]
+    for label in labels:
+        cells = []
+        for family in families:
+            part = cut[(cut["family"] == family) & (cut["close"] == label)]["score"]
+            failing = fixed(float((part < 0.5).mean()), 2)
+            mean = fixed(float(part.mean()), 2)
+            cells.append(f"{mean}; {failing} of {len(part)}" if len(part) else MISSING)
+        lines.append([label, *cells])
+    return markdown(lines)
+
+
+def in_order(methods: pd.Series) -> list[str]:
+    """Methods as they are listed, then rows with settings."""
+    return sorted(set(methods), key=lambda name: (*map(name.__ne__, METHODS), name))
+
+
+def page(found: pd.DataFrame) -> str:
+    """The page's text."""
+    points = found[found["family"].str.contains("point-")]
+    points = points.assign(features=points["family"].str.extract(r"point-(\d)", expand=False))
+    plain = points[points["method"].isin(METHODS)]
+    cheetahs = {suite: found[found["family"].str.startswith(suite)] for suite in CHEETAHS}
+    return render(
+        "where_it_breaks.md.j2",
+        features=scores(plain, "features"),
+        features_causes=causes(plain, "features"),
+        sources={suite: scores(part, "sources") for suite, part in cheetahs.items()},
+        sources_causes={suite: causes(part, "sources") for suite, part in cheetahs.items()},
+        loop=closed_loop(found[found["method"].isin(METHODS)]),
+        structures=scores(
+            points[(points["features"] == "3") & points["method"].str.startswith("hypogen")],
+            "features",
+        ),
     )
-    if set(found["sources"]) >= set(NUM_SOURCE):
-        draw(found, HERE / "where_it_breaks.png")
 
 
-def print_table(table: pd.DataFrame) -> None:
-    """Print a table as Markdown, its index as columns."""
-    table = table.reset_index()
-    print("|", " | ".join(table.columns), "|")
-    print("|" + "---|" * len(table.columns))
-    for row in table.itertuples(index=False):
-        print("|", " | ".join(map(str, row)), "|")
-    print()
+def write(runs: Path) -> None:
+    """Write the page, and draw the curves."""
+    found = read(runs)
+    PAGE.write_text(page(found), encoding="utf-8")
+    draw(found[found["method"].isin(METHODS)], HERE / "where_it_breaks.png")
 
 
 def draw(found: pd.DataFrame, path: Path) -> None:
@@ -159,16 +210,16 @@ def draw(found: pd.DataFrame, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, 1 + len(CHEETAHS), figsize=(13, 4), sharey=True)
-    points = found[found["family"].str.contains("point")]
+    points = found[found["family"].str.contains("point-")]
     points = points.assign(x=points["family"].str.extract(r"point-(\d)", expand=False).astype(int))
     parts = [("features varied, of a point mass", points)]
     for suite in CHEETAHS:
         part = found[found["family"].str.startswith(suite)]
         parts.append((f"source tasks, {suite}", part.assign(x=part["sources"])))
     for panel, (label, part) in zip(panels, parts, strict=True):
-        for method in METHODS:
+        for method, style in zip(METHODS, STYLES, strict=True):
             means = part[part["method"] == method].groupby("x")["score"].mean()
-            panel.plot(means.index, means, "o-", label=method, markersize=4)
+            panel.plot(means.index, means, style, label=method, markersize=4)
         panel.set(xlabel=label, ylim=(0, 1.02), xticks=sorted(part["x"].unique()))
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("score")
@@ -178,4 +229,4 @@ def draw(found: pd.DataFrame, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(STUDY.main(__doc__, show))
+    sys.exit(STUDY.main(__doc__, write))

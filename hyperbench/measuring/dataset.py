@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from hyperbench.measuring.storage import (
     write_episodes,
 )
 from hyperbench.policy import ARITHMETIC
+from hyperbench.registry.files import given_plugins
 from hyperbench.rollout import EpisodeProgress, episode_seeds, rollout
 from hyperbench.seeding import content_hash
 from hyperbench.task import TaskSpec
@@ -138,7 +140,9 @@ def note_brought(family: TaskFamily, found: Dataset, data_dir: Path) -> None:
 def _brought(family: TaskFamily, num_episodes: int, data_dir: Path) -> Dataset:
     """What was brought last."""
     path = _note(family, num_episodes, data_dir)
-    remedy = f"Bring them with: hyperbench prepare --suite {family.info.id} --from DATASET"
+    plugged_in = [word for plugin in given_plugins() for word in ("--plugin", plugin)]
+    words = ["prepare", *plugged_in, "--suite", family.info.id, "--from", "DATASET"]
+    remedy = f"Bring them with: hyperbench {shlex.join(words)}"
     try:
         identity = json.loads(read_file(path))
         found = _placed(identity, data_dir)
