@@ -51,7 +51,7 @@ def test_it_starts_as_one_policy_and_its_adapter_is_alive(dimensions, rng):
     network = DecisionAdapterNetwork(dimensions, DecisionAdapterConfig(policy_width=7), rng)
     observations = torch.randn(3, 50, 3, generator=rng)
     acted = network.act(SPECS, observations[:1].expand(3, -1, -1))
-    assert torch.equal(acted[0], acted[1])
+    assert (acted[0] - acted[1]).abs().max() < 1e-6  # sums of a batch may round differently
     acted.square().mean().backward()
     assert all(float(head.grad.abs().max()) > 0 for head in network.heads)
 
