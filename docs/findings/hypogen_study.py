@@ -103,6 +103,10 @@ CELLS = [
     cell("cube ours", family=CUBE),
     cell("cube spec units", SWITCHES["spec units"], CUBE),
     *(replace(cell, name=f"cube {cell.name}") for cell in waterfall(CUBE)[1:2]),
+    *(
+        cell(f"cube spec units, {name}", together("spec units", name), CUBE)
+        for name in ("head initialisation", "learning rate")
+    ),
     cell("ours but size and loss", SWITCHES["size and loss"]),
     waterfall(INDEPENDENT)[0],
     cell("one network demonstrates, published", together(*SWITCHES), UNIVERSAL),
@@ -126,11 +130,13 @@ class Measured:
     Args:
         estimates: score and interval of each method.
         by_split: score of each method's fits, by split seed.
+        returns: mean return of each method's fits, by split seed.
         keys: of the runs behind it, of each method.
     """
 
     estimates: Mapping[str, Estimate]
     by_split: Mapping[str, pd.Series]
+    returns: Mapping[str, pd.Series]
     keys: Mapping[str, frozenset[str]]
 
     @classmethod
@@ -142,10 +148,13 @@ class Measured:
         table["score"] = table["score"].clip(0, 1)
         return cls(
             {row.method.partition(" ")[0]: row["score"] for row in board.rows},
-            {
-                method: found.groupby("split_seed")["score"].mean()
-                for method, found in table.groupby("method")
-            },
+            *(
+                {
+                    method: found.groupby("split_seed")[column].mean()
+                    for method, found in table.groupby("method")
+                }
+                for column in ("score", "mean_return")
+            ),
             {method: frozenset(found["run"]) for method, found in table.groupby("method")},
         )
 
@@ -153,9 +162,19 @@ class Measured:
         """How much more a method scores than in another cell, paired by split, as text."""
         if method not in self.by_split or self.keys[method] == other.keys[method]:
             return MISSING
-        differences = (self.by_split[method] - other.by_split[method]).dropna()
-        sign = "+" if (mean := float(differences.mean())) > 0 else ""
-        return f"{sign}{fixed(mean, 3)} {bracket(t_interval(differences))}"
+        return difference(self.by_split[method], other.by_split[method])
+
+    def over_expert(self, method: str) -> str:
+        """Return over the expert's, the mean over splits with Student's interval, as text."""
+        shares = self.returns[method] / self.returns["expert"]
+        return text(Estimate(float(shares.mean()), *(t_interval(shares) or (None, None))))
+
+
+def difference(one: pd.Series, other: pd.Series) -> str:
+    """How much more one scores than the other, paired by split, with Student's interval."""
+    differences = (one - other).dropna()
+    sign = "+" if (mean := float(differences.mean())) > 0 else ""
+    return f"{sign}{fixed(mean, 3)} {bracket(t_interval(differences))}"
 
 
 def read(runs: Path) -> dict[str, Measured]:
@@ -181,6 +200,19 @@ def differences(found: Mapping[str, Measured], pairs: Iterable[tuple[str, str]])
     for name, other in pairs:
         if {name, other} <= found.keys():
             lines.append([name, *(found[name].less(found[other], method) for method in METHODS)])
+    return markdown(lines)
+
+
+def between(found: Mapping[str, Measured], names: Iterable[str]) -> str:
+    """How much more HyPoGen scores than each other, and what share of the expert's it earns."""
+    others = METHODS[1:]
+    header = ["", *(f"hypogen - {other}" for other in others), "hypogen: return / expert"]
+    lines = [header, ["---", *["---:"] * (len(others) + 1)]]
+    for name in names:
+        if name in found:
+            scores = found[name].by_split
+            cells = [difference(scores["hypogen"], scores[other]) for other in others]
+            lines.append([name, *cells, found[name].over_expert("hypogen")])
     return markdown(lines)
 
 
@@ -220,10 +252,12 @@ def page(found: Mapping[str, Measured]) -> str:
         "hypogen.md.j2",
         waterfall=scores(found, WATERFALL),
         steps=differences(found, zip(WATERFALL[1:], WATERFALL, strict=False)),
+        between=between(found, [*WATERFALL, *OTHERS]),
         switches=differences(found, [(f"ours but {name}", ours) for name in SWITCHES]),
         others=scores(found, [ours, *OTHERS]),
         moved=differences(found, [(name, ours) for name in OTHERS]),
         targets=best_on_targets(found),
+        missing=[cell.name for cell in CELLS if cell.name not in found],
         cube=scores(found, ["cube ours", *(name for name in cube if name != "cube ours")]),
     )
 
