@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hyperbench.registry import plugged_in
+
 FINDINGS = Path(__file__).parents[1] / "docs" / "findings"
 
 
@@ -27,3 +29,12 @@ def test_the_records_say_what_the_page_of_boards_says(load):
     boards = load("boards")
     said = boards.PAGE.read_text(encoding="utf-8")
     assert said == boards.page(), "make it again: python docs/findings/boards.py"
+
+
+@pytest.mark.thorough
+def test_the_records_say_what_the_page_of_hypogens_claim_says(load):
+    study = load("hypogen_study")
+    with plugged_in([str(study.STUDY.plugin)]):
+        made = study.page(study.read(FINDINGS / "none"))
+    again = "make it again: python docs/findings/hypogen_study.py page"
+    assert study.PAGE.read_text(encoding="utf-8") == made, again
