@@ -104,8 +104,14 @@ CELLS = [
     cell("cube spec units", SWITCHES["spec units"], CUBE),
     *(replace(cell, name=f"cube {cell.name}") for cell in waterfall(CUBE)[1:2]),
     *(
-        cell(f"cube spec units, {name}", together("spec units", name), CUBE)
-        for name in ("head initialisation", "learning rate")
+        cell(f"cube {', '.join(names)}", together(*names), CUBE)
+        for names in (
+            ("spec units", "head initialisation"),
+            ("spec units", "learning rate"),
+            ("spec units", "head initialisation", "learning rate"),
+            ("observations",),
+            ("spec units", "observations"),
+        )
     ),
     cell("ours but size and loss", SWITCHES["size and loss"]),
     waterfall(INDEPENDENT)[0],
@@ -280,7 +286,7 @@ def draw(found: Mapping[str, Measured], path: Path) -> None:
     panel.set_xticks(range(len(found)), found, rotation=20, ha="right", fontsize=8)
     panel.set(ylabel="score, 95 % interval", ylim=(0, 1))
     panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(frameon=False, fontsize=8)
+    panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
