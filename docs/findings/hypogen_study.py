@@ -117,12 +117,17 @@ CELLS = [
     waterfall(INDEPENDENT)[0],
     cell("one network demonstrates, published", together(*SWITCHES), UNIVERSAL),
     replace(waterfall(CUBE)[0], name="cube 0 published"),
+    *(
+        cell(f"6000 steps but {name}", (*each("num_steps=6000"), *SWITCHES[name]))
+        for name in ("learning rate", "observations")
+    ),
     cell("24000 steps", each("num_steps=24000"), splits=2),
 ]
 """The cheaper ones first."""
 WATERFALL = [*(cell.name for cell in waterfall(INDEPENDENT)[:-1]), OURS.name]
 OTHERS = [
     *("one network demonstrates", "100 demonstrations", "6000 steps", "24000 steps"),
+    *("6000 steps but learning rate", "6000 steps but observations"),
     "one network demonstrates, published",
 ]
 PAGE = HERE / "hypogen.md"
