@@ -1,8 +1,10 @@
 """Fixtures that several test files share; tests cannot import each other."""
 
+import importlib
 import sys
 import types
 from contextlib import contextmanager
+from pathlib import Path
 
 import hypothesis
 import numpy as np
@@ -69,6 +71,23 @@ def say(monkeypatch, capsys):
         return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import a script of the repository as if it were started; it is forgotten afterwards."""
+    before = set(sys.modules)
+    folders = set()
+
+    def load(path):
+        folders.add(path.parent)
+        monkeypatch.syspath_prepend(path.parent)
+        return importlib.import_module(path.stem)
+
+    yield load
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or name).parent in folders:
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """What measures boards and studies: whole parts are kept, and not measured again."""
 
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,19 +11,11 @@ ROOT = Path(__file__).parents[1]
 FINDINGS = ROOT / "docs" / "findings"
 
 
-def load(path, monkeypatch):
-    """Import a script as if it were started."""
-    monkeypatch.syspath_prepend(path.parent)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, path.stem, module)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.thorough
-def test_a_family_that_is_kept_is_not_measured_again_and_makes_the_board(tmp_path, monkeypatch):
-    measure = load(ROOT / "leaderboards" / "measure.py", monkeypatch)
+def test_a_family_that_is_kept_is_not_measured_again_and_makes_the_board(
+    tmp_path, monkeypatch, script
+):
+    measure = script(ROOT / "leaderboards" / "measure.py")
     methods = ("nearest-clone", "kernel-clones", "spec-blind")
     part = measure.Part("pointmass", "quick-v2", methods=methods)
     monkeypatch.setattr(measure, "PARTS", (part,))
@@ -54,9 +44,8 @@ def test_a_family_that_is_kept_is_not_measured_again_and_makes_the_board(tmp_pat
 
 
 @pytest.mark.thorough
-def test_a_study_reads_what_is_kept_and_what_is_new(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(FINDINGS)
-    study = load(FINDINGS / "study.py", monkeypatch)
+def test_a_study_reads_what_is_kept_and_what_is_new(tmp_path, monkeypatch, script):
+    study = script(FINDINGS / "study.py")
     monkeypatch.setattr(study, "HERE", tmp_path)
     cells = [
         study.Cell("one", ("nearest-clone",), ("num_steps=20",), "pointmass", splits=1),

@@ -11,15 +11,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pages import markdown, render, text
+from pages import markdown, mean, render, signed, text
 
 from hyperbench.boards.comparison import compare
 from hyperbench.boards.literature import find_literature
-from hyperbench.boards.row import Board, Estimate
+from hyperbench.boards.row import Board
 from hyperbench.records.find import find_runs
 from hyperbench.site.boards import SiteBoard, read_boards
-from hyperbench.statistics import t_interval
-from hyperbench.table import MISSING, bracket, fixed
+from hyperbench.table import MISSING, fixed
 
 ROOT = Path(__file__).parents[2]
 BOARDS = ROOT / "leaderboards"
@@ -60,8 +59,7 @@ class Measured:
         """The score of one row less another's, and the command that says so, as two cells."""
         [found] = compare(find_runs([BOARDS / self.name]), one, other)
         overall = found.comparisons[-1]
-        sign = "" if overall.difference is None or overall.difference < 0 else "+"
-        size = f"{sign}{fixed(overall.difference, 3)} {bracket(overall.difference_interval)}"
+        size = signed(overall.difference, overall.difference_interval)
         words = shlex.join(["compare", one, other, f"leaderboards/{self.name}"])
         return f"{size} | `hyperbench {words}`"
 
@@ -72,9 +70,7 @@ class Measured:
         by = ["family", "split_seed", "fit_seed"]
         returns = table[table["method"] == method].groupby(by)["mean_return"].mean()
         expert = table[table["method"] == EXPERT].groupby(by[:2])["mean_return"].mean()
-        shares = returns.div(expert).groupby(by[1:]).mean().dropna()
-        low, high = t_interval(shares) or (None, None)
-        return text(Estimate(None if shares.empty else float(shares.mean()), low, high))
+        return mean(returns.div(expert).groupby(by[1:]).mean().dropna())
 
     def table(self) -> str:
         """All rows, as Markdown."""
@@ -82,20 +78,20 @@ class Measured:
         shown = ("above_half", "interpolation", "extrapolation")
         names = (name.replace("_", " ") for name in (headline, *shown))
         header = ["row", "rank", *names, "return / expert"]
-        lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+        lines = []
         for row in self.board.rows:
             name = f"*{row.method}*" if row.is_control else row.method
             numbers = [text(row[headline]), *(fixed(row[each].value, 3) for each in shown)]
             rank = fixed(row["rank"].value, 0)
             lines.append([name, rank, *numbers, self.over_expert(row.method)])
-        return markdown(lines)
+        return markdown(header, lines)
 
 
 def published(locomotion: Measured | None) -> str:
     """HyPoGen over the expert beside the paper's, of the columns that were measured."""
     [tables] = find_literature([BOARDS / "published"]).values()
     found = tables[0]
-    lines = [["family", "paper", "here"], ["---", "---:", "---:"]]
+    lines = []
     shares = zip(found.rows["HyPoGen"], found.rows[EXPERT], strict=True)
     for column, (theirs, expert) in zip(found.columns, shares, strict=True):
         ours = MISSING
@@ -103,7 +99,7 @@ def published(locomotion: Measured | None) -> str:
             ours = locomotion.over_expert("hypogen", label)
         share = None if theirs is None or not expert else theirs / expert
         lines.append([f"`{column}`", fixed(share, 2), ours])
-    return markdown(lines)
+    return markdown(["family", "paper", "here"], lines)
 
 
 def page() -> str:

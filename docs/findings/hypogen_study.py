@@ -14,15 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 from more_demonstrations import MANY
-from pages import HERE, markdown, render, text
+from pages import HERE, markdown, mean, render, signed, text
 from study import Cell, Study
 
-from hyperbench.boards.leaderboard import make_boards
+from hyperbench.boards.leaderboard import board_tables, make_board
 from hyperbench.boards.row import Estimate
-from hyperbench.boards.scores import task_table
-from hyperbench.records.bundled import open_run
 from hyperbench.statistics import t_interval
-from hyperbench.table import MISSING, bracket, fixed
+from hyperbench.table import MISSING, fixed
 
 METHODS = ("hypogen", "hyperzero", "conditional", "nearest-clone")
 READS_SPEC = ("hypogen", "hyperzero", "conditional")
@@ -153,12 +151,13 @@ class Measured:
     @classmethod
     def of(cls, places: list[Path]) -> Measured:
         """Read a cell's runs."""
-        (board,) = make_boards(places)
-        table = task_table([open_run(place) for place in places])
-        table["method"] = table["method"].str.partition(" ")[0]
-        table["score"] = table["score"].clip(0, 1)
+        (part,) = board_tables(places)
+        table = part.table.assign(
+            method=part.table["method"].str.partition(" ")[0],
+            score=part.table["score"].clip(0, 1),
+        )
         return cls(
-            {row.method.partition(" ")[0]: row["score"] for row in board.rows},
+            {row.method.partition(" ")[0]: row["score"] for row in make_board(part).rows},
             *(
                 {
                     method: found.groupby("split_seed")[column].mean()
@@ -177,15 +176,13 @@ class Measured:
 
     def over_expert(self, method: str) -> str:
         """Return over the expert's, the mean over splits with Student's interval, as text."""
-        shares = self.returns[method] / self.returns["expert"]
-        return text(Estimate(float(shares.mean()), *(t_interval(shares) or (None, None))))
+        return mean(self.returns[method] / self.returns["expert"])
 
 
 def difference(one: pd.Series, other: pd.Series) -> str:
     """How much more one scores than the other, paired by split, with Student's interval."""
     differences = (one - other).dropna()
-    sign = "+" if (mean := float(differences.mean())) > 0 else ""
-    return f"{sign}{fixed(mean, 3)} {bracket(t_interval(differences))}"
+    return signed(float(differences.mean()), t_interval(differences))
 
 
 def read(runs: Path) -> dict[str, Measured]:
@@ -196,35 +193,35 @@ def read(runs: Path) -> dict[str, Measured]:
 def scores(found: Mapping[str, Measured], names: Iterable[str]) -> str:
     """Scores with intervals, a line for each cell that is there."""
     shown = (*METHODS, "nearest-expert")
-    lines = [["", *shown], ["---", *["---:"] * len(shown)]]
+    lines = []
     for name in names:
         if name in found:
             estimates = found[name].estimates
             cells = [text(estimates[each]) if each in estimates else MISSING for each in shown]
             lines.append([name, *cells])
-    return markdown(lines)
+    return markdown(["", *shown], lines)
 
 
 def differences(found: Mapping[str, Measured], pairs: Iterable[tuple[str, str]]) -> str:
     """What a cell scores more than another, a line for each pair that is there."""
-    lines = [["", *METHODS], ["---", *["---:"] * len(METHODS)]]
+    lines = []
     for name, other in pairs:
         if {name, other} <= found.keys():
             lines.append([name, *(found[name].less(found[other], method) for method in METHODS)])
-    return markdown(lines)
+    return markdown(["", *METHODS], lines)
 
 
 def between(found: Mapping[str, Measured], names: Iterable[str]) -> str:
     """How much more HyPoGen scores than each other, and what share of the expert's it earns."""
     others = METHODS[1:]
     header = ["", *(f"hypogen - {other}" for other in others), "hypogen: return / expert"]
-    lines = [header, ["---", *["---:"] * (len(others) + 1)]]
+    lines = []
     for name in names:
         if name in found:
             scores = found[name].by_split
             cells = [difference(scores["hypogen"], scores[other]) for other in others]
             lines.append([name, *cells, found[name].over_expert("hypogen")])
-    return markdown(lines)
+    return markdown(header, lines)
 
 
 def best_on_targets(found: Mapping[str, Measured]) -> str:
@@ -237,13 +234,13 @@ def best_on_targets(found: Mapping[str, Measured]) -> str:
     if not {*names, OURS.name} <= found.keys():
         return ""
     header = ["", "chosen on target tasks", "on validation tasks", "the last"]
-    lines = [header, ["---", *["---:"] * 3]]
+    lines = []
     for method in METHODS:
         by_step = pd.DataFrame({name: found[name].by_split[method] for name in names})
         others = [found[name].by_split[method] for name in (OURS.name, LAST)]
         values = [float(each.mean()) for each in (by_step.max(axis=1), *others)]
         lines.append([method, *(fixed(value, 3) for value in values)])
-    return markdown(lines)
+    return markdown(header, lines)
 
 
 def write(runs: Path) -> None:
@@ -257,7 +254,6 @@ def write(runs: Path) -> None:
 
 def page(found: Mapping[str, Measured]) -> str:
     """The page's text."""
-    cube = [cell.name for cell in CELLS if cell.family == CUBE]
     ours = OURS.name
     return render(
         "hypogen.md.j2",
@@ -269,7 +265,7 @@ def page(found: Mapping[str, Measured]) -> str:
         moved=differences(found, [(name, ours) for name in OTHERS]),
         targets=best_on_targets(found),
         missing=[cell.name for cell in CELLS if cell.name not in found],
-        cube=scores(found, ["cube ours", *(name for name in cube if name != "cube ours")]),
+        cube=scores(found, [cell.name for cell in CELLS if cell.family == CUBE]),
     )
 
 
@@ -285,8 +281,9 @@ def draw(found: Mapping[str, Measured], path: Path) -> None:
         points = [(x, cell.estimates[method]) for x, cell in enumerate(found.values())]
         places = [x + 0.06 * (i - 1.5) for x, _ in points]
         values = [point.value for _, point in points]
-        below = [point.value - (point.low or point.value) for _, point in points]
-        above = [(point.high or point.value) - point.value for _, point in points]
+        ends = [point.interval or (point.value, point.value) for _, point in points]
+        below = [value - low for value, (low, _) in zip(values, ends, strict=True)]
+        above = [high - value for value, (_, high) in zip(values, ends, strict=True)]
         panel.errorbar(places, values, (below, above), fmt="o-", capsize=2, label=method)
     panel.set_xticks(range(len(found)), found, rotation=20, ha="right", fontsize=8)
     panel.set(ylabel="score, 95 % interval", ylim=(0, 1))

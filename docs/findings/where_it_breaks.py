@@ -14,17 +14,15 @@ from pathlib import Path
 
 import pandas as pd
 from features_and_sources import GRIDS, NUM_SOURCE
-from pages import HERE, markdown, render, text
+from pages import HERE, markdown, mean, render
 from study import Cell, Study
 
 import hyperbench as hb
-from hyperbench.boards.row import Estimate
 from hyperbench.boards.scores import task_table
 from hyperbench.measuring.cloning import cloning_losses
 from hyperbench.records.bundled import open_run
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
-from hyperbench.statistics import t_interval
 from hyperbench.table import MISSING, fixed
 
 METHODS = (
@@ -32,9 +30,7 @@ METHODS = (
     *("bias-hyperinit", "interpolation", "nearest-clone", "kernel-clones"),
 )
 CHEETAHS = ("tracking/cheetah-speed", "independent/cheetah-speed")
-STRUCTURES = (
-    *("layer_norm=true,false", "step_size=learned,predicted", "structure=chain-rule,flat"),
-)
+STRUCTURES = ("layer_norm=true,false", "step_size=learned,predicted", "structure=chain-rule,flat")
 CELLS = [
     *(Cell(f"{number} features", METHODS, family=f"features/point-{number}") for number in GRIDS),
     *(
@@ -64,9 +60,8 @@ class Breaks(Study):
         known = pd.DataFrame({"run": [], "task": [], "error": []})
         if self.errors_path.is_file():
             known = pd.read_parquet(self.errors_path)
-        missing = [
-            one for one in stored if one.record.fit and one.record.key not in set(known["run"])
-        ]
+        there = set(known["run"])
+        missing = [one for one in stored if one.record.fit and one.record.key not in there]
         return pd.concat([known, *map(action_errors, missing)], ignore_index=True)
 
     def keep(self, runs: Path) -> None:
@@ -105,7 +100,8 @@ def action_errors(run: StoredRun) -> pd.DataFrame:
 def read(runs: Path) -> pd.DataFrame:
     """One line for each fit and target task, with its causes beside its score.
 
-    Columns: those of ``task_table``; ``sources`` (how many); ``error`` (of the actions, on the
+    Columns: those of ``task_table``; ``features`` (how many vary, of a point mass; else missing);
+    ``sources`` (how many); ``error`` (of the actions, on the
     demonstrator's states); ``training`` and ``validation`` (the fit's last losses).
     """
     stored = STUDY.stored(runs)
@@ -123,33 +119,30 @@ def read(runs: Path) -> pd.DataFrame:
         sources = {key: len(record.split.source) for key, record in fits.items()}
         table["sources"] = table["run"].map(sources)
         tables.append(table)
-    return pd.concat(tables).merge(STUDY.errors(stored), on=["run", "task"], how="left")
+    table = pd.concat(tables).merge(STUDY.errors(stored), on=["run", "task"], how="left")
+    features = table["family"].str.extract(r"point-(\d)", expand=False)
+    return table.assign(features=features.astype("Int64"))
 
 
 def scores(found: pd.DataFrame, by: str) -> str:
     """Each method's mean score with its interval over splits, a column for each value."""
     by_split = found.groupby(["method", by, "split_seed"])["score"].mean()
     values = sorted(found[by].unique())
-    lines = [["", *map(str, values)], ["---", *["---:"] * len(values)]]
+    lines = []
     for method in in_order(found["method"]):
-        cells = []
-        for value in values:
-            runs = by_split.get((method, value))
-            low, high = t_interval(runs) or (None, None)
-            cells.append(text(Estimate(float(runs.mean()), low, high)))
-        lines.append([method, *cells])
-    return markdown(lines)
+        lines.append([method, *(mean(by_split[method, value]) for value in values)])
+    return markdown(["", *map(str, values)], lines)
 
 
 def causes(found: pd.DataFrame, by: str) -> str:
     """Errors of the actions on source, validation and target tasks, a column for each value."""
     means = found.groupby(["method", by])[["training", "validation", "error"]].mean()
     values = sorted(found[by].unique())
-    lines = [["", *map(str, values)], ["---", *["---:"] * len(values)]]
+    lines = []
     for method in in_order(found["method"]):
         rows = [means.loc[(method, value)] for value in values]
         lines.append([method, *(" / ".join(f"{one:.4f}" for one in row) for row in rows)])
-    return markdown(lines)
+    return markdown(["", *map(str, values)], lines)
 
 
 def closed_loop(found: pd.DataFrame) -> str:
@@ -158,7 +151,7 @@ def closed_loop(found: pd.DataFrame) -> str:
     labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     cut = found.assign(close=pd.cut(found["error"], edges, labels=labels))
     families = sorted(found["family"].unique())
-    lines = [["", *families], ["---", *["---:"] * len(families)]]
+    lines = []
     for label in labels:
         cells = []
         for family in families:
@@ -167,7 +160,7 @@ def closed_loop(found: pd.DataFrame) -> str:
             mean = fixed(float(part.mean()), 2)
             cells.append(f"{mean}; {failing} of {len(part)}" if len(part) else MISSING)
         lines.append([label, *cells])
-    return markdown(lines)
+    return markdown(["", *families], lines)
 
 
 def in_order(methods: pd.Series) -> list[str]:
@@ -177,8 +170,7 @@ def in_order(methods: pd.Series) -> list[str]:
 
 def page(found: pd.DataFrame) -> str:
     """The page's text."""
-    points = found[found["family"].str.contains("point-")]
-    points = points.assign(features=points["family"].str.extract(r"point-(\d)", expand=False))
+    points = found[found["features"].notna()]
     plain = points[points["method"].isin(METHODS)]
     cheetahs = {suite: found[found["family"].str.startswith(suite)] for suite in CHEETAHS}
     return render(
@@ -189,7 +181,7 @@ def page(found: pd.DataFrame) -> str:
         sources_causes={suite: causes(part, "sources") for suite, part in cheetahs.items()},
         loop=closed_loop(found[found["method"].isin(METHODS)]),
         structures=scores(
-            points[(points["features"] == "3") & points["method"].str.startswith("hypogen")],
+            points[(points["features"] == 3) & points["method"].str.startswith("hypogen")],
             "features",
         ),
     )
@@ -210,9 +202,8 @@ def draw(found: pd.DataFrame, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, 1 + len(CHEETAHS), figsize=(13, 4), sharey=True)
-    points = found[found["family"].str.contains("point-")]
-    points = points.assign(x=points["family"].str.extract(r"point-(\d)", expand=False).astype(int))
-    parts = [("features varied, of a point mass", points)]
+    points = found[found["features"].notna()]
+    parts = [("features varied, of a point mass", points.assign(x=points["features"]))]
     for suite in CHEETAHS:
         part = found[found["family"].str.startswith(suite)]
         parts.append((f"source tasks, {suite}", part.assign(x=part["sources"])))
