@@ -229,7 +229,7 @@ def test_the_experts_of_the_example_suites_keep_the_contract(
             check(family)
 
 
-@pytest.mark.thorough  # what it shows test_bringing shows in part; it plays 24 000 steps
+@pytest.mark.thorough  # what it shows test_brought shows in part; it plays 24 000 steps
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Minari recommends to say more
 def test_the_example_of_brought_demonstrations_can_be_brought(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_jax: None
