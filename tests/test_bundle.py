@@ -241,6 +241,17 @@ def test_a_file_that_is_damaged_is_named(board, name, content, message):
         [run.check() for run in learned(board)]
 
 
+def test_versions_stand_once_and_older_bundles_have_them_in_every_line(board):
+    path = board / RECORDS / f"{METHOD}.jsonl"
+    contents = [run.content() for run in learned(board)]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line, content in zip(lines, contents, strict=True):
+        assert isinstance(line["record"]["provenance"]["versions"], str)
+        line["record"]["provenance"] = content["provenance"]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert [run.content() for run in learned(board)] == contents
+
+
 def test_what_a_bundle_has_not_is_refused_in_words(board, tmp_path):
     runs = learned(board)
     empty = next(run for run in runs if not run.kept_tasks)

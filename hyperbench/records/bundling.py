@@ -23,7 +23,7 @@ from hyperbench.records.bundle import (
     table_of,
 )
 from hyperbench.records.bundled import BundledRun, open_run
-from hyperbench.records.lines import LINES, POOLED, SHARED
+from hyperbench.records.lines import LINES, SHARED, with_pooled
 from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
 from hyperbench.seeding import child_seed, content_hash
@@ -129,13 +129,13 @@ def write_bundles(
 
 def _pooled(run: StoredRun, shared: dict[str, Any]) -> dict[str, Any]:
     """What the record says, with hashes in place of what many records share."""
-    content = run.content()
-    for name in POOLED:
-        if content.get(name):
-            digest = content_hash(content[name])
-            shared[digest] = content[name]
-            content[name] = digest
-    return content
+
+    def digest(value: Any) -> str:
+        key = content_hash(value)
+        shared[key] = value
+        return key
+
+    return with_pooled(run.content(), digest)
 
 
 def _policies(

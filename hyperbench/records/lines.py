@@ -6,7 +6,7 @@ Neither episodes nor policies are read here, and no NumPy is needed: completion 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,11 @@ from hyperbench.files import read_file
 
 LINES = ".jsonl"
 SHARED = "shared.json"
-POOLED = ("split", "family_info", "protocol")
-"""Fields of records that stand in ``shared.json``."""
+POOLED = {
+    **dict.fromkeys(("split", "family_info", "protocol"), ()),
+    "provenance": ("versions", "sources"),
+}
+"""Fields of records that stand in ``shared.json``: these, or only parts of them."""
 MOST_BYTES = 2**30
 """How large a file of a bundle may be."""
 
@@ -51,21 +54,34 @@ def read_lines(path: Path) -> Mapping[str, Entry]:
     return _read(path, tuple(changed))
 
 
+def with_pooled(content: Mapping[str, Any], replaced: Callable[[Any], Any]) -> dict[str, Any]:
+    """A record's content with other values in place of those of ``POOLED`` that are not empty."""
+    changed = dict(content)
+    for name, parts in POOLED.items():
+        if value := changed.get(name):
+            inner = {part: replaced(value[part]) for part in parts if value.get(part)}
+            changed[name] = value | inner if parts else replaced(value)
+    return changed
+
+
 @lru_cache(maxsize=64)
 def _read(path: Path, changed: tuple[int, ...]) -> Mapping[str, Entry]:  # noqa: ARG001 -- of the cache
+    def found(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value  # older bundles have some of them in full
+        if value not in shared:
+            raise DataError(
+                f"{path.parent / SHARED} lacks what {path.name} refers to as {value}. Restore the "
+                "board from a copy."
+            )
+        return shared[value]
+
     try:
         shared = json.loads(read_file(path.parent / SHARED, MOST_BYTES))
         lines = [json.loads(line) for line in read_file(path, MOST_BYTES).splitlines()]
         entries = {}
         for line in lines:
-            content = line["record"]
-            for name in POOLED:
-                if content.get(name) and content[name] not in shared:
-                    raise DataError(
-                        f"{path.parent / SHARED} lacks what {path.name} refers to as {name} "
-                        f"{content[name]}. Restore the board from a copy."
-                    )
-            content |= {name: shared[content[name]] for name in POOLED if content.get(name)}
+            content = with_pooled(line["record"], found)
             entries[str(content["key"])] = Entry(content, line["episodes"], line["policies"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{path} is no bundle of runs: {one_line(error)}") from error
