@@ -1,6 +1,7 @@
 """Bundles: a board's runs in few files say what they said in folders, and damage is found."""
 
 import json
+import lzma
 import shutil
 import types
 from pathlib import Path
@@ -20,9 +21,10 @@ from hyperbench.measuring.plan import plan
 from hyperbench.measuring.preparing import Wanted, ensure_demonstrations
 from hyperbench.protocol import QUICK, SeedPair
 from hyperbench.records.bundled import BundledRun, open_run
-from hyperbench.records.bundling import due_policies, write_bundles
+from hyperbench.records.bundling import MOST_NUMBERS, due_policies, write_bundles
 from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import gather, merge
+from hyperbench.records.lines import LINES
 from hyperbench.records.store import POLICIES, StoredRun
 from hyperbench.registry import PluginSource, Registry
 from hyperbench.verification.refit import refit_run
@@ -145,6 +147,29 @@ def test_one_policy_of_a_row_is_kept_and_nobody_chooses_which(measured, publishe
     assert len(others) > 5
 
 
+def test_large_policies_are_kept_of_some_families_whatever_the_others_are(published):
+    original = learned(published)[0]
+    numbers = {"policy_parameters": MOST_NUMBERS // 4}
+    cost = original.record.cost.model_copy(update=numbers)
+
+    def kept(names):
+        runs = [
+            StoredRun(
+                original.record.model_copy(
+                    update={"family": name, "key": name, "content_sha256": name, "cost": cost}
+                ),
+                original.folder,
+            )
+            for name in names
+        ]
+        return set(due_policies(runs))
+
+    few, many = [f"family {i}" for i in range(4)], [f"family {i}" for i in range(400)]
+    assert kept(few) == set(few)
+    assert kept(many).intersection(many[:200]) < kept(many[:200])
+    assert 0 < len(kept(many)) < 12
+
+
 def test_a_row_is_verified_by_the_policy_that_is_kept(published, registry, monkeypatch, capsys):
     assert verdicts(published, registry)[METHOD] == ["consistent", "verified"]
     assert set(verdicts(published, registry)["reuse-bound"]) == {"verified"}
@@ -181,12 +206,21 @@ def alter_returns(board, method=METHOD):
     parquet.write_table(table.set_column(place, "return", [returns]), path)
 
 
+def lines_of(board):
+    text = lzma.decompress((board / RECORDS / f"{METHOD}{LINES}").read_bytes())
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def write_lines(board, lines):
+    text = "\n".join(map(json.dumps, lines)).encode()
+    (board / RECORDS / f"{METHOD}{LINES}").write_bytes(lzma.compress(text))
+
+
 def alter_record(board):
-    path = board / RECORDS / f"{METHOD}.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = lines_of(board)
     for line in lines:
         line["record"]["cost"]["fit_seconds"] = 0.0
-    path.write_text("\n".join(map(json.dumps, lines)))
+    write_lines(board, lines)
 
 
 def alter_weights(board):
@@ -228,7 +262,8 @@ def test_damage_is_found_where_it_is(board, registry, damage, stamps):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        (f"{METHOD}.jsonl", b"{}", "is no bundle of runs"),
+        (f"{METHOD}{LINES}", b"{}", "is no bundle of runs"),
+        (f"{METHOD}{LINES}", lzma.compress(b"{}")[:-8], "is no bundle of runs: .* cut off"),
         ("shared.json", b"{}", "lacks what .* refers to"),
         (f"{METHOD}.parquet", b"PAR1", "cannot be read"),
         (f"{METHOD}.safetensors", b"\0" * 20, "cannot be read"),
@@ -241,15 +276,21 @@ def test_a_file_that_is_damaged_is_named(board, name, content, message):
         [run.check() for run in learned(board)]
 
 
-def test_versions_stand_once_and_older_bundles_have_them_in_every_line(board):
-    path = board / RECORDS / f"{METHOD}.jsonl"
-    contents = [run.content() for run in learned(board)]
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line, content in zip(lines, contents, strict=True):
+def test_bundles_from_before_lines_were_compressed_are_read(board, tmp_path, registry):
+    before = [(run.content(), run.episodes(), run.kept_tasks) for run in learned(board)]
+    lines = lines_of(board)
+    for line, (content, *_) in zip(lines, before, strict=True):
         assert isinstance(line["record"]["provenance"]["versions"], str)
         line["record"]["provenance"] = content["provenance"]
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert [run.content() for run in learned(board)] == contents
+    path = board / RECORDS / f"{METHOD}{LINES}"
+    path.unlink()
+    path.with_suffix("").write_text("\n".join(map(json.dumps, lines)))
+    runs = learned(board)
+    assert {run.folder.parent.name for run in runs} == {f"{METHOD}.jsonl"}
+    after = [(run.content(), run.episodes(), run.kept_tasks) for run in runs]
+    np.testing.assert_equal(after, before)
+    publish([board], tmp_path, registry)
+    assert {run.folder.parent.name for run in learned(board)} == {f"{METHOD}{LINES}"}
 
 
 def test_what_a_bundle_has_not_is_refused_in_words(board, tmp_path):
@@ -289,11 +330,10 @@ def test_a_run_is_fitted_again_to_the_same_bits(published, measured, registry, s
 def test_other_policies_speak_against_a_record_unless_rounding_explains_them(
     board, registry, site, monkeypatch
 ):
-    path = board / RECORDS / f"{METHOD}.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = lines_of(board)
     for line in lines:
         line["policies"][0] = "0" * 32
-    path.write_text("\n".join(map(json.dumps, lines)))
+    write_lines(board, lines)
     run = learned(board)[0]
     refit = refit_run(run, registry, site, ignore)
     assert (refit.outcome, refit.why, refit.is_sound) == ("other", "", False)

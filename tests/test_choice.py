@@ -11,6 +11,7 @@ from hyperbench.boards.choice import Choice, find_chosen
 from hyperbench.errors import UnknownNameError
 from hyperbench.protocol import QUICK, STANDARD
 from hyperbench.records.bundled import open_run
+from hyperbench.records.lines import method_of
 
 BOARD = Path(__file__).parents[1] / "leaderboards" / "pointmass" / "standard-v1"
 RETURNS = np.zeros(8)
@@ -88,7 +89,7 @@ def test_a_name_of_which_there_is_no_run_is_refused(chosen, choice, message):
 
 def test_runs_of_a_committed_board_are_chosen():
     places = find_chosen([BOARD], Choice(methods=["hypogen"]), with_arms=False)
-    assert {place.parent.name for place in places} == {"hypogen.jsonl"}
+    assert {method_of(place.parent) for place in places} == {"hypogen"}
 
 
 def test_what_cannot_be_read_stays_for_whoever_reads_it(write_run, tmp_path):

@@ -196,7 +196,7 @@ def test_a_sound_row_is_published_and_introduced(submit, tmp_path, registry):
     board = tmp_path / "boards" / "testing" / "test-v1"
     assert f"hyperbench verify boards/testing/test-v1 -m {SMALL} --all" in said
     assert f"{board}: {SMALL}" in said
-    assert (board / "records" / f"{SMALL}.jsonl").is_file()
+    assert (board / "records" / f"{SMALL}.jsonl.xz").is_file()
 
 
 def test_arms_alone_are_no_submission(submit):

@@ -24,7 +24,7 @@ from hyperbench.records.bundle import WEIGHTS
 from hyperbench.records.bundling import write_bundles
 from hyperbench.records.find import RECORDS, find_runs
 from hyperbench.records.gather import PROTOCOL, board_folder, gather, rounded_note
-from hyperbench.records.lines import LINES, SHARED
+from hyperbench.records.lines import LINES, PLAIN_LINES, SHARED
 from hyperbench.records.record import RunRecord
 from hyperbench.records.store import POLICIES, RUN_FILES, StoredRun
 from hyperbench.registry import Registry
@@ -33,7 +33,7 @@ from hyperbench.registry.own import RESERVED
 REFERENCES, TABLE, VALUES = "references.parquet", "table.md", "table.csv"
 _OURS = (
     *(PROTOCOL, REFERENCES, TABLE, VALUES, f"{RECORDS}/{SHARED}"),
-    *(f"{RECORDS}/*{suffix}" for suffix in (LINES, EPISODES, WEIGHTS)),
+    *(f"{RECORDS}/*{suffix}" for suffix in (LINES, PLAIN_LINES, EPISODES, WEIGHTS)),
     *(f"{RECORDS}/*/{name}" for name in RUN_FILES),  # of boards from before bundles
 )
 _HEADER = "<!-- Made of the records by `hyperbench publish`. Do not edit: publish again. -->\n\n"

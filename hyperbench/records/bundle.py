@@ -1,9 +1,9 @@
 """Bundles: the runs of one method of a committed board in three files, and reading from them.
 
-``hypogen.jsonl`` has a line a run: its record, the checksum of its episodes and of each target
+``hypogen.jsonl.xz`` has a line a run: its record, the checksum of its episodes and of each target
 task's policy. ``hypogen.parquet`` has the episodes of all runs, ``hypogen.safetensors`` the
 policies that are kept. What many records share stands once a board, in ``shared.json``, by its
-hash. A run lies at ``hypogen.jsonl/<key>``, as if the file were a folder.
+hash. A run lies at ``hypogen.jsonl.xz/<key>``, as if the file were a folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from hyperbench.errors import DataError, one_line
 from hyperbench.files import read_file
 from hyperbench.policy import StorablePolicies
-from hyperbench.records.lines import MOST_BYTES, Entry, read_lines
+from hyperbench.records.lines import MOST_BYTES, Entry, method_of, read_lines
 from hyperbench.records.record import RunRecord
 from hyperbench.rollout import EPISODE_COLUMNS, judged_seeds
 
@@ -54,6 +54,10 @@ class Bundle:
         """
         return cls(path, read_lines(path))
 
+    def beside(self, ending: str) -> Path:
+        """Where its other files lie."""
+        return self.path.with_name(f"{method_of(self.path)}{ending}")
+
     def columns(self, record: RunRecord) -> Columns:
         """The episodes of a run of it, as ``episodes.parse_episodes`` gives them; checked.
 
@@ -61,9 +65,9 @@ class Bundle:
             DataError: they are missing or altered.
         """
         key = record.key
-        table, rows = _episodes(self.path.with_suffix(TABLE), self._changed(TABLE))
+        table, rows = _episodes(self.beside(TABLE), self._changed(TABLE))
         if key not in rows:
-            raise DataError(f"{self.path.with_suffix(TABLE)} has no episode of run {key}.")
+            raise DataError(f"{self.beside(TABLE)} has no episode of run {key}.")
         first, last = rows[key]
         columns = {
             name: values[first:last] for name, values in table.items() if not _is_gap(values[first])
@@ -71,7 +75,7 @@ class Bundle:
         columns = _typed({"seed": due_seeds(record)} | columns)
         if checksum_of_columns(columns) != self.entries[key].episodes:
             raise DataError(
-                f"The episodes of run {key} in {self.path.with_suffix(TABLE)} were altered: their "
+                f"The episodes of run {key} in {self.beside(TABLE)} were altered: their "
                 "checksum differs from the line's. Restore the board from a copy."
             )
         return columns
@@ -82,7 +86,7 @@ class Bundle:
         Raises:
             DataError: the file is damaged.
         """
-        path = self.path.with_suffix(WEIGHTS)
+        path = self.beside(WEIGHTS)
         if not path.is_file():
             return [], {}, {}
         from safetensors import safe_open
@@ -103,7 +107,7 @@ class Bundle:
             raise DataError(f"{path} cannot be read: {one_line(error)}") from error
 
     def _changed(self, suffix: str) -> int:
-        path = self.path.with_suffix(suffix)
+        path = self.beside(suffix)
         try:
             return path.stat().st_mtime_ns
         except OSError as error:

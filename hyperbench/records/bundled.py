@@ -22,7 +22,7 @@ from hyperbench.registry import Registry
 
 
 def open_run(place: Path) -> StoredRun:
-    """Read a run that lies in a folder of its own or, as ``hypogen.jsonl/<key>``, in a bundle.
+    """Read a run that lies in a folder of its own or, as ``hypogen.jsonl.xz/<key>``, in a bundle.
 
     Raises:
         DataError: as of ``StoredRun.read``, or the bundle has no such run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -26,18 +27,21 @@ from hyperbench.records.bundled import BundledRun, open_run
 from hyperbench.records.lines import LINES, SHARED, with_pooled
 from hyperbench.records.store import EPISODES, POLICIES, StoredRun
 from hyperbench.registry import Registry
-from hyperbench.seeding import child_seed, content_hash
+from hyperbench.seeding import SEED_BITS, child_seed, content_hash
 
 _FAULTS = {"shuffled_spec", "spec_noise", "hidden_feature"}
-_ROW = {"method", "method_version", "config", "device", "family", *_FAULTS}
-"""What runs of one row and family have in common."""
+_ROW = {"method", "method_version", "config", "device", *_FAULTS}
+"""What runs of one row have in common."""
+MOST_NUMBERS = 2**16
+"""How many the kept policies of a row have; if all would have more, as many are expected."""
 
 
 def due_policies(runs: Iterable[StoredRun]) -> dict[str, list[int]]:
     """Which policies a board keeps: of each row and family one target task's, of one run.
 
-    Both are picked by a hash of what all runs of that row and family say, so that nobody can
-    choose them.
+    Where those of a row would have more than ``MOST_NUMBERS`` numbers in all, it is only some of
+    its families. All is drawn by a hash of what the runs of that row and family say, so that nobody
+    can choose, and one family's draw does not depend on another's.
 
     Args:
         runs: of a board, or of one method of it.
@@ -45,17 +49,21 @@ def due_policies(runs: Iterable[StoredRun]) -> dict[str, list[int]]:
     Returns:
         Positions of target tasks, by the key of the run.
     """
-    rows: dict[str, list[StoredRun]] = {}
+    rows: dict[str, dict[str, list[StoredRun]]] = {}
     for run in sorted(runs, key=lambda run: run.record.key):
         if POLICIES in run.record.sha256:
             row = content_hash(run.record.model_dump(mode="json", include=_ROW))
-            rows.setdefault(row, []).append(run)
+            rows.setdefault(row, {}).setdefault(run.record.family, []).append(run)
     due = {}
-    for found in rows.values():
-        every = [(run.record.key, i) for run in found for i in range(len(run.record.targets))]
-        said = [run.record.content_sha256 or run.record.key for run in found]
-        key, position = every[child_seed(0, "kept policy", *said) % len(every)]
-        due[key] = [position]
+    for families in rows.values():
+        for found in families.values():
+            size = max(run.record.cost.policy_parameters or 0 for run in found) * len(families)
+            said = [run.record.content_sha256 or run.record.key for run in found]
+            if size * child_seed(0, "kept family", *said) >= MOST_NUMBERS << SEED_BITS:
+                continue
+            every = [(run.record.key, i) for run in found for i in range(len(run.record.targets))]
+            key, position = every[child_seed(0, "kept policy", *said) % len(every)]
+            due[key] = [position]
     return due
 
 
@@ -115,7 +123,8 @@ def write_bundles(
                     kept[key] = {"tasks": tasks, "metadata": metadata}
             lines.append(json.dumps(line, sort_keys=True, separators=(",", ":")))
         name = quote(method, safe="")
-        (folder / f"{name}{LINES}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        text = "".join(f"{line}\n" for line in lines)
+        (folder / f"{name}{LINES}").write_bytes(lzma.compress(text.encode()))
         if tables:
             (folder / f"{name}{TABLE}").write_bytes(table_of(tables))
         if arrays:
@@ -123,8 +132,8 @@ def write_bundles(
 
             said = {"policies": json.dumps(kept, sort_keys=True)}
             save_file(arrays, folder / f"{name}{WEIGHTS}", said)
-    text = json.dumps(shared, sort_keys=True, indent=0)
-    (folder / SHARED).write_text(text + "\n", encoding="utf-8")
+    said_once = json.dumps(shared, sort_keys=True, indent=0)
+    (folder / SHARED).write_text(said_once + "\n", encoding="utf-8")
 
 
 def _pooled(run: StoredRun, shared: dict[str, Any]) -> dict[str, Any]:

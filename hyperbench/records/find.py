@@ -11,7 +11,7 @@ from typing import Any
 from hyperbench.disk import reading
 from hyperbench.errors import DataError
 from hyperbench.files import DRAFT
-from hyperbench.records.lines import LINES, read_lines
+from hyperbench.records.lines import method_of, read_lines
 
 RECORD = "record.json"
 """The file that makes a folder that of a run."""
@@ -63,8 +63,8 @@ def runs_below(folder: Path) -> dict[str, Path]:
             seen.add(real)
             if Path(place).name == RECORDS:
                 for name in sorted(files):
-                    if name.endswith(LINES):
-                        bundle = Path(place) / name
+                    bundle = Path(place) / name
+                    if method_of(bundle) is not None:
                         for key in read_lines(bundle):
                             runs[f"{real}/{name}/{key}"] = bundle / key
             if RECORD in files:
@@ -77,7 +77,7 @@ def runs_below(folder: Path) -> dict[str, Path]:
 
 def is_bundled(place: Path) -> bool:
     """Whether a run lies in a bundle rather than in a folder of its own."""
-    return place.parent.suffix == LINES and place.parent.is_file()
+    return method_of(place.parent) is not None and place.parent.is_file()
 
 
 def content_of(place: Path) -> dict[str, Any]:

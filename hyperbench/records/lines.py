@@ -6,6 +6,7 @@ Neither episodes nor policies are read here, and no NumPy is needed: completion 
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,9 @@ from typing import Any
 from hyperbench.errors import DataError, one_line
 from hyperbench.files import read_file
 
-LINES = ".jsonl"
+LINES = ".jsonl.xz"
+PLAIN_LINES = ".jsonl"
+"""The ending in bundles from before lines were compressed."""
 SHARED = "shared.json"
 POOLED = {
     **dict.fromkeys(("split", "family_info", "protocol"), ()),
@@ -39,6 +42,14 @@ class Entry:
     content: dict[str, Any]
     episodes: str | None
     policies: Sequence[str]
+
+
+def method_of(path: Path) -> str | None:
+    """What a bundle's files are called before their endings; None if it is no bundle's lines."""
+    for ending in (LINES, PLAIN_LINES):
+        if path.name.endswith(ending):
+            return path.name.removesuffix(ending)
+    return None
 
 
 def read_lines(path: Path) -> Mapping[str, Entry]:
@@ -78,11 +89,22 @@ def _read(path: Path, changed: tuple[int, ...]) -> Mapping[str, Entry]:  # noqa:
 
     try:
         shared = json.loads(read_file(path.parent / SHARED, MOST_BYTES))
-        lines = [json.loads(line) for line in read_file(path, MOST_BYTES).splitlines()]
+        text = read_file(path, MOST_BYTES)
+        if path.name.endswith(LINES):
+            text = _decompressed(text)
+        lines = [json.loads(line) for line in text.splitlines()]
         entries = {}
         for line in lines:
             content = with_pooled(line["record"], found)
             entries[str(content["key"])] = Entry(content, line["episodes"], line["policies"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, lzma.LZMAError) as error:
         raise DataError(f"{path} is no bundle of runs: {one_line(error)}") from error
     return entries
+
+
+def _decompressed(content: bytes) -> bytes:
+    reader = lzma.LZMADecompressor()
+    text = reader.decompress(content, MOST_BYTES)
+    if not reader.eof:
+        raise ValueError("it is cut off, or too large")
+    return text
