@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pages import markdown, mean, render, signed, text
 
+from hyperbench.boards.choice import Choice, find_chosen
 from hyperbench.boards.comparison import compare
+from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
 from hyperbench.records.find import find_runs
+from hyperbench.registry import installed
 from hyperbench.site.boards import SiteBoard, read_boards
 from hyperbench.table import MISSING, fixed
 
@@ -71,6 +75,39 @@ class Measured:
         returns = table[table["method"] == method].groupby(by)["mean_return"].mean()
         expert = table[table["method"] == EXPERT].groupby(by[:2])["mean_return"].mean()
         return mean(returns.div(expert).groupby(by[1:]).mean().dropna())
+
+    def by_features(self) -> dict[str, list[str]]:
+        """Its families by how many features they vary, fewest first."""
+        families = sorted({run.record.family for run in self.committed.content.runs})
+        numbers = {each: len(installed().make_family(each).spec_space.names) for each in families}
+        return {
+            "1 feature" if number == 1 else f"{number} features": [
+                each for each in families if numbers[each] == number
+            ]
+            for number in sorted(set(numbers.values()))
+        }
+
+    def of_parts(self, parts: Mapping[str, Sequence[str]]) -> str:
+        """The headline over some families at a time, a column each, as Markdown."""
+        found = {}
+        for name, families in parts.items():
+            places = find_chosen([BOARDS / self.name], Choice(suites=families))
+            [board] = make_boards(places)
+            found[name] = {row.method: row[board.headline.name] for row in board.rows}
+        rows = [row.method for row in self.board.rows if not row.is_control]
+        lines = [[row, *(text(part[row]) for part in found.values())] for row in rows]
+        return markdown(["row", *parts], lines)
+
+    def by_family(self) -> str:
+        """The headline in each family, as Markdown."""
+        families = self.board.families
+        rows = [row for row in self.board.rows if not row.is_control]
+        lines = [
+            [row.method, *(fixed(self.board.of_family(row, each), 3) for each in families)]
+            for row in rows
+        ]
+        names = (each.partition("/")[2].partition("-v")[0] for each in families)
+        return markdown(["row", *names], lines)
 
     def table(self) -> str:
         """All rows, as Markdown."""
