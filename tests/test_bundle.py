@@ -179,6 +179,13 @@ def test_a_row_is_verified_by_the_policy_that_is_kept(published, registry, monke
     assert verify_command([published], **options)
     num_policies = sum(len(run.record.targets) for run in learned(published))
     assert f"verified (1 of {num_policies} policies)" in capsys.readouterr().out
+    options |= {"as_json": True, "num_runs": 1}
+    assert verify_command([published], **options)
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert len(runs) == len(find_runs([published]))
+    played = [run["method"] for run in runs if run["num_played"]]
+    assert sorted(played) == sorted({run["method"] for run in runs})
+    assert {run["stamp"] for run in runs} == {"verified", "consistent"}
 
 
 def test_all_policies_may_be_kept_and_go_on_to_be(measured, tmp_path, registry):

@@ -54,12 +54,21 @@ def verify(
     plugin: Plugins = None,  # noqa: ARG001 (its callback has used it)
     all_: AllTasks = False,
     sample: Sample = 3,
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HYPERBENCH_VERIFY_RUNS",
+            min=1,
+            help="Runs of each row to play again, drawn of those that can be; of the others all "
+            "else is checked. All if not given.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
             envvar="HYPERBENCH_VERIFY_SEED",
             min=0,
-            help="Draws those tasks; if not given, others each time.",
+            help="Draws those tasks and runs; if not given, others each time.",
         ),
     ] = None,
     tolerance: Annotated[
@@ -120,6 +129,7 @@ def verify(
         data_dir=data_dir_or_cache(data_dir),
         as_json=as_json,
         num_refits=refit,
+        num_runs=runs,
         choice=choice,
     )
     if not sound:

@@ -59,8 +59,8 @@ class Verdict(BaseModel):
     """None if it cannot be read."""
     stamp: Stamp
     """``differs`` if something contradicts the record, ``unverifiable`` if what is installed or
-    stored is not what the check needs, ``consistent`` if nothing contradicts it and there is
-    nothing to play, because the board keeps a policy of another run of the row."""
+    stored is not what the check needs, ``consistent`` if nothing contradicts it and nothing was
+    played: the board keeps policies of other runs of the row, or others were drawn."""
     reasons: tuple[str, ...] = ()
     """Why the stamp is not ``verified``, each in a line."""
     notes: tuple[str, ...] = ()
@@ -100,7 +100,8 @@ def verify_run(
     Args:
         folder: of the run.
         registry: resolves the record's names.
-        num_tasks: target tasks to play, drawn at random, each with all its episodes; None for all.
+        num_tasks: target tasks to play, drawn at random, each with all its episodes; None for all,
+            0 to check all else.
         seed: of that draw.
         num_threads: physics threads; results do not depend on it.
         tolerance: relative difference (absolute below magnitude 1) a return may show; if None it is
