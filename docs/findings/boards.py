@@ -60,12 +60,14 @@ class Measured:
         return ", ".join(f"`{row.method}`" for row in self.board.rows if row["rank"].value == 1)
 
     def difference(self, one: str, other: str) -> str:
-        """The score of one row less another's, and the command that says so, as two cells."""
+        """The score of one row less another's, who is ahead, and the command, as three cells."""
         [found] = compare(find_runs([BOARDS / self.name]), one, other)
         overall = found.comparisons[-1]
         size = signed(overall.difference, overall.difference_interval)
+        low, high = overall.difference_interval or (0, 0)
+        ahead = one if low > 0 else other if high < 0 else MISSING
         words = shlex.join(["compare", one, other, f"leaderboards/{self.name}"])
-        return f"{size} | `hyperbench {words}`"
+        return f"{size} | {ahead} | `hyperbench {words}`"
 
     def over_expert(self, method: str, family: str | None = None) -> str:
         """Return over the expert's, the mean of runs with Student's interval."""
