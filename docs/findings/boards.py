@@ -111,6 +111,14 @@ class Measured:
         names = (each.partition("/")[2].partition("-v")[0] for each in families)
         return markdown(["row", *names], lines)
 
+    @property
+    def core_hours(self) -> str:
+        """What its runs took, each on one core, as their records say."""
+        parts = ("fit_seconds", "generate_seconds", "rollout_seconds")
+        costs = [run.record.cost for run in self.committed.content.runs]
+        seconds = sum(getattr(cost, part) or 0 for cost in costs for part in parts)
+        return f"{seconds / 3600:.1f}"
+
     def table(self) -> str:
         """All rows, as Markdown."""
         headline = self.board.headline.name
