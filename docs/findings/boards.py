@@ -10,41 +10,55 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pages import markdown, mean, render, signed, text
 
 from hyperbench.boards.choice import Choice, find_chosen
-from hyperbench.boards.comparison import compare
+from hyperbench.boards.comparison import Comparison, compare
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
 from hyperbench.records.find import find_runs
 from hyperbench.registry import installed
-from hyperbench.site.boards import SiteBoard, read_boards
+from hyperbench.report.content import BoardContent, read_content
+from hyperbench.site.boards import read_boards
 from hyperbench.table import MISSING, fixed
 
 ROOT = Path(__file__).parents[2]
 BOARDS = ROOT / "leaderboards"
+UNFINISHED = ROOT / "docs" / "findings" / "unfinished"
 PAGE = ROOT / "docs" / "findings.md"
 EXPERT = "expert"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
-    """One committed board, and what can be said of it."""
+    """One board, committed or on the way there, and what can be said of it.
 
-    committed: SiteBoard
+    Args:
+        place: the folder of its records, from the root of the repository.
+        content: rows and runs.
+    """
+
+    place: Path
+    content: BoardContent
 
     @property
     def name(self) -> str:
         """Suite and protocol, as its folder below ``leaderboards``."""
-        return f"{self.committed.suite}/{self.committed.protocol}"
+        return f"{self.content.suite}/{self.content.runs[0].record.protocol.id}"
 
     @property
     def board(self) -> Board:
         """Its rows, best first."""
-        return self.committed.content.board
+        return self.content.board
+
+    @property
+    def families(self) -> list[str]:
+        """The ids of its families."""
+        return sorted({run.record.family for run in self.content.runs})
 
     def has(self, *methods: str) -> bool:
         """Whether these rows are on it."""
@@ -59,19 +73,31 @@ class Measured:
         """The rows of rank 1, best first."""
         return ", ".join(f"`{row.method}`" for row in self.board.rows if row["rank"].value == 1)
 
+    def gap(self, one: str, other: str) -> str:
+        """The score of one row less another's, paired, as text."""
+        overall = self._compared(one, other)
+        return signed(overall.difference, overall.difference_interval)
+
     def difference(self, one: str, other: str) -> str:
-        """The score of one row less another's, who is ahead, and the command, as three cells."""
-        [found] = compare(find_runs([BOARDS / self.name]), one, other)
-        overall = found.comparisons[-1]
-        size = signed(overall.difference, overall.difference_interval)
-        low, high = overall.difference_interval or (0, 0)
+        """A gap, who is ahead, and the command that says so, as three cells."""
+        low, high = self._compared(one, other).difference_interval or (0, 0)
         ahead = one if low > 0 else other if high < 0 else MISSING
-        words = shlex.join(["compare", one, other, f"leaderboards/{self.name}"])
-        return f"{size} | {ahead} | `hyperbench {words}`"
+        words = shlex.join(["compare", one, other, str(self.place)])
+        return f"{self.gap(one, other)} | {ahead} | `hyperbench {words}`"
+
+    @cache  # noqa: B019 -- there are a dozen, and they live as long as the script
+    def _compared(self, one: str, other: str) -> Comparison:
+        [found] = compare(find_runs([ROOT / self.place]), one, other)
+        return found.comparisons[-1]
+
+    def number(self, row: str, statistic: str) -> str:
+        """What the table has in a cell, without its interval."""
+        [found] = [each for each in self.board.rows if each.method == row]
+        return fixed(found[statistic].value, 3)
 
     def over_expert(self, method: str, family: str | None = None) -> str:
         """Return over the expert's, the mean of runs with Student's interval."""
-        table = self.committed.content.table
+        table = self.content.table
         table = table if family is None else table[table["family"] == family]
         by = ["family", "split_seed", "fit_seed"]
         returns = table[table["method"] == method].groupby(by)["mean_return"].mean()
@@ -80,7 +106,7 @@ class Measured:
 
     def by_features(self) -> dict[str, list[str]]:
         """Its families by how many features they vary, fewest first."""
-        families = sorted({run.record.family for run in self.committed.content.runs})
+        families = self.families
         numbers = {each: len(installed().make_family(each).spec_space.names) for each in families}
         return {
             "1 feature" if number == 1 else f"{number} features": [
@@ -93,7 +119,7 @@ class Measured:
         """The headline over some families at a time, a column each, as Markdown."""
         found = {}
         for name, families in parts.items():
-            places = find_chosen([BOARDS / self.name], Choice(suites=families))
+            places = find_chosen([ROOT / self.place], Choice(suites=families))
             [board] = make_boards(places)
             found[name] = {row.method: row[board.headline.name] for row in board.rows}
         rows = [row.method for row in self.board.rows if not row.is_control]
@@ -115,7 +141,7 @@ class Measured:
     def core_hours(self) -> str:
         """What its runs took, each on one core, as their records say."""
         parts = ("fit_seconds", "generate_seconds", "rollout_seconds")
-        costs = [run.record.cost for run in self.committed.content.runs]
+        costs = [run.record.cost for run in self.content.runs]
         seconds = sum(getattr(cost, part) or 0 for cost in costs for part in parts)
         return f"{seconds / 3600:.1f}"
 
@@ -149,12 +175,31 @@ def published(locomotion: Measured | None) -> str:
     return markdown(["family", "paper", "here"], lines)
 
 
+def committed() -> dict[str, Measured]:
+    """The boards, by name."""
+    found = {}
+    for board in read_boards(BOARDS):
+        place = (BOARDS / board.suite / board.protocol).relative_to(ROOT)
+        measured = Measured(place, board.content)
+        found[measured.name] = measured
+    return found
+
+
+def unfinished() -> dict[str, Measured]:
+    """Boards of which some families are kept, by name."""
+    found = {}
+    for folder in sorted(UNFINISHED.iterdir()) if UNFINISHED.is_dir() else ():
+        [content] = read_content(find_runs([folder]))
+        measured = Measured(folder.relative_to(ROOT), content)
+        found[measured.name] = measured
+    return found
+
+
 def page() -> str:
     """The page's text."""
-    boards = {board.name: board for board in map(Measured, read_boards(BOARDS))}
-    return render(
-        "boards.md.j2", boards=boards, published=published(boards.get("locomotion/standard-v1"))
-    )
+    boards, more = committed(), unfinished()
+    locomotion = (more | boards).get("locomotion/standard-v1")
+    return render("boards.md.j2", boards=boards, unfinished=more, published=published(locomotion))
 
 
 if __name__ == "__main__":
