@@ -73,7 +73,13 @@ def test_names_are_completed_without_importing_what_they_stand_for():
         ("hyperbench new m", ["method"]),
         ("hyperbench export runs -f r", ["rliable"]),
         ("hyperbench leaderboard nowhere -m f", []),
-        (f"hyperbench leaderboard {BOARD} -m hyp", ["hypogen", "hyperzero"]),
+        (
+            f"hyperbench leaderboard {BOARD} -m hyp",
+            [
+                *("hypogen", "hyperzero", "hyperzero (shuffled-spec)"),
+                "hyperzero [preset=matched]",
+            ],
+        ),
     ],
 )
 def test_what_may_stand_there_is_completed(complete, line, found):

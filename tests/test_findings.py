@@ -9,6 +9,7 @@ from hyperbench.registry import plugged_in
 FINDINGS = Path(__file__).parents[1] / "docs" / "findings"
 
 
+@pytest.mark.thorough
 def test_the_records_say_what_the_page_of_boards_says(script):
     boards = script(FINDINGS / "boards.py")
     said = boards.PAGE.read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from pathlib import Path
 from pages import markdown, mean, render, signed, text
 
 from hyperbench.boards.choice import Choice, find_chosen
-from hyperbench.boards.comparison import Comparison, compare
+from hyperbench.boards.comparison import Comparison, compare_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
@@ -87,8 +87,7 @@ class Measured:
 
     @cache  # noqa: B019 -- there are a dozen, and they live as long as the script
     def _compared(self, one: str, other: str) -> Comparison:
-        [found] = compare(find_runs([ROOT / self.place]), one, other)
-        return found.comparisons[-1]
+        return compare_rows(self.name, self.content.table, one, other).comparisons[-1]
 
     def number(self, row: str, statistic: str) -> str:
         """What the table has in a cell, without its interval."""

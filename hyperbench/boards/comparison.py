@@ -118,11 +118,19 @@ def compare(folders: Iterable[Path], one: str, other: str) -> list[BoardComparis
             f"{', '.join(boards_of[one])}, {other!r} under {', '.join(boards_of[other])}. "
             "Run both under one protocol."
         )
-    found = [_compare(title, parts[title].table, one, other) for title in shared]
+    found = [compare_rows(title, parts[title].table, one, other) for title in shared]
     return [replace(each, planned=_planned(each, parts[each.protocol])) for each in found]
 
 
-def _compare(protocol: str, table: pd.DataFrame, one: str, other: str) -> BoardComparison:
+def compare_rows(protocol: str, table: pd.DataFrame, one: str, other: str) -> BoardComparison:
+    """Compare two rows of one board, without how many runs would tell them apart.
+
+    Args:
+        protocol: names the board.
+        table: of its scores, as of ``task_table``.
+        one: a row of it.
+        other: another one.
+    """
     lines = [table[table["method"] == name] for name in (one, other)]
     runs = [scores_by_run(part, SCORE.quantity) for part in lines]
     is_arm = [bool(part["is_arm"].any()) for part in lines]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,10 +70,14 @@ def episode_seeds(
         tasks: the tasks.
         num_episodes: episodes per task.
     """
-    seeds = [
-        [child_seed(root, purpose, task.key, i) for i in range(num_episodes)] for task in tasks
-    ]
+    seeds = [_seeds_of_task(root, purpose, task.key, num_episodes) for task in tasks]
     return np.array(seeds, dtype=np.int64)
+
+
+@lru_cache(maxsize=2**14)
+def _seeds_of_task(root: int, purpose: str, key: str, num_episodes: int) -> tuple[int, ...]:
+    """All runs on a board ask for those of the same tasks."""
+    return tuple(child_seed(root, purpose, key, i) for i in range(num_episodes))
 
 
 def judged_seeds(split: Judged, protocol: EvalProtocol) -> npt.NDArray[np.int64]:
