@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hyperbench.commands.fresh import fresh_command
@@ -10,7 +11,12 @@ from hyperbench.errors import DataError, ProtocolError
 from hyperbench.registry import installed
 from hyperbench.split import Split
 from hyperbench.testing import LineFamily
-from hyperbench.verification.fresh import Ground, fresh_tasks
+from hyperbench.verification.fresh import (
+    Ground,
+    difference_interval,
+    fresh_tasks,
+    like_with_like,
+)
 
 from .test_bundle import (  # noqa: F401 -- fixtures
     METHOD,
@@ -21,6 +27,7 @@ from .test_bundle import (  # noqa: F401 -- fixtures
     registry,
 )
 
+IN, OUT = "interpolation", "extrapolation"
 CIRCLE = "inversion/point-frame-v2"
 
 
@@ -61,10 +68,31 @@ def test_where_experts_know_their_own_tasks_alone_there_are_none():
 def test_the_expert_is_one_on_fresh_tasks_and_a_neighbour_less():
     family = LineFamily()
     ground = Ground.make(family, fresh_tasks(family, "s", 6), 3, 1)
-    assert ground.score_of_arm("expert", (), 1) == pytest.approx(1.0)
-    assert ground.score_of_arm("random", (), 1) == pytest.approx(0.0)
-    far = ground.score_of_arm("nearest-expert", family.tasks[:1], 1)
-    assert far < ground.score_of_arm("nearest-expert", family.tasks, 1) <= 1.0
+    assert ground.scores_of_arm("expert", (), 1) == pytest.approx(np.ones(6))
+    assert ground.scores_of_arm("random", (), 1) == pytest.approx(np.zeros(6))
+    far = ground.scores_of_arm("nearest-expert", family.tasks[:1], 1).mean()
+    assert far < ground.scores_of_arm("nearest-expert", family.tasks, 1).mean() <= 1.0
+
+
+def test_scores_are_compared_region_by_region():
+    """Three in four public tasks lie outside, one in four fresh ones, and nothing else differs."""
+    public = pd.Series([0.9, 0.5, 0.5, 0.5, np.nan], [IN, OUT, OUT, OUT, OUT])
+    fresh = pd.Series([0.9, 0.9, 0.9, 0.5], [IN, IN, IN, OUT])
+    assert like_with_like(public, fresh) == pytest.approx((0.6, 0.6))
+    assert like_with_like(public, fresh[:3]) == pytest.approx((0.9, 0.9))
+
+
+def test_the_interval_knows_that_all_runs_play_the_same_tasks():
+    """Runs that agree on twenty tasks of which half are hard say little about other twenty."""
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        hard = rng.random(20) < 0.5
+        scores = np.where(hard, 0.2, 0.8) + rng.normal(0, 0.02, (5, 20))
+        low, high = difference_interval(scores.mean(axis=1) - 0.5, scores)
+        inside += low <= 0 <= high
+    assert 0.9 < inside / 400 <= 1
+    assert difference_interval(np.zeros(1), np.zeros((1, 20))) is None
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from rich import box
 from rich.markup import escape
@@ -20,9 +19,15 @@ from hyperbench.events import emit
 from hyperbench.executors import Site
 from hyperbench.records.store import StoredRun
 from hyperbench.registry import Registry, installed
-from hyperbench.statistics import t_interval
+from hyperbench.split import Region
 from hyperbench.threads import num_cores
-from hyperbench.verification.fresh import Ground, check_reads_spec_alone, fresh_tasks
+from hyperbench.verification.fresh import (
+    Ground,
+    check_reads_spec_alone,
+    difference_interval,
+    fresh_tasks,
+    like_with_like,
+)
 from hyperbench.verification.refit import generator_of
 from hyperbench.view.console import print_line, standard_error, standard_output
 from hyperbench.view.progress import progress_display
@@ -68,24 +73,23 @@ def fresh_command(
         raise DataError(f"Of {number} runs none is a method's that succeeded.")
     public = pd.concat([part.table.assign(board=part.title) for part in parts])
     public["score"] = public["score"].clip(0, 1)
-    by_run = public.groupby("run")
-    rows_of = by_run[["board", "method"]].first().to_dict()
-    means = by_run[["score", "success_rate"]].mean().to_dict()
+    by_run = dict(list(public.set_index("region").groupby("run")))
     site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
-    rows: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    rows: dict[tuple[str, ...], list[tuple[float, float, pd.Series]]] = {}
     problems: dict[str, None] = {}
-    for run, score in _fresh_scores(judged, registry, site, secret, num_tasks, problems):
-        record = run.record
+    for run, fresh in _fresh_scores(judged, registry, site, secret, num_tasks, problems):
+        record, lines = run.record, by_run[run.record.key]
         column = "success_rate" if record.family_info.ends_at_success else "score"
-        row = rows_of["board"][record.key], record.family, rows_of["method"][record.key]
-        known = float(means[column][record.key])
-        rows.setdefault(row, []).append((known, score))
+        row = str(lines["board"].iloc[0]), record.family, str(lines["method"].iloc[0])
+        rows.setdefault(row, []).append((*like_with_like(lines[column], fresh), fresh))
     out.print(_table(rows))
     for problem in problems:
         print_line(problem, err)
     out.print(
         f"{num_tasks} fresh tasks of each family, by the secret {escape(repr(secret))}: who has it "
-        "draws the same. fresh - public: mean over runs, with the 95 % interval of their mean.",
+        "draws the same. Both scores have the same share of tasks beyond the source tasks. "
+        "fresh - public: mean over runs, with the 95 % interval of what other runs and other fresh "
+        "tasks would give.",
         style="dim",
         highlight=False,
     )
@@ -99,9 +103,10 @@ def _fresh_scores(
     secret: str,
     num_tasks: int,
     problems: dict[str, None],
-) -> list[tuple[StoredRun, float]]:
-    """The fresh score of each run; why one has none goes into ``problems``."""
+) -> list[tuple[StoredRun, pd.Series]]:
+    """The fresh scores of each run by region; why one has none goes into ``problems``."""
     grounds: dict[tuple[str, int], Ground | None] = {}
+    regions: dict[tuple[str, str, int], list[Region]] = {}
     scores = []
     with progress_display({run.record.key: run.record.label for run in runs}, err) as notify:
         for run in runs:
@@ -118,23 +123,26 @@ def _fresh_scores(
                 ground = grounds[place]
                 if ground is None:
                     continue
+                split = record.protocol.split(family, record.seeds.split)
+                where = record.family, record.protocol.id, record.seeds.split
+                if where not in regions:
+                    regions[where] = [split.region(task) for task in ground.tasks]
                 if record.is_arm:
-                    if record.method in arms_of(family.info):
-                        source = record.protocol.split(family, record.seeds.split).source
-                        score = ground.score_of_arm(record.method, source, site.num_threads)
-                        scores.append((run, score))
-                    continue
-                check_reads_spec_alone(record)
-                with generator_of(run, registry, site, notify) as generator:
-                    score = ground.score_of_run(generator, site.num_threads)
-                scores.append((run, score))
+                    if record.method not in arms_of(family.info):
+                        continue
+                    found = ground.scores_of_arm(record.method, split.source, site.num_threads)
+                else:
+                    check_reads_spec_alone(record)
+                    with generator_of(run, registry, site, notify) as generator:
+                        found = ground.scores_of_run(generator, site.num_threads)
+                scores.append((run, pd.Series(found, regions[where])))
                 emit(notify, record.key, "fresh tasks", status="ok")
             except HyperbenchError as error:
                 problems[f"{record.label}: {error}"] = None
     return scores
 
 
-def _table(rows: dict[tuple[str, ...], list[tuple[float, float]]]) -> Table:
+def _table(rows: dict[tuple[str, ...], list[tuple[float, float, pd.Series]]]) -> Table:
     """The rows of several boards apart, those of one without its name."""
     shown = Table(box=box.SIMPLE_HEAD)
     several = len({board for board, *_ in rows}) > 1
@@ -142,19 +150,20 @@ def _table(rows: dict[tuple[str, ...], list[tuple[float, float]]]) -> Table:
         shown.add_column(name, overflow="fold")
     for name in ("runs", "public", "fresh", "fresh - public", "95 % interval", ""):
         shown.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for (board, family, method), pairs in sorted(rows.items()):
-        public, fresh = np.array(pairs).T
-        interval = _interval(fresh - public)
+    for (board, family, method), runs in sorted(rows.items(), key=lambda row: row[0]):
+        public, fresh = (np.array([run[side] for run in runs]) for side in (0, 1))
+        interval = difference_interval(fresh - public, np.stack([run[2] for run in runs]))
         text, word = "", ""
         if interval is not None:
             text = f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
             if interval[0] > 0 or interval[1] < 0:
-                word = "differs by more than chance"
+                way = "higher" if interval[0] > 0 else "lower"
+                word = f"{way} by more than chance"
         shown.add_row(
             *((escape(board),) if several else ()),
             family,
             escape(method),
-            str(len(pairs)),
+            str(len(runs)),
             f"{public.mean():.3f}",
             f"{fresh.mean():.3f}",
             f"{(fresh - public).mean():+.3f}",
@@ -162,8 +171,3 @@ def _table(rows: dict[tuple[str, ...], list[tuple[float, float]]]) -> Table:
             word,
         )
     return shown
-
-
-def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-    """Student's, over runs; None of fewer than two, or where they do not differ."""
-    return t_interval(differences) if np.ptp(differences) else None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy import special
 
 from hyperbench import statistics
 from hyperbench.arms import play_arm
@@ -112,26 +114,75 @@ class Ground:
             raise ProtocolError(f"Fresh tasks of {family.info.id} cannot tell policies apart.")
         return cls(family=family, tasks=tasks, seeds=seeds, random=zero, expert=one)
 
-    def score_of_arm(self, arm: str, source: Sequence[TaskSpec], num_threads: int) -> float:
-        """What a control arm keeps, with the source tasks of a split."""
+    def scores_of_arm(
+        self, arm: str, source: Sequence[TaskSpec], num_threads: int
+    ) -> npt.NDArray[np.float64]:
+        """What a control arm keeps of each task, with the source tasks of a split."""
         split = Split(source=tuple(source), validation=(), target=self.tasks)
         with single_threaded():
             table, _ = play_arm(arm, self.family, split, self.seeds, num_threads)
-        return self._score(table)
+        return self._scores(table)
 
-    def score_of_run(self, generator: PolicyGenerator, num_threads: int) -> float:
+    def scores_of_run(
+        self, generator: PolicyGenerator, num_threads: int
+    ) -> npt.NDArray[np.float64]:
         """What the policies keep that a fitted generator writes for the fresh tasks."""
         with single_threaded():
             policies = generator.generate(self.tasks)
             table = rollout(self.family, self.tasks, policies, self.seeds, num_threads=num_threads)
-        return self._score(table)
+        return self._scores(table)
 
-    def _score(self, table: EpisodeTable) -> float:
-        """What heads a board: the mean of clipped scores, or success where it ends episodes."""
+    def _scores(self, table: EpisodeTable) -> npt.NDArray[np.float64]:
+        """What heads a board: clipped scores, or success where it ends episodes."""
         if self.family.info.ends_at_success:
-            return float(np.asarray(table.successes).mean())
+            rates: npt.NDArray[np.float64] = np.asarray(table.successes, np.float64).mean(axis=1)
+            return rates
         scores = statistics.score(table.returns.mean(axis=1), self.random, self.expert)
-        return float(np.nanmean(np.clip(scores, 0.0, 1.0)))
+        clipped: npt.NDArray[np.float64] = np.clip(scores, 0.0, 1.0)
+        return clipped
+
+
+def like_with_like(public: pd.Series, fresh: pd.Series) -> tuple[float, float]:
+    """Mean public and mean fresh score, with as large a share of each region in both.
+
+    A grid has its edges, and what is drawn within it has not: fewer fresh tasks than public ones
+    lie beyond the source tasks, and plain means would differ though nobody tuned on anything.
+
+    Args:
+        public: scores of a run's target tasks, by their regions.
+        fresh: its scores on fresh tasks, by theirs; a region that has none of these is left out of
+            both.
+    """
+    means, fresh_means = (each.dropna().groupby(level=0).mean() for each in (public, fresh))
+    shared = means.index.intersection(fresh_means.index)
+    counts = public.dropna().groupby(level=0).size()[shared]
+    weights = counts / counts.sum()
+    return float((means * weights).sum()), float((fresh_means * weights).sum())
+
+
+def difference_interval(
+    differences: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]
+) -> tuple[float, float] | None:
+    """95 % interval of fresh less public score: what other runs and other fresh tasks would give.
+
+    All runs play the same fresh tasks, so that how hard these are does not show in how far runs are
+    apart. The variances of both means add up; the quantile is Student's for the fewer of the two.
+
+    Args:
+        differences: (num_runs,) of means, as of ``like_with_like``.
+        scores: (num_runs, num_tasks) on fresh tasks; NaN where there is none.
+
+    Returns:
+        Low and high end; None of fewer than two runs or tasks.
+    """
+    tasks = scores[:, ~np.isnan(scores).any(axis=0)].mean(axis=0)
+    fewer = min(len(differences), len(tasks))
+    if fewer < 2:
+        return None
+    variance = sum(each.var(ddof=1) / len(each) for each in (differences, tasks))
+    half = float(special.stdtrit(fewer - 1, 0.975) * np.sqrt(variance))
+    middle = float(differences.mean())
+    return middle - half, middle + half
 
 
 def _drawn(feature: Feature, tasks: Sequence[TaskSpec], rng: np.random.Generator) -> float | str:
