@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,7 @@ def verify_command(
     seed = drawn_seed() if seed is None else seed
     site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
     places = find_chosen(folders, choice, with_arms=False)
-    played = None if num_runs is None else _drawn_runs(places, num_runs, seed)
+    played = None if num_runs is None else _played(places, num_runs, seed)
     verdicts = verified(places, num_tasks, seed, tolerance, site, played)
     refits = _refitted(verdicts, num_refits, seed, registry, site)
     if as_json:
@@ -86,19 +86,29 @@ def drawn_seed() -> int:
     return secrets.randbits(_SEED_BITS)
 
 
-def _drawn_runs(places: Sequence[Path], number: int, seed: int) -> set[Path]:
-    """Draw as many runs of each row as are wanted, of those that can be played."""
-    rows: dict[tuple[str, str], list[StoredRun]] = {}
+def _played(places: Sequence[Path], number: int, seed: int) -> set[Path]:
+    """Draw some runs of each row, of those that can be played."""
+    runs = []
     for place in places:
         with suppress(DataError):  # whoever checks it says what is wrong
             run = open_run(place)
             if run.record.is_arm or run.kept_tasks:
-                rows.setdefault((run.record.protocol.id, run.record.row_label), []).append(run)
-    return {
-        run.folder
-        for runs in rows.values()
-        for run in sorted(runs, key=lambda run: child_seed(seed, "play", run.record.key))[:number]
-    }
+                runs.append(run)
+    return {run.folder for run in _drawn(runs, number, seed, "play")}
+
+
+def _drawn(runs: Iterable[StoredRun], number: int, seed: int, purpose: str) -> list[StoredRun]:
+    """Draw as many runs of each row as are wanted."""
+    rows: dict[tuple[str, str], list[StoredRun]] = {}
+    for run in runs:
+        rows.setdefault((run.record.protocol.id, run.record.row_label), []).append(run)
+    return [
+        run
+        for row, found in sorted(rows.items())
+        for run in sorted(found, key=lambda run: child_seed(seed, purpose, *row, run.record.key))[
+            :number
+        ]
+    ]
 
 
 def verified(
@@ -143,19 +153,12 @@ def _refitted(
     verdicts: Sequence[Verdict], num_refits: int, seed: int, registry: Registry, site: Site
 ) -> list[Refit]:
     """Fit some runs of each method's row anew: those that the seed draws."""
-    by_row: dict[tuple[str, str], list[StoredRun]] = {}
-    for verdict in verdicts:
-        record = verdict.record
-        if num_refits and record and not record.is_arm and record.status == "ok":
-            row = record.protocol.id, record.row_label
-            by_row.setdefault(row, []).append(open_run(verdict.folder))
-    chosen = [
-        run
-        for row, runs in sorted(by_row.items())
-        for run in sorted(runs, key=lambda run: child_seed(seed, "refit", *row, run.record.key))[
-            :num_refits
-        ]
-    ]
+    fitted = (
+        open_run(verdict.folder)
+        for verdict in verdicts
+        if num_refits and (record := verdict.record) and not record.is_arm and record.status == "ok"
+    )
+    chosen = _drawn(fitted, num_refits, seed, "refit")
     labels = {run.record.key: run.record.label for run in chosen}
     refits = []
     with progress_display(labels, err) as notify:
