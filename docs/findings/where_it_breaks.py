@@ -8,7 +8,7 @@ where it was, ``keep RUNS`` keeps what is finished in bundles, ``page RUNS`` wri
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -71,6 +71,9 @@ class Breaks(Study):
         found.to_parquet(self.errors_path, index=False)
 
 
+DISTANCES = (0, 0.1, 0.2, 0.4, 0.8, 2)
+"""Of specs whose features reach from -1 to 1."""
+ERRORS = (0, 0.001, 0.003, 0.01, 0.03, 0.1, 4)
 STYLES = ("o-", "s-", "^-", "v-", "D-", "o--", "s--", "^--", "v:", "D:")
 PAGE = HERE / "where_it_breaks.md"
 STUDY = Breaks("where_it_breaks", HERE / "features_and_sources.py", CELLS)
@@ -145,14 +148,23 @@ def causes(found: pd.DataFrame, by: str) -> str:
     return markdown(["", *map(str, values)], lines)
 
 
+def by_distance(found: pd.DataFrame) -> str:
+    """Each method's mean score by how far a target's spec is from the nearest source's."""
+    bands = banded(found["distance"], DISTANCES)
+    means = found["score"].groupby([found["method"], bands], observed=True).mean()
+    tasks = found.groupby(bands, observed=True)["task"].count() / found["method"].nunique()
+    lines = [["*scored tasks*", *(f"{number:.0f}" for number in tasks)]]
+    for method in in_order(found["method"]):
+        lines.append([method, *(fixed(means.get((method, band)), 3) for band in tasks.index)])
+    return markdown(["", *tasks.index], lines)
+
+
 def closed_loop(found: pd.DataFrame) -> str:
     """How policies score whose actions are so far from the demonstrator's on its own states."""
-    edges = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 4]
-    labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    cut = found.assign(close=pd.cut(found["error"], edges, labels=labels))
+    cut = found.assign(close=banded(found["error"], ERRORS))
     families = sorted(found["family"].unique())
     lines = []
-    for label in labels:
+    for label in cut["close"].cat.categories:
         cells = []
         for family in families:
             part = cut[(cut["family"] == family) & (cut["close"] == label)]["score"]
@@ -161,6 +173,12 @@ def closed_loop(found: pd.DataFrame) -> str:
             cells.append(f"{mean}; {failing} of {len(part)}" if len(part) else MISSING)
         lines.append([label, *cells])
     return markdown(["", *families], lines)
+
+
+def banded(values: pd.Series, edges: Sequence[float]) -> pd.Series:
+    """Which band each value is in, as text."""
+    labels = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    return pd.cut(values, edges, labels=labels, include_lowest=True)
 
 
 def in_order(methods: pd.Series) -> list[str]:
@@ -179,6 +197,7 @@ def page(found: pd.DataFrame) -> str:
         features_causes=causes(plain, "features"),
         sources={suite: scores(part, "sources") for suite, part in cheetahs.items()},
         sources_causes={suite: causes(part, "sources") for suite, part in cheetahs.items()},
+        distances={suite: by_distance(part) for suite, part in cheetahs.items()},
         loop=closed_loop(found[found["method"].isin(METHODS)]),
         structures=scores(
             points[(points["features"] == 3) & points["method"].str.startswith("hypogen")],
