@@ -95,7 +95,7 @@ def test_each_board_and_each_method_has_a_page_and_every_link_holds(boards):
     assert "toy, gap-v1" in everywhere
     picture = pages[GLANCE]
     assert picture.count("<circle") == 2 * 4
-    assert set(re.findall(r'<svg x="(\d+)"', picture)) == {"206", "322"}, "a place for each board"
+    assert set(re.findall(r'<svg x="(\d+)"', picture)) == {"222", "338"}, "a place for each board"
 
 
 def test_a_board_shows_the_curve_over_source_tasks_that_it_has_a_point_on(boards, write_run):
