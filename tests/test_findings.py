@@ -19,7 +19,7 @@ def test_the_records_say_what_the_page_of_boards_says(script):
 @pytest.mark.thorough
 def test_the_records_say_what_the_page_of_hypogens_claim_says(script):
     study = script(FINDINGS / "hypogen_study.py")
-    with plugged_in([str(study.STUDY.plugin)]):
+    with plugged_in([str(plugin) for plugin in study.STUDY.plugins]):
         made = study.page(study.read(FINDINGS / "none"))
     again = "make it again: python docs/findings/hypogen_study.py page"
     assert study.PAGE.read_text(encoding="utf-8") == made, again

@@ -129,7 +129,7 @@ OTHERS = [
     "one network demonstrates, published",
 ]
 PAGE = HERE / "hypogen.md"
-STUDY = Study("hypogen", HERE / "more_demonstrations.py", CELLS)
+STUDY = Study("hypogen", (HERE / "more_demonstrations.py",), CELLS)
 
 
 @dataclass(frozen=True)

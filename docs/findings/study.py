@@ -49,9 +49,10 @@ class Cell:
     splits: int = 5
     sweep: bool = False
 
-    def command(self, runs: Path, plugin: Path) -> list[str]:
+    def command(self, runs: Path, plugins: Sequence[Path]) -> list[str]:
         """What is done."""
-        words = ["run", "--no-baselines", "--plugin", str(plugin)]
+        words = ["run", "--no-baselines"]
+        words += [word for plugin in plugins for word in ("--plugin", str(plugin))]
         words += ["-s", self.family, "-p", self.protocol, "--seeds", str(self.splits)]
         words += [word for method in self.methods for word in ("-m", method)]
         words += [word for setting in self.settings for word in ("--set", setting)]
@@ -77,12 +78,12 @@ class Study:
 
     Args:
         name: of its folder beside this file, which has the bundles.
-        plugin: the file that registers its families and protocols.
+        plugins: the files that register its families and protocols.
         cells: in the order in which they are measured.
     """
 
     name: str
-    plugin: Path
+    plugins: Sequence[Path]
     cells: Sequence[Cell]
 
     @property
@@ -101,7 +102,7 @@ class Study:
         for cell in self.cells:
             if kept.keys() >= set(cell.keys()):
                 continue
-            words = [*cell.command(runs, self.plugin), *more]
+            words = [*cell.command(runs, self.plugins), *more]
             print("+ hyperbench", shlex.join(words), flush=True)
             done = subprocess.run([sys.executable, "-m", "hyperbench", *words], check=False)  # noqa: S603 -- our own
             failed += done.returncode > 0
@@ -138,10 +139,10 @@ class Study:
         parser.add_argument("what", choices=("plan", "run", "keep", "page"))
         parser.add_argument("runs", type=Path, nargs="?", default=Path(self.name))
         chosen, more = parser.parse_known_args()
-        use_plugins([str(self.plugin)])
+        use_plugins([str(plugin) for plugin in self.plugins])
         if chosen.what == "plan":
             for cell in self.cells:
-                print("hyperbench", shlex.join(cell.command(chosen.runs, self.plugin)))
+                print("hyperbench", shlex.join(cell.command(chosen.runs, self.plugins)))
         elif chosen.what == "run":
             return self.run(chosen.runs, more)
         else:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 from features_and_sources import GRIDS, NUM_SOURCE
 from pages import HERE, markdown, mean, render
+from sources_of_thirty import protocol_of
 from study import Cell, Study
 
 import hyperbench as hb
@@ -29,16 +30,18 @@ METHODS = (
     *("hypogen", "hyperzero", "conditional", "uvfa", "film", "decision-adapter"),
     *("bias-hyperinit", "interpolation", "nearest-clone", "kernel-clones"),
 )
-CHEETAHS = {"tracking/cheetah-speed": NUM_SOURCE[:2], "independent/cheetah-speed": NUM_SOURCE}
-"""Numbers of source tasks: of tracking's 30 tasks, 16 would leave less than 3 and the same 12."""
+CHEETAHS = {
+    "tracking/cheetah-speed": protocol_of,
+    "independent/cheetah-speed": "sources-{}-v1".format,
+}
+"""The protocol of a number of source tasks: tracking has 30 tasks, the other 40."""
 STRUCTURES = ("layer_norm=true,false", "step_size=learned,predicted", "structure=chain-rule,flat")
 CELLS = [
     *(Cell(f"{number} features", METHODS, family=f"features/point-{number}") for number in GRIDS),
     *(
-        Cell(f"{number} sources", METHODS, family=suite, protocol=f"sources-{number}-v1")
+        Cell(f"{number} sources", METHODS, family=suite, protocol=protocol(number))
         for number in NUM_SOURCE
-        for suite, numbers in CHEETAHS.items()
-        if number in numbers
+        for suite, protocol in CHEETAHS.items()
     ),
     Cell("structures", ("hypogen",), STRUCTURES, "features/point-3", sweep=True),
 ]
@@ -78,7 +81,8 @@ DISTANCES = (0, 0.1, 0.2, 0.4, 0.8, 2)
 ERRORS = (0, 0.001, 0.003, 0.01, 0.03, 0.1, 4)
 STYLES = ("o-", "s-", "^-", "v-", "D-", "o--", "s--", "^--", "v:", "D:")
 PAGE = HERE / "where_it_breaks.md"
-STUDY = Breaks("where_it_breaks", HERE / "features_and_sources.py", CELLS)
+PLUGINS = (HERE / "features_and_sources.py", HERE / "sources_of_thirty.py")
+STUDY = Breaks("where_it_breaks", PLUGINS, CELLS)
 
 
 def action_errors(run: StoredRun) -> pd.DataFrame:
