@@ -1,5 +1,6 @@
 """Fresh tasks: away from all that is known, the same for who has the secret, honestly compared."""
 
+import json
 import shutil
 
 import numpy as np
@@ -99,9 +100,9 @@ def test_the_interval_knows_that_all_runs_play_the_same_tasks():
 def fresh(registry, tmp_path, monkeypatch, capsys):  # noqa: F811 -- the fixture
     monkeypatch.setattr("hyperbench.commands.fresh.installed", lambda: registry)
 
-    def run(folder):
+    def run(folder, **more):
         options = {"num_tasks": 5, "num_threads": 1, "data_dir": tmp_path}
-        sound = fresh_command([folder], secret="s", **options)
+        sound = fresh_command([folder], secret="s", **options, **more)
         return sound, capsys.readouterr()
 
     return run
@@ -117,6 +118,19 @@ def test_rows_are_judged_by_stored_generators_and_by_refits_alike(fresh, measure
     assert num_runs == "2"
     assert float(fresh_score) - float(public) == pytest.approx(float(difference), abs=2e-3)
     assert "nearest-expert" in found[0][1].out
+
+
+def test_a_program_reads_what_people_do(fresh, measured):  # noqa: F811
+    _, told = fresh(measured)
+    sound, said = fresh(measured, as_json=True)
+    found = json.loads(said.out)
+    assert sound
+    assert (found["secret"], found["fresh_tasks"]) == ("s", 5)
+    for row in found["rows"]:
+        [line] = [line for line in told.out.splitlines() if f" {row['row']} " in line]
+        shown = f"{row['public']:.3f}", f"{row['fresh']:.3f}", f"{row['difference']:+.3f}"
+        assert line.split()[3:6] == list(shown)
+        assert "{:+.3f}, {:+.3f}".format(*row["interval"]) in line
 
 
 def test_rows_of_several_protocols_are_judged_apart(fresh, measured, registry, tmp_path):  # noqa: F811

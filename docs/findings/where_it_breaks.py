@@ -143,6 +143,12 @@ def scores(found: pd.DataFrame, by: str) -> str:
     return markdown(["", *map(str, values)], lines)
 
 
+def same_targets(found: pd.DataFrame) -> pd.DataFrame:
+    """The target tasks that are judged whatever the number of source tasks."""
+    numbers = found.groupby(["split_seed", "task"])["sources"].transform("nunique")
+    return found[numbers == found["sources"].nunique()]
+
+
 def causes(found: pd.DataFrame, by: str) -> str:
     """Errors of the actions on source, validation and target tasks, a column for each value."""
     means = found.groupby(["method", by])[["training", "validation", "error"]].mean()
@@ -202,6 +208,7 @@ def page(found: pd.DataFrame) -> str:
         features=scores(plain, "features"),
         features_causes=causes(plain, "features"),
         sources={suite: scores(part, "sources") for suite, part in cheetahs.items()},
+        same_targets=scores(same_targets(cheetahs["tracking/cheetah-speed"]), "sources"),
         sources_causes={suite: causes(part, "sources") for suite, part in cheetahs.items()},
         distances={suite: by_distance(part) for suite, part in cheetahs.items()},
         loop=closed_loop(found[found["method"].isin(METHODS)]),

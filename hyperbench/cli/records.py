@@ -101,7 +101,7 @@ def verify(
     ] = 0,
     data_dir: DataDir = None,
     as_json: Annotated[
-        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print each run's, as JSON.")
+        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print what was found, as JSON.")
     ] = False,
 ) -> None:
     """Check runs: checksums, identity, split and seeds, and play their episodes again."""
@@ -117,6 +117,7 @@ def verify(
             num_tasks=fresh_tasks,
             num_threads=threads,
             data_dir=data_dir_or_cache(data_dir),
+            as_json=as_json,
             choice=choice,
         )
         raise typer.Exit(0 if sound else 1)

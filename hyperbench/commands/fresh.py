@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,53 @@ _PLAYED_ARMS = ("zero-action", "nearest-expert")
 """Beside random and expert, which are 0 and 1; the reuse bound would play many times as much."""
 
 
+@dataclass(frozen=True)
+class FreshRow:
+    """One row of a board in one family, judged again.
+
+    Args:
+        board: its title.
+        family: id.
+        row: the method, as the board names it.
+        runs: how many were judged.
+        public: mean score on record.
+        fresh: mean score on fresh tasks.
+        difference: the latter less the former.
+        interval: of 95 %, of what other runs and other fresh tasks would give; None of one run.
+    """
+
+    board: str
+    family: str
+    row: str
+    runs: int
+    public: float
+    fresh: float
+    difference: float
+    interval: tuple[float, float] | None
+
+    @classmethod
+    def of(
+        cls, place: tuple[str, str, str], runs: list[tuple[float, float, pd.Series]]
+    ) -> FreshRow:
+        """Average over runs: public score, fresh score, and scores on the fresh tasks."""
+        public, fresh = (np.array([run[side] for run in runs]) for side in (0, 1))
+        return cls(
+            *place,
+            runs=len(runs),
+            public=float(public.mean()),
+            fresh=float(fresh.mean()),
+            difference=float((fresh - public).mean()),
+            interval=difference_interval(fresh - public, np.stack([run[2] for run in runs])),
+        )
+
+    @property
+    def verdict(self) -> str:
+        """Which way it differs, if by more than chance."""
+        low, high = self.interval or (0.0, 0.0)
+        way = "higher" if low > 0 else "lower" if high < 0 else ""
+        return way and f"{way} by more than chance"
+
+
 def fresh_command(
     folders: Sequence[Path],
     *,
@@ -46,6 +95,7 @@ def fresh_command(
     num_tasks: int,
     num_threads: int,
     data_dir: Path,
+    as_json: bool = False,
     choice: Choice = EVERYTHING,
 ) -> bool:
     """Judge every method's runs in some folders on fresh tasks, beside what they are on record.
@@ -56,6 +106,7 @@ def fresh_command(
         num_tasks: fresh tasks of each family.
         num_threads: physics threads; 0 takes the cores.
         data_dir: root of all demonstrations, for runs whose generator is fitted anew.
+        as_json: print the rows as JSON instead of the table.
         choice: of the runs.
 
     Returns:
@@ -75,16 +126,21 @@ def fresh_command(
     public["score"] = public["score"].clip(0, 1)
     by_run = dict(list(public.set_index("region").groupby("run")))
     site = Site(Path(), data_dir.absolute(), num_threads or num_cores())
-    rows: dict[tuple[str, ...], list[tuple[float, float, pd.Series]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[float, float, pd.Series]]] = {}
     problems: dict[str, None] = {}
     for run, fresh in _fresh_scores(judged, registry, site, secret, num_tasks, problems):
         record, lines = run.record, by_run[run.record.key]
         column = "success_rate" if record.family_info.ends_at_success else "score"
         row = str(lines["board"].iloc[0]), record.family, str(lines["method"].iloc[0])
-        rows.setdefault(row, []).append((*like_with_like(lines[column], fresh), fresh))
-    out.print(_table(rows))
+        found.setdefault(row, []).append((*like_with_like(lines[column], fresh), fresh))
+    rows = [FreshRow.of(place, runs) for place, runs in sorted(found.items())]
     for problem in problems:
         print_line(problem, err)
+    if as_json:
+        said = {"secret": secret, "fresh_tasks": num_tasks, "rows": [asdict(row) for row in rows]}
+        print(json.dumps(said, indent=1))
+        return not problems
+    out.print(_table(rows))
     out.print(
         f"{num_tasks} fresh tasks of each family, by the secret {escape(repr(secret))}: who has it "
         "draws the same. Both scores have the same share of tasks beyond the source tasks. "
@@ -142,32 +198,25 @@ def _fresh_scores(
     return scores
 
 
-def _table(rows: dict[tuple[str, ...], list[tuple[float, float, pd.Series]]]) -> Table:
+def _table(rows: Sequence[FreshRow]) -> Table:
     """The rows of several boards apart, those of one without its name."""
     shown = Table(box=box.SIMPLE_HEAD)
-    several = len({board for board, *_ in rows}) > 1
+    several = len({row.board for row in rows}) > 1
     for name in (*(("board",) if several else ()), "family", "row"):
         shown.add_column(name, overflow="fold")
     for name in ("runs", "public", "fresh", "fresh - public", "95 % interval", ""):
         shown.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for (board, family, method), runs in sorted(rows.items(), key=lambda row: row[0]):
-        public, fresh = (np.array([run[side] for run in runs]) for side in (0, 1))
-        interval = difference_interval(fresh - public, np.stack([run[2] for run in runs]))
-        text, word = "", ""
-        if interval is not None:
-            text = f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
-            if interval[0] > 0 or interval[1] < 0:
-                way = "higher" if interval[0] > 0 else "lower"
-                word = f"{way} by more than chance"
+    for row in rows:
+        interval = "" if row.interval is None else "[{:+.3f}, {:+.3f}]".format(*row.interval)
         shown.add_row(
-            *((escape(board),) if several else ()),
-            family,
-            escape(method),
-            str(len(runs)),
-            f"{public.mean():.3f}",
-            f"{fresh.mean():.3f}",
-            f"{(fresh - public).mean():+.3f}",
-            escape(text),
-            word,
+            *((escape(row.board),) if several else ()),
+            row.family,
+            escape(row.row),
+            str(row.runs),
+            f"{row.public:.3f}",
+            f"{row.fresh:.3f}",
+            f"{row.difference:+.3f}",
+            escape(interval),
+            row.verdict,
         )
     return shown
