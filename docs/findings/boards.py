@@ -6,12 +6,14 @@ Every number of a sentence is followed by the command that prints it.
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pages import markdown, mean, render, signed, text
 
@@ -29,6 +31,8 @@ from hyperbench.table import MISSING, fixed
 ROOT = Path(__file__).parents[2]
 BOARDS = ROOT / "leaderboards"
 UNFINISHED = ROOT / "docs" / "findings" / "unfinished"
+FRESH = ROOT / "docs" / "findings" / "fresh"
+"""What ``verify --fresh SECRET --json`` said of boards, each by its suite and protocol."""
 PAGE = ROOT / "docs" / "findings.md"
 EXPERT = "expert"
 
@@ -143,6 +147,26 @@ class Measured:
         costs = [run.record.cost for run in self.content.runs]
         seconds = sum(getattr(cost, part) or 0 for cost in costs for part in parts)
         return f"{seconds / 3600:.1f}"
+
+    @property
+    def fresh(self) -> dict[str, Any] | None:
+        """What was found on fresh tasks, if that was done."""
+        path = FRESH / f"{self.name.replace('/', '-')}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def fresh_table(self) -> str:
+        """Public and fresh score of each row in each family, as Markdown."""
+        found = self.fresh or {"rows": []}
+        controls = {row.method for row in self.board.rows if row.is_control}
+        lines = []
+        for one in sorted(found["rows"], key=lambda row: (row["family"], -row["public"])):
+            row = f"*{one['row']}*" if one["row"] in controls else one["row"]
+            scores = (fixed(one[name], 3) for name in ("public", "fresh"))
+            lines.append([row, *scores, signed(one["difference"], one["interval"])])
+            if len(self.families) > 1:
+                lines[-1].insert(0, f"`{one['family']}`")
+        header = ["row", "public", "fresh", "fresh - public"]
+        return markdown(["family", *header] if len(self.families) > 1 else header, lines)
 
     def table(self) -> str:
         """All rows, as Markdown."""

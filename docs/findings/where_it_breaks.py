@@ -44,6 +44,13 @@ CELLS = [
         for suite, protocol in CHEETAHS.items()
     ),
     Cell("structures", ("hypogen",), STRUCTURES, "features/point-3", sweep=True),
+    Cell(
+        "24 sources, 6000 steps",
+        ("hypogen", "hyperzero", "decision-adapter", "nearest-clone"),
+        ("num_steps=6000",),
+        "independent/cheetah-speed",
+        "sources-24-v1",
+    ),
 ]
 
 
