@@ -154,6 +154,25 @@ class Measured:
         path = FRESH / f"{self.name.replace('/', '-')}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
+    def fresh_command(self) -> str:
+        """What judges those rows again, from the board alone."""
+        found = self.fresh or {"rows": [], "secret": ""}
+        families = sorted({row["family"] for row in found["rows"]})
+        chosen = (
+            [word for each in families for word in ("-s", each)] if len(self.families) > 1 else []
+        )
+        return shlex.join(["verify", str(self.place), "--fresh", found["secret"], *chosen])
+
+    def fresh_verdict(self) -> str:
+        """Which rows keep less than before, by more than chance."""
+        rows = (self.fresh or {"rows": []})["rows"]
+        lower = [f"`{row['row']}` on `{row['family']}`" for row in rows if row["interval"][1] < 0]
+        return (
+            f"lower by more than chance: {', '.join(lower)}"
+            if lower
+            else "none is lower by more than chance"
+        )
+
     def fresh_table(self) -> str:
         """Public and fresh score of each row in each family, as Markdown."""
         found = self.fresh or {"rows": []}

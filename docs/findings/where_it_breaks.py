@@ -141,10 +141,14 @@ def read(runs: Path) -> pd.DataFrame:
 
 
 def scores(found: pd.DataFrame, by: str) -> str:
-    """Each method's mean score with its interval over splits, a column for each value."""
+    """Each method's mean score with its interval over splits, a column for each value.
+
+    Above them stands how far target tasks are from the nearest source task, on average.
+    """
     by_split = found.groupby(["method", by, "split_seed"])["score"].mean()
+    away = found.groupby(by)["distance"].mean()
     values = sorted(found[by].unique())
-    lines = []
+    lines = [["*mean distance*", *(fixed(away[value], 2) for value in values)]]
     for method in in_order(found["method"]):
         lines.append([method, *(mean(by_split[method, value]) for value in values)])
     return markdown(["", *map(str, values)], lines)
@@ -165,6 +169,15 @@ def causes(found: pd.DataFrame, by: str) -> str:
         rows = [means.loc[(method, value)] for value in values]
         lines.append([method, *(" / ".join(f"{one:.4f}" for one in row) for row in rows)])
     return markdown(["", *map(str, values)], lines)
+
+
+def at_both_budgets(found: pd.DataFrame) -> pd.DataFrame:
+    """The fits of which there are some of 6000 steps, and those of 1500 beside them."""
+    longer = found["method"].str.endswith("[num_steps=6000]")
+    names = found["method"].str.partition(" ")[0]
+    found = found.assign(method=names, steps=longer.map({True: 6000, False: 1500}))
+    again = found[longer]
+    return found[found["method"].isin(again["method"]) & found["sources"].isin(again["sources"])]
 
 
 def by_distance(found: pd.DataFrame) -> str:
@@ -207,22 +220,24 @@ def in_order(methods: pd.Series) -> list[str]:
 
 def page(found: pd.DataFrame) -> str:
     """The page's text."""
-    points = found[found["features"].notna()]
-    plain = points[points["method"].isin(METHODS)]
-    cheetahs = {suite: found[found["family"].str.startswith(suite)] for suite in CHEETAHS}
+    plain = found[found["method"].isin(METHODS)]
+    points = plain[plain["features"].notna()]
+    structures = found[(found["features"] == 3) & found["method"].str.startswith("hypogen")]
+    cheetahs = {suite: plain[plain["family"].str.startswith(suite)] for suite in CHEETAHS}
+    longer = at_both_budgets(found[found["family"].str.startswith("independent")])
     return render(
         "where_it_breaks.md.j2",
-        features=scores(plain, "features"),
-        features_causes=causes(plain, "features"),
+        features=scores(points, "features"),
+        features_causes=causes(points, "features"),
+        structures=scores(structures, "features"),
+        structures_causes=causes(structures, "features"),
         sources={suite: scores(part, "sources") for suite, part in cheetahs.items()},
-        same_targets=scores(same_targets(cheetahs["tracking/cheetah-speed"]), "sources"),
         sources_causes={suite: causes(part, "sources") for suite, part in cheetahs.items()},
+        same_targets=scores(same_targets(cheetahs["tracking/cheetah-speed"]), "sources"),
+        budgets=scores(longer, "steps"),
+        budgets_causes=causes(longer, "steps"),
         distances={suite: by_distance(part) for suite, part in cheetahs.items()},
-        loop=closed_loop(found[found["method"].isin(METHODS)]),
-        structures=scores(
-            points[(points["features"] == 3) & points["method"].str.startswith("hypogen")],
-            "features",
-        ),
+        loop=closed_loop(plain),
     )
 
 

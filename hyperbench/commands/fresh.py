@@ -25,7 +25,7 @@ from hyperbench.split import Region
 from hyperbench.threads import num_cores
 from hyperbench.verification.fresh import (
     Ground,
-    check_reads_spec_alone,
+    check_is_zero_shot,
     difference_interval,
     fresh_tasks,
     like_with_like,
@@ -118,7 +118,8 @@ def fresh_command(
     registry = installed()
     parts = board_tables(find_chosen(folders, choice))
     done = [run for part in parts for run in part.runs if run.record.status == "ok"]
-    judged = [r for r in done if not r.record.is_arm or r.record.method in _PLAYED_ARMS]
+    shown = [run for run in done if not run.record.is_faulty]  # faults are shown other specs
+    judged = [r for r in shown if not r.record.is_arm or r.record.method in _PLAYED_ARMS]
     if all(run.record.is_arm for run in judged):
         number = sum(len(part.runs) for part in parts)
         raise DataError(f"Of {number} runs none is a method's that succeeded.")
@@ -188,7 +189,7 @@ def _fresh_scores(
                         continue
                     found = ground.scores_of_arm(record.method, split.source, site.num_threads)
                 else:
-                    check_reads_spec_alone(record)
+                    check_is_zero_shot(record)
                     with generator_of(run, registry, site, notify) as generator:
                         found = ground.scores_of_run(generator, site.num_threads)
                 scores.append((run, pd.Series(found, regions[where])))

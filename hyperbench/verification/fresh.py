@@ -65,13 +65,13 @@ def fresh_tasks(family: TaskFamily, secret: str, number: int) -> tuple[TaskSpec,
     )
 
 
-def check_reads_spec_alone(record: RunRecord) -> None:
+def check_is_zero_shot(record: RunRecord) -> None:
     """Refuse what cannot write a policy for a fresh task.
 
     Raises:
-        ProtocolError: the run's method needs demonstrations of its tasks, or other specs.
+        ProtocolError: the run's method needs demonstrations of its tasks.
     """
-    if record.num_support_due or record.is_faulty:
+    if record.num_support_due:
         raise ProtocolError(f"{record.row_label} is not shown a fresh task's spec alone.")
 
 
