@@ -101,7 +101,8 @@ def verify(
     ] = 0,
     data_dir: DataDir = None,
     as_json: Annotated[
-        bool, typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print what was found, as JSON.")
+        bool,
+        typer.Option("--json", envvar="HYPERBENCH_JSON", help="Print what was found, as JSON."),
     ] = False,
 ) -> None:
     """Check runs: checksums, identity, split and seeds, and play their episodes again."""
