@@ -17,9 +17,10 @@ def test_the_records_say_what_the_page_of_boards_says(script):
 
 
 @pytest.mark.thorough
-def test_the_records_say_what_the_page_of_hypogens_claim_says(script):
-    study = script(FINDINGS / "hypogen_study.py")
+@pytest.mark.parametrize("name", ["hypogen_study", "where_it_breaks"])
+def test_the_records_say_what_the_page_of_a_study_says(script, name):
+    study = script(FINDINGS / f"{name}.py")
     with plugged_in([str(plugin) for plugin in study.STUDY.plugins]):
         made = study.page(study.read(FINDINGS / "none"))
-    again = "make it again: python docs/findings/hypogen_study.py page"
+    again = f"make it again: python docs/findings/{name}.py page"
     assert study.PAGE.read_text(encoding="utf-8") == made, again

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,9 @@ from hyperbench.boards.comparison import Comparison, compare_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
+from hyperbench.records.bundled import open_run
 from hyperbench.records.find import find_runs
+from hyperbench.records.store import StoredRun
 from hyperbench.registry import installed
 from hyperbench.report.content import BoardContent, read_content
 from hyperbench.site.boards import read_boards
@@ -34,6 +36,10 @@ UNFINISHED = ROOT / "docs" / "findings" / "unfinished"
 FRESH = ROOT / "docs" / "findings" / "fresh"
 """What ``verify --fresh SECRET --json`` said of boards, each by its suite and protocol."""
 PAGE = ROOT / "docs" / "findings.md"
+STUDIES = {
+    "hypogen": "HyPoGen's claim",
+    "where_it_breaks": "where methods begin to fail",
+}
 EXPERT = "expert"
 
 
@@ -141,14 +147,6 @@ class Measured:
         return markdown(["row", *names], lines)
 
     @property
-    def core_hours(self) -> str:
-        """What its runs took, each on one core, as their records say."""
-        parts = ("fit_seconds", "generate_seconds", "rollout_seconds")
-        costs = [run.record.cost for run in self.content.runs]
-        seconds = sum(getattr(cost, part) or 0 for cost in costs for part in parts)
-        return f"{seconds / 3600:.1f}"
-
-    @property
     def fresh(self) -> dict[str, Any] | None:
         """What was found on fresh tasks, if that was done."""
         path = FRESH / f"{self.name.replace('/', '-')}.json"
@@ -217,6 +215,24 @@ def published(locomotion: Measured | None) -> str:
     return markdown(["family", "paper", "here"], lines)
 
 
+def core_hours(runs: Iterable[StoredRun]) -> str:
+    """What runs took, each on one core, as their records say."""
+    parts = ("fit_seconds", "generate_seconds", "rollout_seconds")
+    costs = [run.record.cost for run in runs]
+    seconds = sum(getattr(cost, part) or 0 for cost in costs for part in parts)
+    return f"{seconds / 3600:.1f}"
+
+
+def took(boards: Mapping[str, Measured]) -> str:
+    """How many runs there are of each board and of each study, and their core-hours."""
+    found = {f"`{name}`": board.content.runs for name, board in boards.items()}
+    for name, label in STUDIES.items():
+        runs = [open_run(place) for place in find_runs([PAGE.with_suffix("") / name])]
+        found[f"[{label}](findings/{name}.md)"] = runs
+    lines = [[name, str(len(runs)), core_hours(runs)] for name, runs in found.items()]
+    return markdown(["", "runs", "core-hours"], lines)
+
+
 def committed() -> dict[str, Measured]:
     """The boards, by name."""
     found = {}
@@ -241,7 +257,13 @@ def page() -> str:
     """The page's text."""
     boards, more = committed(), unfinished()
     locomotion = (more | boards).get("locomotion/standard-v1")
-    return render("boards.md.j2", boards=boards, unfinished=more, published=published(locomotion))
+    return render(
+        "boards.md.j2",
+        boards=boards,
+        unfinished=more,
+        took=took(boards | more),
+        published=published(locomotion),
+    )
 
 
 if __name__ == "__main__":

@@ -160,6 +160,14 @@ def same_targets(found: pd.DataFrame) -> pd.DataFrame:
     return found[numbers == found["sources"].nunique()]
 
 
+def means(found: pd.DataFrame, by: str, of: str = "score") -> dict[str, dict[int, str]]:
+    """Each method's mean of a column, for each value, as text."""
+    return {
+        method: {value: fixed(mean, 3) for value, mean in part.groupby(by)[of].mean().items()}
+        for method, part in found.groupby("method")
+    }
+
+
 def causes(found: pd.DataFrame, by: str) -> str:
     """Errors of the actions on source, validation and target tasks, a column for each value."""
     means = found.groupby(["method", by])[["training", "validation", "error"]].mean()
@@ -227,6 +235,11 @@ def page(found: pd.DataFrame) -> str:
     longer = at_both_budgets(found[found["family"].str.startswith("independent")])
     return render(
         "where_it_breaks.md.j2",
+        point=means(points, "features"),
+        point_error=means(points, "features", "error"),
+        structure=means(structures, "features"),
+        cheetah={suite: means(part, "sources") for suite, part in cheetahs.items()},
+        budget=means(longer, "steps"),
         features=scores(points, "features"),
         features_causes=causes(points, "features"),
         structures=scores(structures, "features"),
