@@ -50,6 +50,17 @@ SWITCHES = {
 """What the published protocol has otherwise; in this order it is turned into ours. The size comes
 first: of the published one a fit takes many times as long."""
 
+STRUCTURE = {
+    "one perceptron a block": "structure=flat",
+    "step sizes that read the spec": "step_size=predicted",
+    "without layer norm": "layer_norm=false",
+    "products of Jacobians from slices": "jacobian_product=slice",
+    "every block supervised": "early_supervision=true",
+    "one block": "num_blocks=1",
+    "six blocks": "num_blocks=6",
+}
+"""What HyPoGen can do otherwise; where it is not HyPoGen's, runs are those of ours."""
+
 
 def cell(name: str, settings: tuple[str, ...] = (), family: str = INDEPENDENT, **more) -> Cell:
     """One measurement of all methods."""
@@ -120,6 +131,7 @@ CELLS = [
         for name in ("learning rate", "observations")
     ),
     cell("24000 steps", each("num_steps=24000"), splits=2),
+    *(cell(name, (f"hypogen.{setting}",)) for name, setting in STRUCTURE.items()),
 ]
 """The cheaper ones first."""
 WATERFALL = [*(cell.name for cell in waterfall(INDEPENDENT)[:-1]), OURS.name]
@@ -224,6 +236,17 @@ def between(found: Mapping[str, Measured], names: Iterable[str]) -> str:
     return markdown(header, lines)
 
 
+def structure(found: Mapping[str, Measured]) -> str:
+    """What each change of HyPoGen's structure keeps, and how much more that is than ours does."""
+    lines = [[OURS.name, text(found[OURS.name].estimates["hypogen"]), MISSING]]
+    for name, setting in STRUCTURE.items():
+        if name in found:
+            score = text(found[name].estimates["hypogen"])
+            more = found[name].less(found[OURS.name], "hypogen")
+            lines.append([f"{name} (`{setting}`)", score, more])
+    return markdown(["", "hypogen", "less ours"], lines)
+
+
 def best_on_targets(found: Mapping[str, Measured]) -> str:
     """What each method's fits would earn if target tasks chose the step to stop at.
 
@@ -262,6 +285,7 @@ def page(found: Mapping[str, Measured]) -> str:
         between=between(found, [*WATERFALL, *OTHERS]),
         switches=differences(found, [(f"ours but {name}", ours) for name in SWITCHES]),
         others=scores(found, [ours, *OTHERS]),
+        structure=structure(found),
         moved=differences(found, [(name, ours) for name in OTHERS]),
         targets=best_on_targets(found),
         missing=[cell.name for cell in CELLS if cell.name not in found],
