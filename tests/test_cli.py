@@ -56,6 +56,7 @@ SMALL = ("run", "-m", "spec-blind", "-s", "pointmass", "--no-baselines", "--set"
             ["run", "-m", "hypogen", "-s", "pointmass", "-p", "quick"],
             "Unknown protocol 'quick'. Did you mean 'quick-v2'?",
         ),
+        ([*SMALL, "-s", "locomotion"], "--suite takes one value and is given 2 times"),
         ([*SMALL[:-1], "num_stepz=5"], "Did you mean 'num_steps'?"),
         ([*SMALL[:-1], "num_steps=many"], "Setting 'num_steps' of spec-blind: 'many' does not fit"),
         ([*SMALL, "--seeds", "a"], "--seeds 'a' is neither"),

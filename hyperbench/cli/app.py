@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.models import CommandFunctionType
 
 from hyperbench import __version__
 from hyperbench.errors import HyperbenchError
@@ -29,7 +31,36 @@ class Commands(TyperGroup):
             )
 
 
-app = typer.Typer(
+class Command(TyperCommand):
+    """A command that refuses an option of one value given more than once.
+
+    Otherwise the last one counts, and of ``-s one -s other`` only the other is measured.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as usual, if there is no such option."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for param in dict.fromkeys(given):
+            one = isinstance(param, TyperOption) and not (param.multiple or param.is_flag)
+            if one and given.count(param) > 1:
+                ctx.fail(
+                    f"{param.opts[0]} takes one value and is given {given.count(param)} times. "
+                    "Call the command once for each."
+                )
+        return super().parse_args(ctx, args)
+
+
+class App(typer.Typer):
+    """The application, each of whose commands is a ``Command``."""
+
+    def command(
+        self, name: str | None = None, **options: Any
+    ) -> Callable[[CommandFunctionType], CommandFunctionType]:
+        """Register one."""
+        return super().command(name, cls=Command, **options)
+
+
+app = App(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
