@@ -111,7 +111,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     for row, (measure, label) in zip(panels, measures.items(), strict=True):
         row[0].set_ylabel(label)
         for panel, family in zip(row, families, strict=True):
-            panel.set_title(family if measure == "board" else "", fontsize=9)
+            panel.set_title(family.replace("/", "/\n") if measure == "board" else "", fontsize=9)
             for (number, splits), part in table[table["family"] == family].groupby(
                 ["steps", "splits"]
             ):
