@@ -52,12 +52,12 @@ def test_a_study_reads_what_is_kept_and_what_is_new(tmp_path, monkeypatch, scrip
         study.Cell("other", ("spec-blind",), ("num_steps=20",), "pointmass", splits=1),
     ]
     runs = tmp_path / "runs"
-    first = study.Study("kept", FINDINGS / "more_demonstrations.py", cells[:1])
+    first = study.Study("kept", (FINDINGS / "more_demonstrations.py",), cells[:1])
     assert first.run(runs, []) == 0
     first.keep(runs)
     shutil.rmtree(runs)
 
-    both = study.Study("kept", FINDINGS / "more_demonstrations.py", cells)
+    both = study.Study("kept", (FINDINGS / "more_demonstrations.py",), cells)
     assert [cell.name for cell in both.whole(runs)] == ["one"]
     assert both.run(runs, []) == 0
     assert [cell.name for cell in both.whole(runs)] == ["one", "other"]
