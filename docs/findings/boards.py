@@ -11,17 +11,17 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
-from pages import markdown, mean, render, signed, text
+from pages import HERE, markdown, mean, render, signed, text
 
 from hyperbench.boards.choice import Choice, find_chosen
 from hyperbench.boards.comparison import Comparison, compare_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
+from hyperbench.commands.fresh import FreshRow
 from hyperbench.records.bundled import open_run
 from hyperbench.records.find import find_runs
 from hyperbench.records.store import StoredRun
@@ -32,8 +32,8 @@ from hyperbench.table import MISSING, fixed
 
 ROOT = Path(__file__).parents[2]
 BOARDS = ROOT / "leaderboards"
-UNFINISHED = ROOT / "docs" / "findings" / "unfinished"
-FRESH = ROOT / "docs" / "findings" / "fresh"
+UNFINISHED = HERE / "unfinished"
+FRESH = HERE / "fresh"
 """What ``verify --fresh SECRET --json`` said of boards, each by its suite and protocol."""
 PAGE = ROOT / "docs" / "findings.md"
 STUDIES = {
@@ -43,6 +43,35 @@ STUDIES = {
 EXPERT = "expert"
 PUBLISHED = ("locomotion/standard-v1", "manipulation/one-fit-v1")
 """The boards whose families are the paper's, in the order of its tables."""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What ``verify --fresh SECRET --json`` said.
+
+    Args:
+        secret: that drew the tasks.
+        number: of tasks of each family.
+        rows: as it judged them.
+    """
+
+    secret: str
+    number: int
+    rows: list[FreshRow]
+
+    @classmethod
+    def read(cls, path: Path) -> Fresh:
+        """Of a file that has what was printed."""
+        said = json.loads(path.read_text(encoding="utf-8"))
+        rows = [FreshRow(**row) for row in said["rows"]]
+        return cls(said["secret"], said["fresh_tasks"], rows)
+
+    def verdict(self) -> str:
+        """Which rows keep less than before, by more than chance."""
+        lower = [row for row in self.rows if row.verdict.startswith("lower")]
+        if not lower:
+            return "none is lower by more than chance"
+        return ", ".join(f"`{row.row}` on `{row.family}` is {row.verdict}" for row in lower)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,44 +177,30 @@ class Measured:
         names = (each.partition("/")[2].partition("-v")[0] for each in families)
         return markdown(["row", *names], lines)
 
-    @property
-    def fresh(self) -> dict[str, Any] | None:
+    @cached_property
+    def fresh(self) -> Fresh | None:
         """What was found on fresh tasks, if that was done."""
         path = FRESH / f"{self.name.replace('/', '-')}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return Fresh.read(path) if path.is_file() else None
 
-    def fresh_command(self) -> str:
+    def fresh_command(self, fresh: Fresh) -> str:
         """What judges those rows again, from the board alone."""
-        found = self.fresh or {"rows": [], "secret": ""}
-        families = sorted({row["family"] for row in found["rows"]})
-        chosen = (
-            [word for each in families for word in ("-s", each)] if len(self.families) > 1 else []
-        )
-        return shlex.join(["verify", str(self.place), "--fresh", found["secret"], *chosen])
+        families = sorted({row.family for row in fresh.rows}) if len(self.families) > 1 else []
+        chosen = [word for each in families for word in ("-s", each)]
+        return shlex.join(["verify", str(self.place), "--fresh", fresh.secret, *chosen])
 
-    def fresh_verdict(self) -> str:
-        """Which rows keep less than before, by more than chance."""
-        rows = (self.fresh or {"rows": []})["rows"]
-        lower = [f"`{row['row']}` on `{row['family']}`" for row in rows if row["interval"][1] < 0]
-        return (
-            f"lower by more than chance: {', '.join(lower)}"
-            if lower
-            else "none is lower by more than chance"
-        )
-
-    def fresh_table(self) -> str:
+    def fresh_table(self, fresh: Fresh) -> str:
         """Public and fresh score of each row in each family, as Markdown."""
-        found = self.fresh or {"rows": []}
         controls = {row.method for row in self.board.rows if row.is_control}
         lines = []
-        for one in sorted(found["rows"], key=lambda row: (row["family"], -row["public"])):
-            row = f"*{one['row']}*" if one["row"] in controls else one["row"]
-            scores = (fixed(one[name], 3) for name in ("public", "fresh"))
-            lines.append([row, *scores, signed(one["difference"], one["interval"])])
-            if len(self.families) > 1:
-                lines[-1].insert(0, f"`{one['family']}`")
-        header = ["row", "public", "fresh", "fresh - public"]
-        return markdown(["family", *header] if len(self.families) > 1 else header, lines)
+        for one in sorted(fresh.rows, key=lambda row: (row.family, -row.public)):
+            row = f"*{one.row}*" if one.row in controls else one.row
+            scores = fixed(one.public, 3), fixed(one.fresh, 3)
+            lines.append([f"`{one.family}`", row, *scores, signed(one.difference, one.interval)])
+        header = ["family", "row", "public", "fresh", "fresh - public"]
+        if len(self.families) == 1:
+            header, lines = header[1:], [line[1:] for line in lines]
+        return markdown(header, lines)
 
     def table(self) -> str:
         """All rows, as Markdown."""
@@ -230,7 +245,7 @@ def took(boards: Mapping[str, Measured]) -> str:
     """How many runs there are of each board and of each study, and their core-hours."""
     found = {f"`{name}`": board.content.runs for name, board in boards.items()}
     for name, label in STUDIES.items():
-        runs = [open_run(place) for place in find_runs([PAGE.with_suffix("") / name])]
+        runs = [open_run(place) for place in find_runs([HERE / name])]
         found[f"[{label}](findings/{name}.md)"] = runs
     lines = [[name, str(len(runs)), core_hours(runs)] for name, runs in found.items()]
     return markdown(["", "runs", "core-hours"], lines)

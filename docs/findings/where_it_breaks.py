@@ -160,10 +160,10 @@ def same_targets(found: pd.DataFrame) -> pd.DataFrame:
     return found[numbers == found["sources"].nunique()]
 
 
-def means(found: pd.DataFrame, by: str, of: str = "score") -> dict[str, dict[int, str]]:
+def by_value(found: pd.DataFrame, by: str, of: str = "score") -> dict[str, dict[int, str]]:
     """Each method's mean of a column, for each value, as text."""
     return {
-        method: {value: fixed(mean, 3) for value, mean in part.groupby(by)[of].mean().items()}
+        method: {value: fixed(each, 3) for value, each in part.groupby(by)[of].mean().items()}
         for method, part in found.groupby("method")
     }
 
@@ -235,11 +235,11 @@ def page(found: pd.DataFrame) -> str:
     longer = at_both_budgets(found[found["family"].str.startswith("independent")])
     return render(
         "where_it_breaks.md.j2",
-        point=means(points, "features"),
-        point_error=means(points, "features", "error"),
-        structure=means(structures, "features"),
-        cheetah={suite: means(part, "sources") for suite, part in cheetahs.items()},
-        budget=means(longer, "steps"),
+        point=by_value(points, "features"),
+        point_error=by_value(points, "features", "error"),
+        structure=by_value(structures, "features"),
+        cheetah={suite: by_value(part, "sources") for suite, part in cheetahs.items()},
+        budget=by_value(longer, "steps"),
         features=scores(points, "features"),
         features_causes=causes(points, "features"),
         structures=scores(structures, "features"),
