@@ -24,9 +24,9 @@ from pydantic import Field
 from torch import nn
 
 from hyperbench.generator import MethodConfig
+from hyperbench_baselines.common.conditioned import ConditionedPolicy
 from hyperbench_baselines.common.critic import CriticConfig, CriticGenerator, CriticNetwork
 from hyperbench_baselines.common.learned import Dimensions
-from hyperbench_baselines.conditional import ConditionedPolicy
 
 
 class UvfaConfig(CriticConfig):

@@ -8,7 +8,7 @@ and draws the waterfall. What a switch does not touch is the same run, and is no
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,6 +165,27 @@ def best_on_targets(found: Mapping[str, Measured]) -> str:
     return markdown(header, lines)
 
 
+def sayings(found: Mapping[str, Measured]) -> dict[str, Callable[..., str]]:
+    """What the page's sentences take their numbers from; of a cell that is not there, a dash."""
+
+    def score(name: str, method: str = "hypogen") -> str:
+        return fixed(found[name].estimates[method].value, 3) if name in found else MISSING
+
+    def more(name: str, method: str = "hypogen", than: str = OURS.name) -> str:
+        whole = {name, than} <= found.keys()
+        return found[name].less(found[than], method) if whole else MISSING
+
+    def ahead(name: str, other: str) -> str:
+        if name not in found:
+            return MISSING
+        return difference(*(found[name].by_split[each] for each in ("hypogen", other)))
+
+    def share(name: str) -> str:
+        return found[name].over_expert("hypogen").partition(" ")[0] if name in found else MISSING
+
+    return {"score": score, "more": more, "ahead": ahead, "share": share}
+
+
 def write(runs: Path) -> None:
     """Write the page, and draw the waterfall."""
     found = read(runs)
@@ -189,6 +210,7 @@ def page(found: Mapping[str, Measured]) -> str:
         targets=best_on_targets(found),
         missing=[cell.name for cell in CELLS if cell.name not in found],
         cube=scores(found, [cell.name for cell in CELLS if cell.family == CUBE]),
+        **sayings(found),
     )
 
 
