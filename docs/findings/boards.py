@@ -6,7 +6,6 @@ Every number of a sentence is followed by the command that prints it.
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+from judged import FRESH, Fresh
 from pages import HERE, markdown, mean, render, signed, text
 
 from hyperbench.boards.choice import Choice, find_chosen
@@ -21,7 +21,6 @@ from hyperbench.boards.comparison import Comparison, compare_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
-from hyperbench.commands.fresh import FreshRow
 from hyperbench.records.bundled import open_run
 from hyperbench.records.find import find_runs
 from hyperbench.records.store import StoredRun
@@ -33,8 +32,6 @@ from hyperbench.table import MISSING, fixed
 ROOT = Path(__file__).parents[2]
 BOARDS = ROOT / "leaderboards"
 UNFINISHED = HERE / "unfinished"
-FRESH = HERE / "fresh"
-"""What ``verify --fresh SECRET --json`` said of boards, each by its suite and protocol."""
 PAGE = ROOT / "docs" / "findings.md"
 STUDIES = {
     "hypogen": "HyPoGen's claim",
@@ -43,35 +40,6 @@ STUDIES = {
 EXPERT = "expert"
 PUBLISHED = ("locomotion/standard-v1", "manipulation/one-fit-v1")
 """The boards whose families are the paper's, in the order of its tables."""
-
-
-@dataclass(frozen=True)
-class Fresh:
-    """What ``verify --fresh SECRET --json`` said.
-
-    Args:
-        secret: that drew the tasks.
-        number: of tasks of each family.
-        rows: as it judged them.
-    """
-
-    secret: str
-    number: int
-    rows: list[FreshRow]
-
-    @classmethod
-    def read(cls, path: Path) -> Fresh:
-        """Of a file that has what was printed."""
-        said = json.loads(path.read_text(encoding="utf-8"))
-        rows = [FreshRow(**row) for row in said["rows"]]
-        return cls(said["secret"], said["fresh_tasks"], rows)
-
-    def verdict(self) -> str:
-        """Which rows keep less than before, by more than chance."""
-        lower = [row for row in self.rows if row.verdict.startswith("lower")]
-        if not lower:
-            return "none is lower by more than chance"
-        return ", ".join(f"`{row.row}` on `{row.family}` is {row.verdict}" for row in lower)
 
 
 @dataclass(frozen=True, eq=False)
