@@ -16,7 +16,7 @@ BOARD = Path(__file__).parents[2] / "leaderboards" / "pointmass" / "standard-v1"
         ("plan --mde 0.05 -m conditional BOARD", "A difference of 0.05 needs"),
         ("export BOARD -f csv -o TMP/board.csv", ""),
         ("export BOARD -f rliable -o TMP/board.npz", ""),
-        ("publish BOARD -b TMP/boards", "20 rows of 100 runs"),
+        ("publish BOARD -b TMP/boards", "21 rows of 105 runs"),
     ],
 )
 def test_what_reads_runs_reads_a_board(command, shown, tmp_path, say):

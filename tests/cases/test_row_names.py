@@ -33,7 +33,7 @@ class Needy(MethodConfig):
     ("config", "expected"),
     [
         (ConditionalConfig(), {}),
-        (ConditionalConfig(num_steps=1500, learning_rate=7.8e-3), {}),
+        (ConditionalConfig(num_steps=1500, learning_rate=5e-3), {}),
         (ConditionalConfig(learning_rate="1e-3"), {"learning_rate": 0.001}),
         (ConditionalConfig(preset="matched"), {"preset": "matched"}),
         (ConditionalConfig(preset="matched", embedding_width="matched"), {"preset": "matched"}),
