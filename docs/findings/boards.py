@@ -74,6 +74,11 @@ class Measured:
         return set(methods) <= {row.method for row in self.board.rows}
 
     @property
+    def controls(self) -> set[str]:
+        """The rows that are controls."""
+        return {row.method for row in self.board.rows if row.is_control}
+
+    @property
     def best(self) -> str:
         """The first row that is no control."""
         return next(row.method for row in self.board.rows if not row.is_control)
@@ -159,8 +164,7 @@ class Measured:
 
     def fresh_table(self, fresh: Fresh) -> str:
         """Public and fresh score of each row in each family, as Markdown."""
-        controls = {row.method for row in self.board.rows if row.is_control}
-        lines = []
+        controls, lines = self.controls, []
         for one in sorted(fresh.rows, key=lambda row: (row.family, -row.public)):
             row = f"*{one.row}*" if one.row in controls else one.row
             scores = fixed(one.public, 3), fixed(one.fresh, 3)

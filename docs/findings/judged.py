@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,10 @@ class Fresh:
                     found += [split.source_distances(task).min() for task in tasks]
         return fixed(np.mean(public), 2), fixed(np.mean(new), 2)
 
-    def verdict(self) -> str:
-        """Which rows keep less than before, by more than chance."""
-        lower = [row for row in self.rows if row.verdict.startswith("lower")]
+    def verdict(self, controls: Collection[str]) -> str:
+        """Which rows but these keep less than before, by more than chance."""
+        rows = [row for row in self.rows if row.row not in controls]
+        lower = [row for row in rows if row.verdict.startswith("lower")]
         if not lower:
             return "none is lower by more than chance"
         return ", ".join(f"`{row.row}` on `{row.family}` is {row.verdict}" for row in lower)

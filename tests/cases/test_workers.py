@@ -344,7 +344,7 @@ def test_whatever_ends_the_command_leaves_nothing_running(place, measured, start
         assert len(started) == 4
         assert all(map(is_alive, started))
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
