@@ -21,6 +21,7 @@ from hyperbench.boards.comparison import Comparison, compare_rows
 from hyperbench.boards.leaderboard import make_boards
 from hyperbench.boards.literature import find_literature
 from hyperbench.boards.row import Board
+from hyperbench.protocol import EvalProtocol
 from hyperbench.records.bundled import open_run
 from hyperbench.records.find import find_runs
 from hyperbench.records.store import StoredRun
@@ -57,7 +58,12 @@ class Measured:
     @property
     def name(self) -> str:
         """Suite and protocol, as its folder below ``leaderboards``."""
-        return f"{self.content.suite}/{self.content.runs[0].record.protocol.id}"
+        return f"{self.content.suite}/{self.protocol.id}"
+
+    @property
+    def protocol(self) -> EvalProtocol:
+        """The rules, which all of its runs share."""
+        return self.content.runs[0].record.protocol
 
     @property
     def board(self) -> Board:

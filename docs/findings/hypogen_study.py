@@ -85,9 +85,9 @@ class Measured:
             return MISSING
         return difference(self.by_split[method], other.by_split[method])
 
-    def over_expert(self, method: str) -> str:
-        """Return over the expert's, the mean over splits with Student's interval, as text."""
-        return mean(self.returns[method] / self.returns["expert"])
+    def over_expert(self, method: str) -> pd.Series:
+        """Return over the expert's, by split seed."""
+        return self.returns[method] / self.returns["expert"]
 
 
 def difference(one: pd.Series, other: pd.Series) -> str:
@@ -131,7 +131,7 @@ def between(found: Mapping[str, Measured], names: Iterable[str]) -> str:
         if name in found:
             scores = found[name].by_split
             cells = [difference(scores["hypogen"], scores[other]) for other in others]
-            lines.append([name, *cells, found[name].over_expert("hypogen")])
+            lines.append([name, *cells, mean(found[name].over_expert("hypogen"))])
     return markdown(header, lines)
 
 
@@ -181,7 +181,7 @@ def sayings(found: Mapping[str, Measured]) -> dict[str, Callable[..., str]]:
         return difference(*(found[name].by_split[each] for each in ("hypogen", other)))
 
     def share(name: str) -> str:
-        return found[name].over_expert("hypogen").partition(" ")[0] if name in found else MISSING
+        return fixed(found[name].over_expert("hypogen").mean(), 3) if name in found else MISSING
 
     return {"score": score, "more": more, "ahead": ahead, "share": share}
 
